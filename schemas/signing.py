@@ -1,0 +1,128 @@
+"""Telnyx's Ed25519 signature over `timestamp|body`, and the ring of public keys that may have made it.
+
+The same rule is applied by ingest, by the projector and years later by an auditor: a key's validity is compared with
+the *signed* time, never with the clock.
+"""
+
+import re
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
+from nacl.exceptions import BadSignatureError
+
+from schemas.errors import Misconfigured
+
+PER_PATH_KEYS = 8
+ACCOUNT = re.compile(r"[a-z0-9_-]{1,64}")
+_SECONDS = re.compile(r"[0-9]{1,11}")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key of one account. Validity in Unix seconds of the signed time, both ends included; None is open.
+
+    `key_id` is the first 16 hex digits of SHA-256 of the 32 key bytes.
+    """
+
+    account: str
+    public_key: bytes
+    not_before: int | None = None
+    not_after: int | None = None
+    key_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_id", sha256(self.public_key).hexdigest()[:16])
+
+    def valid_at(self, signed_seconds: int) -> bool:
+        """Whether the key may have signed at that time."""
+        return (self.not_before is None or self.not_before <= signed_seconds) and (
+            self.not_after is None or signed_seconds <= self.not_after
+        )
+
+
+class KeyRing:
+    """The keys in force. Immutable: a rotation makes a new ring."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self.keys = tuple(keys)
+        self.by_id = {key.key_id: key for key in keys}
+        self._of_account: dict[str, tuple[Key, ...]] = {}
+        for key in keys:
+            self._of_account[key.account] = (*self._of_account.get(key.account, ()), key)
+
+    def of_account(self, account: str) -> tuple[Key, ...]:
+        """The keys of an account; empty for an unknown one."""
+        return self._of_account.get(account, ())
+
+    def match(self, signature: bytes, signed_timestamp: bytes, body: bytes, account: str | None) -> Key | None:
+        """The key that signed, of that account (None: of any). `signed_timestamp` is the header's digits."""
+        seconds = int(signed_timestamp)
+        for key in self.keys if account is None else self.of_account(account):
+            if key.valid_at(seconds) and verify(key.public_key, signature, signed_timestamp, body):
+                return key
+        return None
+
+
+def verify(public_key: bytes, signature: bytes, signed_timestamp: bytes, body: bytes) -> bool:
+    """Whether `public_key` signed `signed_timestamp|body`. False for wrong lengths; small-order points are refused."""
+    if len(signature) != 64 or len(public_key) != 32:
+        return False
+    try:
+        crypto_sign_open(b"%b%b|%b" % (signature, signed_timestamp, body), public_key)
+    except BadSignatureError:
+        return False
+    return True
+
+
+def decode_signature(header: bytes) -> bytes | None:
+    """64 bytes from canonical base64, else None: one signature has one spelling, so storing its bytes loses nothing."""
+    try:
+        raw = a2b_base64(header, strict_mode=True)
+    except Error:
+        return None
+    return raw if len(raw) == 64 and b2a_base64(raw, newline=False) == header else None
+
+
+def parse_keys(items: Iterable[str]) -> list[Key]:
+    """Keys from `account:base64key[:not_before[:not_after]]`; a bare key is account `default`; blank items are skipped.
+
+    Raises Misconfigured with one problem an item; key material is never repeated in it.
+    """
+    keys: dict[bytes, Key] = {}
+    problems = []
+    for number, item in enumerate((item.strip() for item in items), start=1):
+        if not item:
+            continue
+        key = _parse_key(item)
+        if isinstance(key, str):
+            problems.append(f"TELNYX_PUBLIC_KEYS: entry {number}: {key}")
+        elif key.public_key in keys:
+            problems.append(f"TELNYX_PUBLIC_KEYS: entry {number}: the same key is given twice")
+        else:
+            keys[key.public_key] = key
+    if problems:
+        raise Misconfigured(problems)
+    return list(keys.values())
+
+
+def _parse_key(item: str) -> Key | str:
+    """A key, or what is wrong with the item."""
+    parts = item.split(":")
+    if not ACCOUNT.fullmatch(parts[0]) or len(parts) == 1:
+        parts.insert(0, "default")
+    account, encoded, *times = parts
+    if not ACCOUNT.fullmatch(account) or len(times) > 2 or not all(_SECONDS.fullmatch(t) or t == "" for t in times):
+        return "expected account:base64key[:not_before[:not_after]], account of [a-z0-9_-], times as Unix seconds"
+    try:
+        public_key = a2b_base64(encoded.encode(), strict_mode=True)
+    except (Error, UnicodeEncodeError):
+        return "the key is not base64 (copy it from the portal: 44 characters that end in '=')"
+    if len(public_key) != 32:
+        return f"the key has {len(public_key)} bytes, an Ed25519 public key has 32"
+    if not crypto_core_ed25519_is_valid_point(public_key):
+        return "the key is not a valid Ed25519 point (or one of small order, which would accept forgeries)"
+    not_before, not_after = (*times, "", "")[:2]
+    return Key(account, public_key, int(not_before) if not_before else None, int(not_after) if not_after else None)
