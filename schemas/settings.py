@@ -6,11 +6,14 @@ case; a variable that is set to nothing counts as not set.
 
 import os
 import ssl
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, FilePath, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Misconfigured
@@ -30,8 +33,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic-settings passes all four
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the files that `…_FILE` names; nothing else."""
         return init_settings, env_settings, SecretFiles(settings_cls)
@@ -47,43 +50,50 @@ class SecretFiles(PydanticBaseSettingsSource):
         return (Path(path).read_text().strip() if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Every secret that comes from a file. Raises Misconfigured for the files that cannot be read."""
-        found, problems = {}, []
+        """Every secret that comes from a readable file; `load` reports the others."""
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            with suppress(OSError, UnicodeDecodeError):
+                value, _, _ = self.get_field_value(field, name)
+                if value is not None:
+                    found[name] = value
+        return found
+
+    def problems(self) -> dict[str, str]:
+        """By field, why its file cannot be read."""
+        found = {}
         for name, field in self.settings_cls.model_fields.items():
             try:
-                value, _, _ = self.get_field_value(field, name)
+                self.get_field_value(field, name)
             except (OSError, UnicodeDecodeError) as error:
-                problems.append(f"{name.upper()}_FILE: cannot be read: {getattr(error, 'strerror', None) or error}")
-                continue
-            if value is not None:
-                found[name] = value
-        if problems:
-            raise Misconfigured(problems)
+                found[name] = f"{name.upper()}_FILE: cannot be read: {getattr(error, 'strerror', None) or 'not text'}"
         return found
 
 
-def secret(default: Any = ...) -> Any:
+def secret(default: Any = ..., *, validate_default: bool = False) -> Any:
     """A field that is never shown in a repr and may come from a file."""
-    return Field(default, repr=False, json_schema_extra={"secret": True})
+    return Field(default, repr=False, json_schema_extra={"secret": True}, validate_default=validate_default)
 
 
-def load(settings: type[S]) -> S:
-    """Settings from the environment. Raises Misconfigured with every problem, one line each, by variable name."""
+def load(settings: type[S], **given: Any) -> S:
+    """Settings from the environment; `given` values win. Raises Misconfigured: every problem, a line each, by name."""
+    problems = SecretFiles(settings).problems()
     try:
-        return settings()
+        loaded = settings(**given)
     except ValidationError as error:
-        problems = [line for item in error.errors() for line in _lines(item["loc"], item["msg"], item["type"])]
-        raise Misconfigured(problems) from None
+        lines = [line for item in error.errors() if not problems.keys() & item["loc"] for line in _lines(item)]
+        raise Misconfigured([*problems.values(), *lines]) from None
+    if problems:
+        raise Misconfigured(problems.values())
+    return loaded
 
 
-def _lines(location: tuple[int | str, ...], message: str, kind: str) -> list[str]:
-    message = message.removeprefix("Value error, ")
-    if not location:  # a rule over several variables names them itself
-        return message.splitlines()
-    name = str(location[0]).upper()
-    if kind == "missing":
+def _lines(error: ErrorDetails) -> list[str]:
+    name = str(error["loc"][0]).upper() if error["loc"] else "KAFKA_SSL"
+    if error["type"] == "missing":
         return [f"{name}: not set, and it has no default"]
-    return [line if line.startswith(name) else f"{name}: {line}" for line in message.splitlines()]
+    lines = error["msg"].removeprefix("Value error, ").splitlines()
+    return [line if line.startswith(name) else f"{name}: {line}" for line in lines]
 
 
 class LogSettings(Settings):
@@ -108,37 +118,48 @@ class DatabaseSettings(Settings):
 class KeySettings(Settings):
     """Telnyx's public keys, from the variable, from a file (one a line, `#` comments), or from both."""
 
-    telnyx_public_keys: str = ""
     telnyx_public_keys_file: Path | None = None
+    telnyx_public_keys: str = Field("", validate_default=True)
 
-    @model_validator(mode="after")
-    def _keys_are_readable(self) -> "KeySettings":
+    @field_validator("telnyx_public_keys_file")
+    @classmethod
+    def _file_is_readable(cls, path: Path | None) -> Path | None:
         try:
-            self.read_keys()
+            _check_keys(_key_lines(path), "TELNYX_PUBLIC_KEYS_FILE")
         except Misconfigured as error:
             raise ValueError(str(error)) from None
-        return self
+        return path
 
-    def read_keys(self) -> list[Key]:
-        """The keys as they are now; the file is read again at every call. Raises Misconfigured."""
-        items = self.telnyx_public_keys.split(",")
-        if self.telnyx_public_keys_file:
-            try:
-                lines = self.telnyx_public_keys_file.read_text().splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "not text"
-                raise Misconfigured([f"TELNYX_PUBLIC_KEYS_FILE: cannot be read: {reason}"]) from None
-            items += [line.split("#", 1)[0] for line in lines]
-        return parse_keys(items)
+    @field_validator("telnyx_public_keys")
+    @classmethod
+    def _keys_are_readable(cls, value: str, info: ValidationInfo) -> str:
+        keys = _check_keys(value.split(","), "TELNYX_PUBLIC_KEYS")
+        if not keys and info.data.get("telnyx_public_keys_file", ...) is None:
+            raise ValueError("no key; copy the public key from the portal (Keys & Credentials, Public Key)")
+        return value
 
     def key_ring(self) -> KeyRing:
-        """The ring of those keys. Raises Misconfigured where there is none."""
-        keys = self.read_keys()
+        """The keys as they are now; the file is read again at every call. Raises Misconfigured, also without a key."""
+        keys = parse_keys([*self.telnyx_public_keys.split(","), *_key_lines(self.telnyx_public_keys_file)])
         if not keys:
-            raise Misconfigured(
-                ["TELNYX_PUBLIC_KEYS: no key; copy the public key from the portal (Keys & Credentials, Public Key)"]
-            )
+            raise Misconfigured(["TELNYX_PUBLIC_KEYS_FILE: there is no key in it"])
         return KeyRing(keys)
+
+
+def _key_lines(path: Path | None) -> list[str]:
+    try:
+        lines = path.read_text().splitlines() if path else []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise Misconfigured([f"TELNYX_PUBLIC_KEYS_FILE: cannot be read: {reason}"]) from None
+    return [line.split("#", 1)[0] for line in lines]
+
+
+def _check_keys(items: Iterable[str], source: str) -> list[Key]:
+    try:
+        return parse_keys(items, source)
+    except Misconfigured as error:
+        raise ValueError(str(error)) from None
 
 
 class KafkaSettings(Settings):
@@ -146,12 +167,12 @@ class KafkaSettings(Settings):
 
     kafka_bootstrap_servers: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = secret(None)
-    kafka_ssl_cafile: Path | None = None
-    kafka_ssl_certfile: Path | None = None
-    kafka_ssl_keyfile: Path | None = None
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, validate_default=True)
+    kafka_sasl_username: str | None = Field(None, validate_default=True)
+    kafka_sasl_password: str | None = secret(None, validate_default=True)
+    kafka_ssl_cafile: FilePath | None = None
+    kafka_ssl_certfile: FilePath | None = None
+    kafka_ssl_keyfile: FilePath | None = None
     ledger_topic_prefix: str = Field("telnyx", pattern=r"^[a-zA-Z0-9._-]{1,200}$")
     ledger_topic_replication: int = Field(3, ge=1, le=32767)
 
@@ -164,32 +185,21 @@ class KafkaSettings(Settings):
                 raise ValueError(f"expected host:port[,host:port…], found {address.strip()!r}")
         return value
 
-    @model_validator(mode="after")
-    def _security_is_whole(self) -> "KafkaSettings":
-        problems = []
-        if self.kafka_security_protocol.startswith("SASL"):
-            names = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
-            problems = [
-                f"{name.upper()}: not set, and KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs it"
-                for name in names
-                if getattr(self, name) is None
-            ]
-        if "SSL" in self.kafka_security_protocol.removeprefix("SASL_"):
-            problems += self._ssl_problems()
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+    @field_validator("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+    @classmethod
+    def _sasl_is_whole(cls, value: str | None, info: ValidationInfo) -> str | None:
+        protocol = info.data.get("kafka_security_protocol", "")
+        if value is None and protocol.startswith("SASL"):
+            raise ValueError(f"not set, and KAFKA_SECURITY_PROTOCOL={protocol} needs it")
+        return value
 
-    def _ssl_problems(self) -> list[str]:
-        files = ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile")
-        missing = [name for name in files if getattr(self, name) is not None and not getattr(self, name).is_file()]
-        if missing:
-            return [f"{name.upper()}: there is no such file" for name in missing]
+    @model_validator(mode="after")
+    def _ssl_files_fit(self) -> "KafkaSettings":
         try:
             self._ssl_context()
         except (ssl.SSLError, OSError) as error:
-            return [f"KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: not usable: {error}"]
-        return []
+            raise ValueError(f"KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: not usable: {error}") from None
+        return self
 
     def _ssl_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.kafka_ssl_cafile)

@@ -86,10 +86,10 @@ def decode_signature(header: bytes) -> bytes | None:
     return raw if len(raw) == 64 and b2a_base64(raw, newline=False) == header else None
 
 
-def parse_keys(items: Iterable[str]) -> list[Key]:
+def parse_keys(items: Iterable[str], source: str = "TELNYX_PUBLIC_KEYS") -> list[Key]:
     """Keys from `account:base64key[:not_before[:not_after]]`; a bare key is account `default`; blank items are skipped.
 
-    Raises Misconfigured with one problem an item; key material is never repeated in it.
+    Raises Misconfigured with one problem an item, by the `source`'s name; key material is never repeated in it.
     """
     keys: dict[bytes, Key] = {}
     problems = []
@@ -98,9 +98,9 @@ def parse_keys(items: Iterable[str]) -> list[Key]:
             continue
         key = _parse_key(item)
         if isinstance(key, str):
-            problems.append(f"TELNYX_PUBLIC_KEYS: entry {number}: {key}")
+            problems.append(f"{source}: entry {number}: {key}")
         elif key.public_key in keys:
-            problems.append(f"TELNYX_PUBLIC_KEYS: entry {number}: the same key is given twice")
+            problems.append(f"{source}: entry {number}: the same key is given twice")
         else:
             keys[key.public_key] = key
     if problems:
