@@ -1,0 +1,19 @@
+"""Bounded waiting for tests: a condition becomes true in time, or the test says what it still saw."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    probe: Callable[[], Awaitable[T]], holds: Callable[[T], bool], *, timeout_seconds: float = 20
+) -> T:
+    """The first answer of `probe` for which `holds`; asked again every 50 ms. Fails with the last answer."""
+    deadline = time.monotonic() + timeout_seconds
+    while not holds(seen := await probe()):
+        assert time.monotonic() < deadline, f"still {seen!r} after {timeout_seconds} s"
+        await asyncio.sleep(0.05)
+    return seen
