@@ -1,0 +1,79 @@
+"""All expected tables of a list of deliveries, in the order in which they were stored.
+
+A family of events is a file of its own that adds its tables to `FOLDS`: functions from the stored events to rows.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from tests.oracle.bodies import Delivery, Event, Quarantined, read
+from tests.oracle.deliveries import message_deliveries
+from tests.oracle.inbound import inbound_messages, message_contents
+from tests.oracle.opt_outs import opt_out_events, opt_outs
+from tests.oracle.rows import Rows
+
+FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
+    "message_deliveries": message_deliveries,
+    "inbound_messages": inbound_messages,
+    "message_contents": message_contents,
+    "opt_out_events": opt_out_events,
+    "opt_outs": opt_outs,
+}
+
+
+def stored_events(deliveries: Sequence[Delivery]) -> list[Event]:
+    """One per event_key: the delivery that was stored first."""
+    first: dict[uuid.UUID, Event] = {}
+    for found in map(read, deliveries):
+        if isinstance(found, Event):
+            first.setdefault(found.key, found)
+    return list(first.values())
+
+
+def tables(deliveries: Sequence[Delivery]) -> dict[str, Rows]:
+    """Every table, rows by primary key."""
+    stored = stored_events(deliveries)
+    folded = {name: fold(stored) for name, fold in FOLDS.items()}
+    return {"events": events(stored), "quarantined_webhooks": quarantined_webhooks(deliveries)} | folded
+
+
+def events(stored: Sequence[Event]) -> Rows:
+    return {
+        (event.retention_class, event.occurred_at, event.key): {
+            "event_key": event.key,
+            "event_id": event.event_id,
+            "account": event.account,
+            "event_type": event.type,
+            "retention_class": event.retention_class,
+            "occurred_at": event.occurred_at,
+            "received_at": event.delivery.received_at,
+            "body": event.delivery.body,
+            "signature": event.delivery.signature,
+            "signed_timestamp": event.delivery.signed_timestamp,
+            "key_id": event.delivery.key_id,
+        }
+        for event in stored
+    }
+
+
+def quarantined_webhooks(deliveries: Sequence[Delivery]) -> Rows:
+    rows: Rows = {}
+    for found in map(read, deliveries):
+        if isinstance(found, Quarantined):
+            rows.setdefault((found.key,), _quarantined(found))
+    return rows
+
+
+def _quarantined(found: Quarantined) -> dict[str, object]:
+    delivery = found.delivery
+    return {
+        "quarantine_key": found.key,
+        "account": delivery.account,
+        "reason": found.reason,
+        "received_at": delivery.received_at,
+        "body": delivery.body,
+        "signature": delivery.signature,
+        "signed_timestamp": delivery.signed_timestamp,
+        "key_id": delivery.key_id,
+        "requeued_at": None,
+    }
