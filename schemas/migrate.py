@@ -1,0 +1,151 @@
+"""Brings a database to the schema of this release, all or nothing, and tells a program that starts whether it may.
+
+Invariant: one transaction under an advisory lock, so that two `migrate` at once are harmless and a failed one leaves no
+trace. Running it again changes nothing but the grants of roles made since and the reference of error codes.
+"""
+
+import csv
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import orjson
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from schemas.errors import Misconfigured, Unavailable
+
+CURRENT_REVISION = "0001"
+OLDEST_SERVER = 16
+MIGRATE_LOCK = 7310004
+MONTHS_AHEAD = 3
+
+_HERE = Path(__file__).parent
+_ALWAYS = _HERE / "migrations" / "sql" / "always"
+
+Report = Callable[[str], None]
+
+
+async def migrate(database_url: str, report: Report) -> None:
+    """Brings the database to CURRENT_REVISION, with the partitions of this month and the next three. Idempotent.
+
+    `report` gets one line per thing worth telling. Raises Misconfigured or Unavailable; then nothing has changed.
+    """
+    async with connected(database_url) as connection:
+        connection.add_log_listener(lambda _, notice: _report_warning(notice, report))
+        before = await revision_of(connection)
+        try:
+            async with connection.transaction():
+                await _migrate(connection)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise Misconfigured([f"DATABASE_URL: this login may not change the schema ({error})"]) from error
+        except asyncpg.LockNotAvailableError as error:
+            raise Unavailable("tables are locked by a long transaction: end it and run migrate again") from error
+        after = await revision_of(connection)
+    report(f"schema is {after}, nothing to do" if after == before else f"schema is {after}, was {before}")
+
+
+async def require_current(connection: asyncpg.Connection) -> None:
+    """Raises Misconfigured if the schema is older than this program; a newer one only has more in it, and is accepted."""
+    revision = await revision_of(connection)
+    if revision < CURRENT_REVISION:
+        problem = f"database schema is {revision}, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
+        raise Misconfigured([problem])
+
+
+async def revision_of(connection: asyncpg.Connection) -> str:
+    """The installed revision, `0000` if there is none."""
+    try:
+        if await connection.fetchval("select to_regclass('telnyx.schema_revision')") is None:
+            return "0000"
+        return await connection.fetchval("select max(version_num) from telnyx.schema_revision") or "0000"
+    except asyncpg.InsufficientPrivilegeError as error:
+        problem = "DATABASE_URL: this login may not read schema telnyx: grant it one of the telnyx_ roles"
+        raise Misconfigured([problem]) from error
+
+
+@asynccontextmanager
+async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database that can hold the schema, closed at the end.
+
+    Raises Misconfigured if it never can (no such database, login refused, not UTF8, too old), Unavailable if it is away.
+    """
+    connection = await _connect(database_url)
+    try:
+        await _check_server(connection)
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _connect(database_url: str) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(database_url, timeout=10)
+    except asyncpg.InvalidCatalogNameError as error:
+        raise Misconfigured([f"DATABASE_URL: {error}: create it with `createdb`"]) from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise Misconfigured([f"DATABASE_URL: login refused: {error}"]) from error
+    except (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, asyncpg.PostgresConnectionError) as error:
+        raise Unavailable(f"database is not answering: {error}") from error
+    except OSError as error:  # TimeoutError included
+        raise Unavailable(f"database is not answering: {error or 'no connection within 10 s'}") from error
+    except (asyncpg.InterfaceError, ValueError) as error:
+        # The driver's words may quote a piece of the password.
+        raise Misconfigured(["DATABASE_URL: expected postgresql://user:password@host:port/database"]) from error
+
+
+async def _check_server(connection: asyncpg.Connection) -> None:
+    problems = []
+    major = connection.get_server_version().major
+    if major < OLDEST_SERVER:
+        problems.append(f"DATABASE_URL: the server is PostgreSQL {major}, {OLDEST_SERVER} or newer is needed")
+    encoding = await connection.fetchval("show server_encoding")
+    if encoding != "UTF8":
+        problems.append(f"DATABASE_URL: the database is {encoding}, UTF8 is needed: `createdb --encoding=UTF8`")
+    if problems:
+        raise Misconfigured(problems)
+
+
+async def _migrate(connection: asyncpg.Connection) -> None:
+    await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
+    await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
+    await connection.execute("set local lock_timeout = '10s'")
+    await connection.execute((_ALWAYS / "roles.sql").read_text("utf-8"))
+    if await connection.fetchval("select to_regnamespace('telnyx') is null"):
+        await connection.execute("create schema telnyx")
+    await _upgrade(connection)
+    await connection.execute((_ALWAYS / "grants.sql").read_text("utf-8"))
+    await connection.execute((_ALWAYS / "error_codes.sql").read_text("utf-8"), _error_codes())
+    await connection.execute("select telnyx.ensure_partitions(now(), $1)", MONTHS_AHEAD)
+
+
+async def _upgrade(connection: asyncpg.Connection) -> None:
+    """Runs alembic on this very connection: SQLAlchemy's own transaction becomes a savepoint of ours."""
+
+    async def ours() -> asyncpg.Connection:
+        return connection
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
+    async with engine.begin() as borrowed:
+        await borrowed.run_sync(_run_revisions)
+
+
+def _run_revisions(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_HERE / "migrations").replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def _error_codes() -> str:
+    lines = (_HERE / "data" / "error_codes.csv").read_text("utf-8").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return orjson.dumps([{name: value or None for name, value in row.items()} for row in rows]).decode()
+
+
+def _report_warning(notice: asyncpg.PostgresLogMessage, report: Report) -> None:
+    if notice.severity_en == "WARNING":
+        report(f"warning: {notice.message}" + (f" ({notice.hint})" if notice.hint else ""))

@@ -1,0 +1,41 @@
+-- The five roles, made where the login may make roles; run by every migrate, before the revisions.
+-- Why here and not in a revision: roles belong to the server, not to the database, and a DBA may make them by hand at any time later.
+-- None may log in: a login that is granted one of them works with its rights.
+
+do $$
+declare
+  wanted text;
+  missing text[] := '{}';
+  may_create boolean := (select rolsuper or rolcreaterole from pg_roles where rolname = current_user);
+begin
+  foreach wanted in array array['telnyx_owner', 'telnyx_ingest', 'telnyx_writer', 'telnyx_reader', 'telnyx_auditor'] loop
+    continue when exists (select from pg_roles where rolname = wanted);
+    if may_create then
+      begin
+        execute format('create role %I nologin', wanted);
+      exception when duplicate_object or unique_violation then
+        null; -- a migrate of another database of this server was faster
+      end;
+    else
+      missing := missing || wanted;
+    end if;
+  end loop;
+  if missing <> '{}' then
+    raise warning 'roles not created, the login % may not create roles: %', current_user, array_to_string(missing, ', ')
+      using hint = 'create them and run migrate again, or leave access to the owner of the tables alone';
+  end if;
+end
+$$;
+
+-- Whoever makes a role administers it, but is not yet a member (PostgreSQL 16): become one, to hand the tables over below.
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'telnyx_owner')
+     and not pg_has_role(current_user, 'telnyx_owner', 'set') then
+    grant telnyx_owner to current_user with inherit true, set true;
+  end if;
+exception
+  when insufficient_privilege then
+    raise warning 'the login % is not a member of telnyx_owner: what it makes is its own', current_user;
+end
+$$;

@@ -1,0 +1,1 @@
+"""One module per revision; each runs the files of its folder under sql/."""
