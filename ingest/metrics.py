@@ -1,0 +1,102 @@
+"""Every metric of ingest, in one place: the names are a contract with dashboards and alerts.
+
+Labels are words of our own, resolved once at start; never a number, an id or anything that a sender chose.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
+
+# How a request to the webhook path ended: a status word of the contract, a reason of its 403, or an error of its table.
+OUTCOMES = (
+    "accepted",
+    "duplicate",
+    "quarantined",
+    "missing_header",
+    "malformed_header",
+    "no_matching_key",
+    "stale_timestamp",
+    "future_timestamp",
+    "body_too_large",
+    "body_timeout",
+    "content_encoding",
+    "not_found",
+    "method_not_allowed",
+    "unavailable",
+    "disconnected",  # the client went away before its body was complete; nobody was there to answer
+)
+# What the HTTP limits closed before the application saw a request.
+LIMITS = ("headers_too_large", "bad_request", "header_timeout", "buffers_full")
+# What the event store said about an event that memory did not know. `away`: not asked, or no answer within the budget.
+LOOK_UPS = ("stored", "new", "away")
+# How a publish to Kafka ended: the three classes of error (DESIGN, Producer), and success.
+PUBLISHES = ("acknowledged", "refused", "away", "broken")
+
+ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class IngestMetrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+
+        # HTTP
+        webhooks = Counter(
+            "ledger_webhooks", "Requests to the webhook path, by how they ended.", ["outcome"], registry=registry
+        )
+        self.answered = {outcome: webhooks.labels(outcome) for outcome in OUTCOMES}
+        self.answer_seconds = Histogram(
+            "ledger_webhook_seconds",
+            "From the end of the headers to the answer.",
+            buckets=ANSWER_SECONDS,
+            registry=registry,
+        )
+        limits = Counter("ledger_http_refused", "Connections closed by an HTTP limit.", ["limit"], registry=registry)
+        self.limited = {limit: limits.labels(limit) for limit in LIMITS}
+        self.buffered_bytes = Gauge(
+            "ledger_http_buffered_bytes", "Bodies in memory, over all connections.", registry=registry
+        )
+        self.connections = Gauge("ledger_http_connections", "Open connections.", registry=registry)
+        self.ready = Gauge("ledger_ready", "1 while a 2xx could be honoured, else 0.", registry=registry)
+
+        # Dedupe
+        look_ups = Counter(
+            "ledger_store_look_ups", "Events looked up in the event store.", ["result"], registry=registry
+        )
+        self.looked_up = {result: look_ups.labels(result) for result in LOOK_UPS}
+        self.look_up_batch = Histogram(
+            "ledger_store_look_up_batch", "Events in one look-up query.", buckets=BATCH_SIZES, registry=registry
+        )
+        self.store_away = Gauge("ledger_store_away", "1 while the event store is not asked, else 0.", registry=registry)
+
+        # Kafka
+        publishes = Counter(
+            "ledger_kafka_records", "Records sent to Kafka, by how that ended.", ["result"], registry=registry
+        )
+        self.published = {result: publishes.labels(result) for result in PUBLISHES}
+        self.publish_batch = Histogram(
+            "ledger_kafka_batch", "Records in one partition batch.", buckets=BATCH_SIZES, registry=registry
+        )
+        self.kafka_away = Gauge(
+            "ledger_kafka_away", "1 while the breaker to the target is open, else 0.", registry=registry
+        )
+        self.producer_rebuilds = Counter(
+            "ledger_kafka_producer_rebuilds", "Producers closed as broken.", registry=registry
+        )
+
+        # Spool
+        self.spooled = Counter("ledger_spool_written", "Records made durable in the spool.", registry=registry)
+        self.drained = Counter("ledger_spool_drained", "Records that left the spool for the target.", registry=registry)
+        self.spool_entries = Gauge("ledger_spool_entries", "Records waiting in the spool.", registry=registry)
+        self.spool_bytes = Gauge("ledger_spool_bytes", "Bytes that those take.", registry=registry)
+        self.spool_refused = Gauge(
+            "ledger_spool_refused_entries", "Records that the target will never accept.", registry=registry
+        )
+        self.spool_damaged = Counter(
+            "ledger_spool_damaged", "Rows with a wrong checksum, moved aside.", registry=registry
+        )
+        self.spool_failures = Counter(
+            "ledger_spool_failures", "Writes that the spool could not make durable.", registry=registry
+        )

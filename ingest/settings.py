@@ -1,0 +1,25 @@
+"""What `ingest` is told by its environment; one class a mode, so that a mode asks only for what it uses."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings
+from schemas.topics import MAX_MESSAGE_BYTES
+
+
+class ReceiveSettings(KeySettings, DatabaseSettings, LogSettings):
+    """Everything but Kafka: what receiving needs in both modes."""
+
+    ledger_host: str = "127.0.0.1"
+    ledger_port: int = Field(8080, ge=0, le=65535)
+    ledger_admin_port: int | None = Field(None, ge=0, le=65535)
+    # A record is the body and about 1 KiB of headers, so this bound keeps every accepted body publishable.
+    ledger_max_body_bytes: int = Field(256 * 1024, ge=1024, le=MAX_MESSAGE_BYTES - 16 * 1024)
+    ledger_timestamp_tolerance_seconds: int = Field(300, ge=1, le=86_400)
+    ledger_spool_dir: Path = Path("spool")
+    ledger_spool_max_bytes: int = Field(1024**3, ge=1024**2)
+
+
+class IngestSettings(ReceiveSettings, KafkaSettings):
+    """Kafka mode: `ingest` as a process of its own."""
