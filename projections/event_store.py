@@ -1,0 +1,68 @@
+"""The append to `events`: last in the transaction, under one lock, so that the order of positions is that of commits.
+
+Whoever polls `position > $last order by position` therefore misses nothing: without the lock a lower position can be
+committed after a higher one was read. The lock is taken as late as possible and held until the commit that follows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from projections.queries import queries
+from schemas.event import Event
+from schemas.record import Delivery
+
+_SQL = queries("events")
+
+Stored = tuple[Event, Delivery]
+
+
+class Partitions:
+    """Makes the month that an event needs, once per process and month."""
+
+    def __init__(self) -> None:
+        self._made: set[tuple[str, int, int]] = set()
+
+    async def ensure(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
+        """Every partition that these events need. In transactions of its own: a lock on `events` is not kept."""
+        wanted = {(event.retention_class, event.occurred_at.year, event.occurred_at.month) for event, _ in events}
+        for retention_class, year, month in sorted(wanted - self._made):
+            at = datetime(year, month, 1, tzinfo=events[0][0].occurred_at.tzinfo)
+            await connection.execute(_SQL["ensure_partition"], retention_class, at)
+            self._made.add((retention_class, year, month))
+
+    def forget(self) -> None:
+        """Ask again: the database may be another one, or an older copy."""
+        self._made.clear()
+
+
+async def append(connection: asyncpg.Connection, events: Sequence[Stored]) -> tuple[int, dict[str, str]]:
+    """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key)."""
+    await connection.execute(_SQL["lock_append"])
+    ordered = sorted(events, key=lambda pair: (pair[0].retention_class, pair[0].occurred_at, pair[0].key))
+    new = await connection.fetch(
+        _SQL["append"],
+        [event.retention_class for event, _ in ordered],
+        [event.occurred_at for event, _ in ordered],
+        [event.key for event, _ in ordered],
+        [event.id for event, _ in ordered],
+        [delivery.account for _, delivery in ordered],
+        [event.type for event, _ in ordered],
+        [delivery.received_at for _, delivery in ordered],
+        [delivery.body for _, delivery in ordered],
+        [delivery.signature for _, delivery in ordered],
+        [delivery.signed_timestamp for _, delivery in ordered],
+        [delivery.key_id for _, delivery in ordered],
+    )
+    if len(new) == len(events):
+        return len(new), {}
+    added = {str(row["event_key"]) for row in new}
+    known = [event for event, _ in ordered if event.key not in added]
+    accounts = await connection.fetch(
+        _SQL["stored_accounts"],
+        [event.retention_class for event in known],
+        [event.occurred_at for event in known],
+        [event.key for event in known],
+    )
+    return len(new), {str(row["event_key"]): row["account"] for row in accounts}

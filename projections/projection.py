@@ -1,0 +1,64 @@
+"""What a projection is: which events it takes, which rows they make, and what is refolded from stored facts.
+
+A new family is a new declaration of this kind, listed in `registry.py`; the projector does not change.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from projections.table import Row, Table
+from schemas.event import Event
+from schemas.record import Delivery
+
+Rows = Iterable[tuple[Table, Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refold:
+    """A table that is computed again from stored facts, for the things that a batch touches.
+
+    In READ COMMITTED: the facts are in; then `lock` in a statement of its own; then `fold` in a new one, which so sees
+    the facts of everybody who held the lock before. Without the lock two projectors each fold without the other's
+    uncommitted fact, and the later write is wrong. Both take one array a column of `touched`, sorted.
+    """
+
+    facts: Table
+    touched: tuple[str, ...]
+    lock: str
+    fold: str
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Event types (exact, or a prefix with `*`) to rows of tables. Raise `version` when `rows` or a fold changes."""
+
+    name: str
+    version: int
+    event_types: tuple[str, ...]
+    tables: tuple[Table, ...]
+    rows: Callable[[Event, Delivery], Rows]
+    refold: Refold | None = None
+
+    def takes(self, event_type: str) -> bool:
+        """Whether events of this type feed it; compared exactly."""
+        return any(
+            event_type.startswith(pattern[:-1]) if pattern.endswith("*") else event_type == pattern
+            for pattern in self.event_types
+        )
+
+
+class Routing:
+    """Which projections an event type feeds, remembered for the types that Telnyx repeats all day."""
+
+    def __init__(self, projections: Sequence[Projection]) -> None:
+        self.projections = tuple(projections)
+        self._known: dict[str, tuple[Projection, ...]] = {}
+
+    def of(self, event_type: str) -> tuple[Projection, ...]:
+        """The projections of a type, in writing order."""
+        found = self._known.get(event_type)
+        if found is None:
+            found = tuple(projection for projection in self.projections if projection.takes(event_type))
+            if len(self._known) < 1000:  # types are the sender's words: bounded
+                self._known[event_type] = found
+        return found

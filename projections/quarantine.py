@@ -1,0 +1,83 @@
+"""What was signed but is not an event, and what claims to be signed and is not: kept, never in the way of the rest.
+
+Nothing that travelled is believed: the signature is verified again, and the body is read again.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from projections.table import Row, table
+from schemas.event import Event, Unreadable, read
+from schemas.record import Arrival, Delivery
+from schemas.signing import Key, verify
+
+FORGED = "forged"
+OUTSIDE_WINDOW = ("stale_timestamp", "future_timestamp")
+
+QUARANTINED_WEBHOOKS = table(
+    "quarantined_webhooks",
+    key="quarantine_key uuid",
+    constants="""account text, reason text, received_at timestamptz, body bytea, signature bytea,
+        signed_timestamp text, key_id text""",
+)
+
+_SIGNED_TIMESTAMP = re.compile(r"[0-9]{1,11}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A delivery that becomes no event, and why, in the words of the contract."""
+
+    key: str
+    reason: str
+    delivery: Delivery
+
+
+Judged = tuple[Event, Delivery] | Parked
+
+
+def judge(arrival: Arrival, keys: Mapping[str, Key], *, verified: bool | None) -> Judged:
+    """An event with its evidence, or what to park. `verified` is `signature_holds`, None where that is switched off.
+
+    The account is that of the key; a claimed one counts only where verification is off and the key is unknown.
+    """
+    delivery = arrival.delivery
+    found = read(delivery.body)
+    if verified is False:
+        return Parked(found.key, FORGED, replace(delivery, account=""))
+    key = keys.get(delivery.key_id)
+    if key is not None and key.account != delivery.account:
+        delivery = replace(delivery, account=key.account)
+    if arrival.quarantine_reason in OUTSIDE_WINDOW:
+        return Parked(found.key, arrival.quarantine_reason, delivery)
+    if isinstance(found, Unreadable):
+        return Parked(found.key, found.reason, delivery)
+    return found, delivery
+
+
+def signature_holds(delivery: Delivery, keys: Mapping[str, Key]) -> bool:
+    """Whether the key that is named signed this body at a time at which it was valid."""
+    key = keys.get(delivery.key_id)
+    stamp = delivery.signed_timestamp
+    return (
+        key is not None
+        and _SIGNED_TIMESTAMP.fullmatch(stamp) is not None
+        and key.valid_at(int(stamp))
+        and verify(key.public_key, delivery.signature, stamp.encode(), delivery.body)
+    )
+
+
+def parked_row(parked: Parked) -> Row:
+    """Its row of quarantined_webhooks; of a forgery the account is unknown, and so null."""
+    delivery = parked.delivery
+    return {
+        "quarantine_key": parked.key,
+        "account": delivery.account or None,
+        "reason": parked.reason,
+        "received_at": delivery.received_at,
+        "body": delivery.body,
+        "signature": delivery.signature,
+        "signed_timestamp": delivery.signed_timestamp,
+        "key_id": delivery.key_id,
+    }

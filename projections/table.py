@@ -1,0 +1,140 @@
+"""A read model, declared: its columns and how two observations of one row become one.
+
+Every column is a join that ignores nulls (`least`, `greatest`), or is taken whole from the observation that is
+greatest in a total order (`winners`), or is a constant of its key (`constants`). So a table is a function of the *set*
+of events: any order, duplication or batching gives the same rows. One declaration folds a batch in memory and merges
+it in SQL.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+Row = dict[str, Any]
+Columns = Mapping[str, str]  # column name -> Postgres type, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """Columns that are taken together from the observation whose `order` is greatest; a null order never wins."""
+
+    order: Columns
+    takes: Columns
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All columns of the group; those of the order are stored too, to compare with what comes later."""
+        return {**self.order, **self.takes}
+
+    def beats(self, new: Row, kept: Row) -> bool:
+        """Whether `new` wins. Equal orders keep what was first, which within one event is the earlier item."""
+        first = next(iter(self.order))
+        if new[first] is None:
+            return False
+        if kept[first] is None:
+            return True
+        return [new[name] for name in self.order] > [kept[name] for name in self.order]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of schema `telnyx`. Rows are dicts with every column; arrays are lists, jsonb is JSON text."""
+
+    name: str
+    key: Columns
+    constants: Columns
+    least: Columns
+    greatest: Columns
+    winners: tuple[Winner, ...]
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Every column that a projection writes, with its type."""
+        columns = {**self.key, **self.constants, **self.least, **self.greatest}
+        for winner in self.winners:
+            columns |= winner.columns
+        return columns
+
+    def fold(self, rows: Iterable[Row]) -> list[Row]:
+        """One row a key, sorted by key: what a batch comes to, in the order in which all writers lock rows."""
+        kept: dict[tuple[Any, ...], Row] = {}
+        names = tuple(self.key)
+        for row in rows:
+            key = tuple([row[name] for name in names])
+            if key in kept:
+                self._merge(kept[key], row)
+            else:
+                kept[key] = row
+        return [kept[key] for key in sorted(kept)]
+
+    def _merge(self, kept: Row, new: Row) -> None:
+        for name in self.least:
+            if new[name] is not None and (kept[name] is None or new[name] < kept[name]):
+                kept[name] = new[name]
+        for name in self.greatest:
+            if new[name] is not None and (kept[name] is None or new[name] > kept[name]):
+                kept[name] = new[name]
+        for winner in self.winners:
+            if winner.beats(new, kept):
+                for name in winner.columns:
+                    kept[name] = new[name]
+
+    def arguments(self, rows: Iterable[Row]) -> list[list[Any]]:
+        """The rows as one array a column, for `upsert`."""
+        rows = list(rows)
+        return [
+            [array_literal(row[name]) for row in rows] if kind == "text[]" else [row[name] for row in rows]
+            for name, kind in self.columns.items()
+        ]
+
+    @cached_property
+    def upsert(self) -> str:
+        """The statement that merges a folded batch: one array parameter a column, in the order of `columns`."""
+        given, values = [], []
+        for number, (name, kind) in enumerate(self.columns.items(), start=1):
+            # unnest would flatten arrays of arrays, and jsonb arrays cost an encoder: both travel as text
+            text = kind in ("text[]", "jsonb")
+            given.append(f"${number}::{'text' if text else kind}[]")
+            values.append(f"given.{name}::{kind}" if text else f"given.{name}")
+        names = ", ".join(self.columns)
+        updates = ", ".join(f"{name} = {value}" for name, value in self._updates().items())
+        return (
+            f"insert into telnyx.{self.name} as kept ({names})\n"
+            f"select {', '.join(values)}\nfrom unnest({', '.join(given)}) as given ({names})\n"
+            f"on conflict ({', '.join(self.key)}) do {f'update set {updates}' if updates else 'nothing'}"
+        )
+
+    def _updates(self) -> dict[str, str]:
+        updates = {name: f"least(kept.{name}, excluded.{name})" for name in self.least}
+        updates |= {name: f"greatest(kept.{name}, excluded.{name})" for name in self.greatest}
+        for winner in self.winners:
+            old, new = (", ".join(f"{side}.{name}" for name in winner.order) for side in ("kept", "excluded"))
+            wins = f"kept.{next(iter(winner.order))} is null or ({new}) > ({old})"
+            updates |= {name: f"case when {wins} then excluded.{name} else kept.{name} end" for name in winner.columns}
+        return updates
+
+
+def table(
+    name: str,
+    *,
+    key: str,
+    constants: str = "",
+    least: str = "",
+    greatest: str = "",
+    winners: Iterable[tuple[str, str]] = (),
+) -> Table:
+    """A Table from `column type, column type` lists; each winner is a pair of such lists (order, takes)."""
+    groups = tuple(Winner(_columns(order), _columns(takes)) for order, takes in winners)
+    return Table(name, _columns(key), _columns(constants), _columns(least), _columns(greatest), groups)
+
+
+def _columns(declared: str) -> Columns:
+    pairs = (item.split() for item in declared.split(",") if item.strip())
+    return {name: kind for name, kind in pairs}  # noqa: C416 -- unpacking checks that each item is a pair
+
+
+def array_literal(values: Iterable[str]) -> str:
+    """A Postgres array literal of text."""
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + ",".join(quoted) + "}"
