@@ -1,0 +1,90 @@
+"""One structured line per decision, on stderr: JSON for machines, colours for a terminal; no body, no row's value.
+
+An exception's own words are shown only where we, or the operating system, chose them: everybody else's may quote what
+they choked on (a text message, the DETAIL of a database error). The type and the frames are enough to find a bug.
+"""
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from schemas.errors import LedgerError
+
+# Chatty libraries, with the level from which they are heard; with `debug` all of them are heard from WARNING.
+# aiokafka repeats an error for as long as Kafka is away: our own line says it once.
+LIBRARIES = {
+    "aiokafka": logging.CRITICAL,
+    "uvicorn": logging.WARNING,
+    "asyncpg": logging.WARNING,
+    "alembic": logging.WARNING,
+}
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Set up structlog, and the standard library's logging under it. `level` as in LEDGER_LOG_LEVEL."""
+    stream = stream or sys.stderr
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _exception_without_values,
+            *_renderer(stream),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Forward()], level=max(threshold, logging.INFO), force=True)
+    for name, quiet in LIBRARIES.items():
+        logging.getLogger(name).setLevel(logging.WARNING if level == "debug" else quiet)
+
+
+def _renderer(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
+        return [structlog.dev.ConsoleRenderer()]
+    return [lambda _logger, _method, fields: orjson.dumps(fields, default=str).decode()]
+
+
+class _Forward(logging.Handler):
+    """Hands what libraries log to structlog; the first line only: asyncio shows the repr of exceptions in the next."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage().split("\n", 1)[0]
+        structlog.get_logger().log(record.levelno, message, logger=record.name, exc_info=record.exc_info)
+
+
+def _exception_without_values(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    given = fields.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        fields["exception"] = describe(error)
+    return fields
+
+
+def describe(error: BaseException) -> str:
+    """Type, chosen words and frames of an exception and of what caused it, innermost last."""
+    lines = [*_frames(error.__traceback__), _headline(error)]
+    if isinstance(error, BaseExceptionGroup):
+        lines += [describe(part) for part in error.exceptions]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join([describe(cause), "which led to:", *lines] if cause else lines)
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    return [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(trace)]
+
+
+def _headline(error: BaseException) -> str:
+    name = type(error).__qualname__
+    sqlstate: Any = getattr(error, "sqlstate", None)
+    if sqlstate:
+        return f"{name} (SQLSTATE {sqlstate})"
+    return f"{name}: {error}" if isinstance(error, LedgerError | OSError) else name

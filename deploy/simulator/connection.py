@@ -1,0 +1,112 @@
+"""The least of an HTTP/1.1 client: POST on a connection that is kept open; the whole answer, or an error."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httptools
+
+from schemas.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where webhooks are posted."""
+
+    host: str
+    port: int
+    path: str
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str) -> "Target":
+        """Raises Misconfigured for what is not an HTTP URL. Without a path: the path that ingest serves."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise Misconfigured([f"--url: not a URL: {url}"]) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Misconfigured([f"--url: expected http://host:port/webhooks/telnyx, found {url}"])
+        path = parts.path if parts.path not in ("", "/") else "/webhooks/telnyx"
+        return cls(parts.hostname, port, f"{path}?{parts.query}" if parts.query else path, parts.scheme == "https")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What httptools calls back into."""
+
+    body: bytearray = field(default_factory=bytearray)
+    complete: bool = False
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class Connection:
+    """One request at a time. Reconnects when the server has closed the connection between two requests."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes]:
+        """Status and body of the answer. Raises OSError when there is none, TimeoutError when it takes too long."""
+        reused = self._streams is not None
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                try:
+                    return await self._exchange(body, headers)
+                except ConnectionError:
+                    self.close()
+                    if not reused:
+                        raise
+                    return await self._exchange(body, headers)
+        except BaseException:
+            self.close()  # an answer that comes later must not be taken for the next request's
+            raise
+
+    async def _exchange(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        reader, writer = self._streams or await self._open()
+        writer.write(self._head(len(body), headers) + body)
+        await writer.drain()
+        answer = _Answer()
+        parser = httptools.HttpResponseParser(answer)
+        while not answer.complete:
+            chunk = await reader.read(65536)
+            if not chunk:
+                raise ConnectionResetError("closed before the answer was whole")
+            try:
+                parser.feed_data(chunk)
+            except httptools.HttpParserError as error:
+                raise OSError(f"not an HTTP answer: {error}") from None
+        if not parser.should_keep_alive():
+            self.close()
+        return parser.get_status_code(), bytes(answer.body)
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        context = ssl.create_default_context() if self._target.tls else None
+        self._streams = await asyncio.open_connection(self._target.host, self._target.port, ssl=context)
+        return self._streams
+
+    def _head(self, body_bytes: int, headers: Mapping[str, str]) -> bytes:
+        lines = [
+            f"POST {self._target.path} HTTP/1.1",
+            f"host: {self._target.host}:{self._target.port}",
+            "content-type: application/json",
+            "user-agent: telnyx-webhooks",
+            f"content-length: {body_bytes}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        return "\r\n".join((*lines, "", "")).encode("latin-1")
+
+    def close(self) -> None:
+        """Idempotent; does not wait for the other side."""
+        if self._streams:
+            self._streams[1].close()
+            self._streams = None

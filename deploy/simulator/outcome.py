@@ -1,0 +1,108 @@
+"""What was sent and what came back: one JSON line per request, and the totals of a run."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+
+from deploy.simulator.webhook import Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one webhook: a status and a body, or the error that stood in their place."""
+
+    webhook: Webhook
+    status: int | None
+    answer: Any
+    error: str | None
+    latency_seconds: float
+
+    @property
+    def word(self) -> str:
+        """What decided: `reason` says more than `status` or `error` where it is there."""
+        found = self.answer if isinstance(self.answer, dict) else {}
+        return str(found.get("reason") or found.get("status") or found.get("error") or self.error)
+
+    @property
+    def as_expected(self) -> bool:
+        return self.status == self.webhook.expected.status and self.word in self.webhook.expected.words
+
+    def line(self, number: int) -> str:
+        webhook = self.webhook
+        fields = {
+            "number": number,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "kind": webhook.kind,
+            "event_type": webhook.data.get("event_type"),
+            "event_id": webhook.data.get("id"),
+            "message_id": webhook.data.get("payload", {}).get("id"),
+            "attempt": webhook.attempt,
+            "signing": webhook.signing.value,
+            "expected_status": webhook.expected.status,
+            "expected_words": webhook.expected.words,
+            "as_expected": self.as_expected,
+            "status": self.status,
+            "answer": self.answer,
+            "error": self.error,
+            "latency_ms": round(self.latency_seconds * 1000, 3),
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def read_answer(body: bytes) -> Any:
+    """The JSON of an answer, or its text where it is none (a proxy's error page)."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace")[:500]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts of a run; latencies of those that were answered."""
+
+    out: TextIO | None = None
+    sent: int = 0
+    last_error: str | None = None
+    answers: Counter[str] = field(default_factory=Counter)
+    surprises: list[str] = field(default_factory=list)
+    surprising: int = 0
+    latencies: list[float] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.sent += 1
+        self.answers[f"{outcome.status or 'no answer'} {outcome.word}"] += 1
+        self.last_error = outcome.error or self.last_error
+        if outcome.status is not None:
+            self.latencies.append(outcome.latency_seconds)
+        if self.out:
+            self.out.write(outcome.line(self.sent) + "\n")
+        if not outcome.as_expected:
+            self.surprising += 1
+            if len(self.surprises) < 5:
+                self.surprises.append(_surprise(outcome))
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Latency that this share of the answers did not exceed, in milliseconds."""
+        ordered = sorted(self.latencies)
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 1) if ordered else None
+
+    def summary(self) -> dict[str, Any]:
+        """The totals as `--json` prints them."""
+        return {
+            "sent": self.sent,
+            "unexpected": self.surprising,
+            "answers": dict(self.answers.most_common()),
+            "p50_ms": self.percentile_ms(0.5),
+            "p99_ms": self.percentile_ms(0.99),
+        }
+
+
+def _surprise(outcome: Outcome) -> str:
+    expected = outcome.webhook.expected
+    wanted = f"{expected.status} {' or '.join(expected.words)}"
+    return f"{outcome.webhook.kind}: expected {wanted}, got {outcome.status or 'no answer'} {outcome.word}"

@@ -1,0 +1,93 @@
+"""Sends webhooks at a rate, whatever the answers take (an open loop), with a bound on what is under way at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+
+from deploy.simulator.connection import Connection, Target
+from deploy.simulator.key import DevelopmentKey
+from deploy.simulator.outcome import Outcome, Totals, read_answer
+from deploy.simulator.webhook import Webhook
+from schemas.errors import Unavailable
+
+ANSWER_TIMEOUT_SECONDS = 10.0  # Telnyx waits 2; a late answer is worth seeing all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many webhooks a second, how many in all (0: until it is stopped), how many under way at most."""
+
+    rate: float
+    count: int = 0
+    connections: int = 32
+
+
+class Simulator:
+    """Sends as a number of connections, each one request at a time.
+
+    The first request goes alone: an address where nobody listens is one error, not thousands. Later errors are
+    outcomes like any other, so that a run can be used to see what a restart in the middle of it does.
+    """
+
+    def __init__(self, target: Target, key: DevelopmentKey, pace: Pace) -> None:
+        self._target = target
+        self._key = key
+        self._pace = pace
+
+    async def run(self, webhooks: Iterator[Webhook], totals: Totals, tick: Callable[[], None] = lambda: None) -> None:
+        """Until the count is reached or the task is cancelled. `tick` follows each answer. Raises Unavailable."""
+        paced = self._paced(webhooks)
+        first = Connection(self._target)
+        async for webhook in paced:
+            totals.add(await self._send(first, webhook))
+            tick()
+            break
+        if totals.sent and not totals.latencies:
+            raise Unavailable(f"no answer from {self._target.host}:{self._target.port}: {totals.last_error}")
+        queue: asyncio.Queue[Webhook] = asyncio.Queue(maxsize=1)
+        connections = [first, *(Connection(self._target) for _ in range(self._pace.connections - 1))]
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._work(connection, queue, totals, tick)) for connection in connections]
+            async for webhook in paced:
+                await queue.put(webhook)
+            await queue.join()
+            for worker in workers:
+                worker.cancel()
+
+    async def _paced(self, webhooks: Iterator[Webhook]) -> AsyncIterator[Webhook]:
+        """One webhook when it is due: a late one does not make the next ones late."""
+        started = time.monotonic()
+        for number, webhook in enumerate(webhooks):
+            if self._pace.count and number >= self._pace.count:
+                return
+            if self._pace.rate:
+                await asyncio.sleep(max(0.0, started + number / self._pace.rate - time.monotonic()))
+            yield webhook
+
+    async def _work(
+        self, connection: Connection, queue: asyncio.Queue[Webhook], totals: Totals, tick: Callable[[], None]
+    ) -> None:
+        try:
+            while True:
+                totals.add(await self._send(connection, await queue.get()))
+                tick()
+                queue.task_done()
+        finally:
+            connection.close()
+
+    async def _send(self, connection: Connection, webhook: Webhook) -> Outcome:
+        body = webhook.body
+        headers = self._key.headers(webhook, body, int(time.time()))
+        started = time.perf_counter()
+        try:
+            status, answer = await connection.post(body, headers, ANSWER_TIMEOUT_SECONDS)
+        except TimeoutError:
+            return Outcome(webhook, None, None, "timeout", time.perf_counter() - started)
+        except OSError as error:
+            return Outcome(webhook, None, None, _reason(error), time.perf_counter() - started)
+        return Outcome(webhook, status, read_answer(answer), None, time.perf_counter() - started)
+
+
+def _reason(error: OSError) -> str:
+    return "connection refused" if isinstance(error, ConnectionRefusedError) else error.strerror or str(error)

@@ -1,0 +1,50 @@
+"""Interleaves stories into one endless stream: the same seed and clock give the same webhooks, byte for byte."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from deploy.simulator import messages, odd
+from deploy.simulator.messages import Story
+from deploy.simulator.webhook import STORED, Webhook
+from deploy.simulator.world import World
+
+# A family of events is a tuple of (story, weight): add its module here.
+FAMILIES = messages.STORIES
+ODD = odd.STORIES
+REDELIVERED = 0.05
+SEEDED_ORIGIN = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
+SEEDED_STEP = timedelta(milliseconds=200)
+
+
+def seeded_clock() -> Callable[[], datetime]:
+    """A clock that reads the same in every run, a fifth of a second further at each reading."""
+    readings = itertools.count()
+    return lambda: SEEDED_ORIGIN + SEEDED_STEP * next(readings)
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def traffic(seed: int, clock: Callable[[], datetime], *, chaos: bool = False) -> Iterator[Webhook]:
+    """Never ends. A story that pauses for n goes on when n webhooks have gone out, before a new one begins."""
+    world = World(Random(seed), clock)  # noqa: S311 - repeatable on purpose
+    stories = FAMILIES + ODD if chaos else FAMILIES
+    order = itertools.count()  # stories that are due together go on in the order in which they paused
+    paused: list[tuple[int, int, Story]] = []
+    sent = 0
+    while True:
+        due = bool(paused) and paused[0][0] <= sent
+        story = heapq.heappop(paused)[2] if due else world.pick(stories)(world)
+        step = next(story, None)
+        if isinstance(step, int):
+            heapq.heappush(paused, (sent + step, next(order), story))
+        elif step is not None:
+            sent += 1
+            heapq.heappush(paused, (sent, next(order), story))
+            if step.expected is STORED and world.chance(REDELIVERED):
+                heapq.heappush(paused, (sent + world.rng.randint(0, 25), next(order), iter([step.again()])))
+            yield step

@@ -1,0 +1,96 @@
+"""What is logged: structured lines in which an exception never quotes the values that it was about."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import asyncpg
+import orjson
+import pytest
+import structlog
+
+from deploy import logs
+from schemas.errors import Unavailable
+
+SECRET = "I have a private message"
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    logs.configure("info", stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], root.level = kept[0], kept[1]
+
+
+def fields(stream: io.StringIO) -> dict[str, str]:
+    (line,) = stream.getvalue().splitlines()
+    found: dict[str, str] = orjson.loads(line)
+    return found
+
+
+def database_error() -> asyncpg.PostgresError:
+    error = asyncpg.UniqueViolationError(f"duplicate key: {SECRET}")
+    error.detail = f"Key (text)=({SECRET}) already exists."
+    return error
+
+
+def test_a_line_is_json_with_the_event_and_its_fields(stream: io.StringIO) -> None:
+    structlog.get_logger().info("spooled", event_key="k")
+    assert fields(stream) | {"timestamp": ""} == {
+        "event": "spooled",
+        "event_key": "k",
+        "level": "info",
+        "timestamp": "",
+    }
+
+
+def test_a_database_error_is_its_type_and_state_without_its_words(stream: io.StringIO) -> None:
+    try:
+        raise database_error()
+    except asyncpg.PostgresError:
+        structlog.get_logger().exception("apply_failed")
+    assert SECRET not in stream.getvalue()
+    assert "UniqueViolationError (SQLSTATE 23505)" in fields(stream)["exception"]
+    assert "test_logs.py" in fields(stream)["exception"]
+
+
+def test_what_an_exception_quotes_is_left_out_wherever_it_stands_in_the_chain(stream: io.StringIO) -> None:
+    try:
+        try:
+            raise ValueError(SECRET)
+        except ValueError as error:
+            raise ExceptionGroup(SECRET, [database_error(), KeyError(SECRET)]) from error
+    except ExceptionGroup:
+        structlog.get_logger().exception("failed")
+    assert SECRET not in stream.getvalue()
+    assert {"ValueError", "KeyError"} <= set(fields(stream)["exception"].splitlines())
+
+
+def test_our_own_verdicts_keep_their_words(stream: io.StringIO) -> None:
+    structlog.get_logger().warning("away", exc_info=Unavailable("postgres: connection refused"))
+    assert "Unavailable: postgres: connection refused" in fields(stream)["exception"]
+
+
+def test_a_library_that_logs_an_exception_is_bound_by_the_same_rule(stream: io.StringIO) -> None:
+    try:
+        raise ValueError(SECRET)
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n%s", SECRET)
+    assert SECRET not in stream.getvalue()
+    assert fields(stream)["event"] == "Exception in ASGI application"
+    assert fields(stream)["logger"] == "uvicorn.error"
+
+
+def test_libraries_that_repeat_themselves_are_not_heard(stream: io.StringIO) -> None:
+    logging.getLogger("aiokafka.conn").error("Unable connect to node with id 1")
+    logging.getLogger("uvicorn.error").info("Started server process")
+    assert stream.getvalue() == ""
+
+
+def test_the_level_is_a_threshold(stream: io.StringIO) -> None:
+    structlog.get_logger().debug("detail")
+    assert stream.getvalue() == ""
