@@ -50,7 +50,7 @@ async def migrate(database_url: str, report: Report) -> None:
 
 
 async def require_current(connection: asyncpg.Connection) -> None:
-    """Raises Misconfigured if the schema is older than this program; a newer one only has more in it, and is accepted."""
+    """Raises Misconfigured if the schema is older than this program; a newer one only holds more: accepted."""
     revision = await revision_of(connection)
     if revision < CURRENT_REVISION:
         problem = f"database schema is {revision}, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
@@ -72,7 +72,7 @@ async def revision_of(connection: asyncpg.Connection) -> str:
 async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to a database that can hold the schema, closed at the end.
 
-    Raises Misconfigured if it never can (no such database, login refused, not UTF8, too old), Unavailable if it is away.
+    Raises Misconfigured if it never can (no such database, login refused, not UTF8, too old), Unavailable if away.
     """
     connection = await _connect(database_url)
     try:

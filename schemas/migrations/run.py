@@ -1,4 +1,7 @@
-"""Runs one .sql file inside the migration's transaction, by the driver's own execute: asyncpg cannot prepare several statements at once."""
+"""Runs a .sql file inside the migration's transaction.
+
+By the driver's own execute, because asyncpg cannot prepare several statements at once.
+"""
 
 from pathlib import Path
 
@@ -12,4 +15,4 @@ def run_sql(name: str) -> None:
     driver = op.get_bind().connection.dbapi_connection
     assert driver is not None, "alembic runs revisions on an open connection"  # noqa: S101 - narrows the type
     text = (SQL / name).read_text(encoding="utf-8")
-    driver.run_async(lambda connection: connection.execute(text))  # type: ignore[attr-defined]
+    driver.run_async(lambda connection: connection.execute(text))

@@ -1,0 +1,96 @@
+"""Under which system account an embedded server runs: PostgreSQL refuses to run as root.
+
+Invariant: an ordinary user's files and rights are never touched; as root, the least that lets the account in is changed,
+and said.
+"""
+
+import os
+import pwd
+import stat
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import Misconfigured
+
+_UNPRIVILEGED = ("postgres", "nobody")
+# Nothing of ours is passed on: neither secrets nor a locale that the server may not know.
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who runs a child process; without a uid: whoever runs us."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    def start(self, arguments: Sequence[str | Path], *, log: int) -> subprocess.Popen[bytes]:
+        """Starts a child in a session of its own, so that Ctrl-C reaches only us; its stdin is a pipe of ours."""
+        return subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=_ENVIRONMENT,
+            start_new_session=True,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
+        )
+
+    def run(self, arguments: Sequence[str | Path]) -> None:
+        """Runs a child to its end. Raises Misconfigured with its last line if it fails."""
+        done = subprocess.run(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env=_ENVIRONMENT,
+            check=False,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
+        )
+        if done.returncode:
+            lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines() or ["no output"]
+            raise Misconfigured([f"embedded Postgres: {Path(arguments[0]).name} failed: {lines[-1]}"])
+
+    def give(self, path: Path) -> None:
+        """Makes the account the owner of a file or directory."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def let_in(self, path: Path, report: Callable[[str], None]) -> None:
+        """Lets the account pass through the directories above path (execute only: it cannot list them)."""
+        if self.uid is None:
+            return
+        for directory in reversed(path.resolve().parents):
+            state = directory.stat()
+            if not state.st_mode & self._execute_bit(state):
+                directory.chmod(stat.S_IMODE(state.st_mode) | stat.S_IXOTH)
+                report(
+                    f"{directory} can now be passed through by other users: the embedded Postgres does not run as root"
+                )
+
+    def _execute_bit(self, state: os.stat_result) -> int:
+        if state.st_uid == self.uid:
+            return stat.S_IXUSR
+        return stat.S_IXGRP if state.st_gid == self.gid else stat.S_IXOTH
+
+
+def account_for(existing: Path) -> Account:
+    """The account for a cluster: ours, or as root the one that owns it already, else `postgres` or `nobody`."""
+    if os.geteuid() != 0:
+        return Account()
+    if existing.exists() and existing.stat().st_uid != 0:
+        return Account(existing.stat().st_uid, existing.stat().st_gid)
+    for name in _UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise Misconfigured(["embedded Postgres cannot run as root: start as another user, or set DATABASE_URL"])
