@@ -78,8 +78,7 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
-        password = (self._dir / "postgres.password").read_text("ascii")
-        return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        return _url(self._dir)
 
     def stop(self) -> None:
         """Stops the server (connections are ended, nothing committed is lost) and waits for it. Idempotent."""
@@ -145,6 +144,22 @@ class EmbeddedPostgres:
                 lines = self._log.read_text("utf-8", "replace").strip().splitlines() or ["no output"]
                 raise Misconfigured([f"embedded Postgres did not start: {lines[-1]} (see {self._log})"])
             time.sleep(0.02)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the server that another process runs in this directory now; None if nobody does."""
+    if not _is_ready(data_dir / "postgres" / "postmaster.pid"):
+        return None
+    try:
+        _lock(data_dir / "postgres.lock").close()
+    except Misconfigured:
+        return _url(data_dir)
+    return None
+
+
+def _url(data_dir: Path) -> str:
+    password = (data_dir / "postgres.password").read_text("ascii")
+    return f"postgresql://postgres:{password}@127.0.0.1:{_first_number(data_dir / 'postgres.port')}/postgres"
 
 
 def _binaries(cluster: Path) -> Path:
