@@ -1,7 +1,7 @@
 """Under which system account an embedded server runs: PostgreSQL refuses to run as root.
 
-Invariant: an ordinary user's files and rights are never touched; as root, the least that lets the account in is changed,
-and said.
+Invariant: an ordinary user's files and rights are never touched; as root, only the least that lets the account in is
+changed, and said.
 """
 
 import os

@@ -115,9 +115,10 @@ class EmbeddedPostgres:
         if pid is None:
             return
         if _is_server_of(pid, self._cluster):
-            account.run(
-                [binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", f"--timeout={_STOP_SECONDS}"]
-            )
+            # It may be on its way out by itself, and gone before pg_ctl has looked.
+            with suppress(Misconfigured):
+                wait = f"--timeout={_STOP_SECONDS}"
+                account.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
         elif _is_alive(pid):
             # The number was given to another program since, which the server would take for itself.
             pid_file.unlink(missing_ok=True)
