@@ -5,8 +5,6 @@ The text lives apart from everything else about a message, so that most readers 
 
 from typing import Any
 
-import orjson
-
 from projections.projection import Projection, Rows
 from projections.table import table
 from schemas.clean import id_, int_, list_, parties, party, printable, text, time_, upper
@@ -44,12 +42,6 @@ def message_text(payload: dict[str, Any]) -> str | None:
     return None
 
 
-def json_text(value: Any) -> str:
-    """JSON that Postgres' jsonb accepts."""
-    encoded = orjson.dumps(value)
-    return (orjson.dumps(printable(value)) if b"\\u0000" in encoded else encoded).decode()
-
-
 def rows(event: Event, delivery: Delivery) -> Rows:
     """Both rows of a message that has an id."""
     payload = event.payload
@@ -77,7 +69,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
             "received_at": time_(payload.get("received_at")) or event.occurred_at,
         },
     )
-    media = json_text(list_(payload.get("media")))
+    media = printable(list_(payload.get("media")))
     yield MESSAGE_CONTENTS, {**order, "text": message_text(payload), "media": media}
 
 

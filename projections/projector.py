@@ -222,4 +222,4 @@ async def _write(connection: asyncpg.Connection, projection: Projection, written
 async def _upsert(connection: asyncpg.Connection, table: Table, rows: Iterable[Row]) -> None:
     folded = table.fold(rows)
     if folded:
-        await connection.execute(table.upsert, *table.arguments(folded))
+        await connection.execute(table.upsert, table.document(folded))

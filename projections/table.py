@@ -8,8 +8,11 @@ it in SQL.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
+
+import orjson
 
 Row = dict[str, Any]
 Columns = Mapping[str, str]  # column name -> Postgres type, in order
@@ -39,7 +42,7 @@ class Winner:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of schema `telnyx`. Rows are dicts with every column; arrays are lists, jsonb is JSON text."""
+    """A table of schema `telnyx`. Rows are dicts with every column; arrays are lists, jsonb any JSON value."""
 
     name: str
     key: Columns
@@ -80,28 +83,19 @@ class Table:
                 for name in winner.columns:
                     kept[name] = new[name]
 
-    def arguments(self, rows: Iterable[Row]) -> list[list[Any]]:
-        """The rows as one array a column, for `upsert`."""
-        rows = list(rows)
-        return [
-            [array_literal(row[name]) for row in rows] if kind == "text[]" else [row[name] for row in rows]
-            for name, kind in self.columns.items()
-        ]
+    def document(self, rows: list[Row]) -> str:
+        """The rows as the JSON document that `upsert` takes: one encoder call, where arrays cost one per value."""
+        return orjson.dumps(rows, default=_encode).decode()
 
     @cached_property
     def upsert(self) -> str:
-        """The statement that merges a folded batch: one array parameter a column, in the order of `columns`."""
-        given, values = [], []
-        for number, (name, kind) in enumerate(self.columns.items(), start=1):
-            # unnest would flatten arrays of arrays, and jsonb arrays cost an encoder: both travel as text
-            text = kind in ("text[]", "jsonb")
-            given.append(f"${number}::{'text' if text else kind}[]")
-            values.append(f"given.{name}::{kind}" if text else f"given.{name}")
+        """The statement that merges a folded batch, given as one JSON document."""
         names = ", ".join(self.columns)
+        given = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         updates = ", ".join(f"{name} = {value}" for name, value in self._updates().items())
         return (
             f"insert into telnyx.{self.name} as kept ({names})\n"
-            f"select {', '.join(values)}\nfrom unnest({', '.join(given)}) as given ({names})\n"
+            f"select {names} from json_to_recordset($1::json) as given ({given})\n"
             f"on conflict ({', '.join(self.key)}) do {f'update set {updates}' if updates else 'nothing'}"
         )
 
@@ -134,7 +128,10 @@ def _columns(declared: str) -> Columns:
     return {name: kind for name, kind in pairs}  # noqa: C416 -- unpacking checks that each item is a pair
 
 
-def array_literal(values: Iterable[str]) -> str:
-    """A Postgres array literal of text."""
-    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
-    return "{" + ",".join(quoted) + "}"
+def _encode(value: Any) -> str:
+    """What JSON has no word for, as Postgres reads it from a string."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    raise TypeError(type(value).__name__)

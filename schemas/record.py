@@ -101,23 +101,25 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_recei
 
     `fallback_received_at` stands in for `ledger_received_at` where that is unreadable (Kafka's time of append).
     """
-    found: dict[str, str] = {}
-    for name, content in headers:
-        found.setdefault(name, content.decode(errors="replace") if content else "")
+    found = dict(reversed(tuple(headers)))
     try:
-        signature = a2b_base64(found.get("telnyx-signature-ed25519", "").encode(), strict_mode=True)
+        signature = a2b_base64(found.get("telnyx-signature-ed25519") or b"", strict_mode=True)
     except Error:
         signature = b""
     delivery = Delivery(
         body=value,
         signature=signature,
-        signed_timestamp=text(found.get("telnyx-timestamp")) or "",
-        key_id=text(found.get("ledger_key_id")) or "",
-        account=text(found.get("ce_source", "").removeprefix("telnyx/")) or "",
-        received_at=time_(found.get("ledger_received_at")) or fallback_received_at,
+        signed_timestamp=_words(found.get("telnyx-timestamp")),
+        key_id=_words(found.get("ledger_key_id")),
+        account=_words(found.get("ce_source")).removeprefix("telnyx/"),
+        received_at=time_(_words(found.get("ledger_received_at"))) or fallback_received_at,
     )
-    reason = text(found.get("ledger_reason")) or "" if found.get("ce_type") == QUARANTINED else None
+    reason = _words(found.get("ledger_reason")) if found.get("ce_type") == QUARANTINED.encode() else None
     return Arrival(delivery, reason)
+
+
+def _words(content: bytes | None) -> str:
+    return (text(content.decode(errors="replace")) if content else None) or ""
 
 
 _Packed = tuple[str, bytes, bytes, Headers, str]

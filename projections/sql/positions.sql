@@ -1,4 +1,35 @@
--- Consumer positions: the truth about what was read, fenced by the position that an owner believes to hold.
+-- Consumer positions: the truth about what was read, fenced by the position and the owner that a process believes in.
+
+-- name: read
+select offsets.topic, offsets.partition, offsets.next_offset, offsets.last_offset,
+       offsets.last_event_key::text as last_event_key, offsets.cluster_id, offsets.owner
+from unnest($1::text[], $2::integer[]) as given (topic, partition)
+join telnyx.projection_offsets as offsets on offsets.topic = given.topic and offsets.partition = given.partition;
+
+-- name: begin
+insert into telnyx.projection_offsets (topic, partition, next_offset, cluster_id)
+select given.topic, given.partition, given.next_offset, $4
+from unnest($1::text[], $2::integer[], $3::bigint[]) as given (topic, partition, next_offset)
+order by given.topic, given.partition
+on conflict do nothing;
+
+-- Compare and set: the row is as it was when the group was asked whether the partition is ours. A process that was
+-- frozen since then finds its successor's name here and gets nothing.
+-- name: claim
+with wanted as (
+  select offsets.topic, offsets.partition
+  from unnest($1::text[], $2::integer[], $3::bigint[], $4::text[]) as given (topic, partition, next_offset, owner)
+  join telnyx.projection_offsets as offsets
+    on offsets.topic = given.topic and offsets.partition = given.partition
+   and offsets.next_offset = given.next_offset and offsets.owner is not distinct from given.owner
+  order by offsets.topic, offsets.partition
+  for update of offsets
+)
+update telnyx.projection_offsets as offsets
+set owner = $5, cluster_id = $6
+from wanted
+where offsets.topic = wanted.topic and offsets.partition = wanted.partition
+returning offsets.topic, offsets.partition;
 
 -- name: advance
 with wanted as (
@@ -7,13 +38,18 @@ with wanted as (
     (topic, partition, expected_offset, next_offset, last_offset, last_event_key, cluster_id)
   join telnyx.projection_offsets as offsets
     on offsets.topic = given.topic and offsets.partition = given.partition
-   and offsets.next_offset = given.expected_offset and offsets.cluster_id = given.cluster_id
+   and offsets.next_offset = given.expected_offset and offsets.cluster_id = given.cluster_id and offsets.owner = $8
   order by offsets.topic, offsets.partition
   for update of offsets
 )
 update telnyx.projection_offsets as offsets
 set next_offset = wanted.next_offset, last_offset = wanted.last_offset, last_event_key = wanted.last_event_key,
-    owner = $8, updated_at = now()
+    updated_at = now()
 from wanted
 where offsets.topic = wanted.topic and offsets.partition = wanted.partition
 returning offsets.topic, offsets.partition;
+
+-- name: accept_gap
+update telnyx.projection_offsets
+set next_offset = $3, last_offset = null, last_event_key = null, cluster_id = $4, owner = null, updated_at = now()
+where topic = $1 and partition = $2;
