@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from deploy.account import Account, account_for
+from deploy.postmaster import first_number, is_alive, is_ready, is_server_of, text_of
 from schemas.errors import Misconfigured
 
 _START_SECONDS = 60
@@ -111,22 +112,22 @@ class EmbeddedPostgres:
     def _end_leftover(self, binaries: Path, account: Account) -> None:
         """Nobody holds our lock, so that a server found running here has lost its keeper."""
         pid_file = self._cluster / "postmaster.pid"
-        pid = _first_number(pid_file)
+        pid = first_number(pid_file)
         if pid is None:
             return
-        if _is_server_of(pid, self._cluster):
+        if is_server_of(pid, self._cluster):
             # It may be on its way out by itself, and gone before pg_ctl has looked.
             with suppress(Misconfigured):
                 wait = f"--timeout={_STOP_SECONDS}"
                 account.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
-        elif _is_alive(pid):
+        elif is_alive(pid):
             # The number was given to another program since, which the server would take for itself.
             pid_file.unlink(missing_ok=True)
 
     def _port(self) -> int:
         """The port of last time while it is free, else a new one."""
         kept = self._dir / "postgres.port"
-        port = _first_number(kept)
+        port = first_number(kept)
         if port is None or not _is_free(port):
             port = _free_port()
             kept.write_text(str(port), "ascii")
@@ -136,11 +137,11 @@ class EmbeddedPostgres:
         options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
         server: list[str | Path] = [binaries / "postgres", "-D", self._cluster, *options]
         pid_file = self._cluster / "postmaster.pid"
-        stale = _text(pid_file)
+        stale = text_of(pid_file)
         with self._log.open("wb") as log:
             self._process = account.start(["/bin/sh", "-c", _KEEPER, "postgres-keeper", *server], log=log.fileno())
         deadline = time.monotonic() + _START_SECONDS
-        while (state := _text(pid_file)) == stale or not _is_ready(state):
+        while (state := text_of(pid_file)) == stale or not is_ready(state):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 lines = self._log.read_text("utf-8", "replace").strip().splitlines() or ["no output"]
                 raise Misconfigured([f"embedded Postgres did not start: {lines[-1]} (see {self._log})"])
@@ -149,7 +150,7 @@ class EmbeddedPostgres:
 
 def running_url(data_dir: Path) -> str | None:
     """The URL of the server that another process runs in this directory now; None if nobody does."""
-    if not _is_ready(data_dir / "postgres" / "postmaster.pid"):
+    if not is_ready(text_of(data_dir / "postgres" / "postmaster.pid")):
         return None
     try:
         _lock(data_dir / "postgres.lock").close()
@@ -160,7 +161,7 @@ def running_url(data_dir: Path) -> str | None:
 
 def _url(data_dir: Path) -> str:
     password = (data_dir / "postgres.password").read_text("ascii")
-    return f"postgresql://postgres:{password}@127.0.0.1:{_first_number(data_dir / 'postgres.port')}/postgres"
+    return f"postgresql://postgres:{password}@127.0.0.1:{first_number(data_dir / 'postgres.port')}/postgres"
 
 
 def _binaries(cluster: Path) -> Path:
@@ -171,7 +172,7 @@ def _binaries(cluster: Path) -> Path:
         raise Misconfigured(["no embedded Postgres: `pip install 'telnyx-ledger[embedded]'`, or set DATABASE_URL"])
     found = Path(package.submodule_search_locations[0]).glob("pginstall[0-9]*/bin")
     versions = {int(path.parent.name.removeprefix("pginstall")): path for path in found}
-    wanted = _first_number(cluster / "PG_VERSION") or max(versions, default=0)
+    wanted = first_number(cluster / "PG_VERSION") or max(versions, default=0)
     if wanted not in versions:
         raise Misconfigured(
             [f"LEDGER_DATA_DIR: {cluster} needs PostgreSQL {wanted}, the embedded ones are {sorted(versions)}"]
@@ -199,43 +200,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         # A session of its own: the group is the keeper and the server. What was committed survives this too.
         os.killpg(process.pid, 9)
         process.wait()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def _first_number(path: Path) -> int | None:
-    with suppress(ValueError):
-        return int(_text(path).split("\n", 1)[0])
-    return None
-
-
-def _is_ready(pid_file_text: str) -> bool:
-    return [line.strip() for line in pid_file_text.splitlines()[7:8]] == ["ready"]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _is_server_of(pid: int, cluster: Path) -> bool:
-    """Whether that process is the server of the cluster: it works inside it. Without /proc, being alive must do."""
-    if not Path("/proc/self").exists():
-        return _is_alive(pid)
-    try:
-        return Path(f"/proc/{pid}/cwd").samefile(cluster)
-    except OSError:
-        return False
 
 
 def _is_free(port: int) -> bool:

@@ -38,6 +38,9 @@ async def migrate(database_url: str, report: Report) -> None:
     async with connected(database_url) as connection:
         connection.add_log_listener(lambda _, notice: _report_warning(notice, report))
         before = await revision_of(connection)
+        if before > CURRENT_REVISION:
+            report(f"schema is {before}, newer than this program ({CURRENT_REVISION}), nothing to do")
+            return
         try:
             async with connection.transaction():
                 await _migrate(connection)

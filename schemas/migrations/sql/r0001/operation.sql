@@ -9,7 +9,7 @@ create table telnyx.error_codes (
   constraint error_codes_category_known check
     (category in ('auto_retriable', 'retriable_after_intervention', 'temporary_hold', 'permanent', 'action_required'))
 );
-comment on table telnyx.error_codes is 'What Telnyx''s messaging error codes mean and what to do about them. Replaced by every migrate.';
+comment on table telnyx.error_codes is 'What Telnyx''s messaging error codes mean and what to do about them. Brought up to date by every migrate.';
 comment on column telnyx.error_codes.code is 'The code, e.g. 40300.';
 comment on column telnyx.error_codes.title is 'What it means, in the vendor''s words.';
 comment on column telnyx.error_codes.category is

@@ -66,9 +66,10 @@ comment on column telnyx.opt_outs.last_event_key is 'The deciding event: see eve
 
 -- One SELECT over one table, so that the planner inlines it and a condition on a person reaches the index of opt_out_events.
 -- Window functions only, each partitioned by the person: anything else would stop that condition on its way down.
-create function telnyx.opt_outs_as_of(at timestamptz, known_at timestamptz default 'infinity')
-  returns table (messaging_profile_id text, phone_number text, account text, opted_out boolean, changed_at timestamptz,
-                 basis text, keyword text, via_number text, telnyx_blocked boolean, last_event_key uuid)
+-- The row type of the table, because it carries the collation of the index; columns of RETURNS TABLE cannot.
+-- For many persons: `cross join lateral (select * from telnyx.opt_outs_as_of(...) where ... offset 0)`; without the
+-- `offset 0` the condition becomes a join above the windows, and every person is folded.
+create function telnyx.opt_outs_as_of(at timestamptz, known_at timestamptz default 'infinity') returns setof telnyx.opt_outs
   language sql stable parallel safe
 begin atomic
   select d.messaging_profile_id, d.phone_number, d.account, d.action = 'opt_out', d.occurred_at,
