@@ -15,6 +15,7 @@ from unnest($1::text[], $2::text[]) as person (profile, phone)
 cross join lateral (
   select * from telnyx.opt_outs_as_of('infinity', 'infinity') as state
   where state.messaging_profile_id = person.profile and state.phone_number = person.phone
+  offset 0 -- keeps the condition inside, where it reaches the index; else every person there is would be folded
 ) as now_true
 on conflict (messaging_profile_id, phone_number) do update set
   account = excluded.account, opted_out = excluded.opted_out, changed_at = excluded.changed_at, basis = excluded.basis,
