@@ -75,7 +75,10 @@ def dev(
         bool, typer.Option("--simulate", help="Add live synthetic traffic, signed by a key of its own.")
     ] = False,
 ) -> None:
-    """Embedded mode: ingest, spool, projections and (unless DATABASE_URL is set) Postgres in one command."""
+    """Run everything in one process, Postgres included (embedded mode).
+
+    With DATABASE_URL set, that database is used and migrated instead of an embedded one.
+    """
     from deploy.dev import run_dev
 
     run_dev(simulate=simulate)
@@ -83,7 +86,10 @@ def dev(
 
 @app.command()
 def ingest() -> None:
-    """Receive webhooks and publish them to Kafka, by way of the spool while Kafka is away."""
+    """Receive webhooks and publish them to Kafka.
+
+    While Kafka is away they wait in the spool, and every 2xx stays true.
+    """
     from deploy.commands.ingest import run_ingest
 
     run_ingest()
@@ -107,7 +113,7 @@ def project(
 
 @app.command()
 def migrate() -> None:
-    """Create the schema in DATABASE_URL, or bring it up to date."""
+    """Create the schema, or bring it up to date."""
     from deploy.commands.migrate import run_migrate
 
     run_migrate()
@@ -115,7 +121,7 @@ def migrate() -> None:
 
 @app.command()
 def topics(*, json: Json = False) -> None:
-    """Create the topics, and check those that exist against the contract."""
+    """Create the Kafka topics, and check those that exist."""
     from deploy.commands.topics import run_topics
 
     run_topics(as_json=json)
@@ -139,7 +145,10 @@ def simulate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Send signed, realistic traffic and judge the answers; exit status 1 if one was not as expected."""
+    """Send signed, realistic traffic and judge the answers.
+
+    Exit status 1 if an answer was not as expected.
+    """
     from deploy.commands.simulate import Plan, run_simulate, show_public_key
 
     if public_key:
@@ -150,7 +159,10 @@ def simulate(
 
 @app.command()
 def sql(query: Annotated[str, typer.Argument(help="One statement.")], *, json: Json = False) -> None:
-    """Run one query as the reader, in a read-only transaction, and print a table."""
+    """Run one query as the reader and print a table.
+
+    In a read-only transaction, on DATABASE_URL or on the Postgres of a running `dev`.
+    """
     from deploy.commands.sql import run_sql
 
     run_sql(query, as_json=json)

@@ -1,9 +1,9 @@
 """`ingest`: webhooks in, Kafka out."""
 
 import uvloop
-from ingest.lifespan import serve
 
 from deploy import logs
+from ingest.lifespan import serve
 from ingest.settings import IngestSettings
 from schemas.settings import load
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deploy.postgres import running_url
 from deploy.settings import SqlSettings
 from schemas.errors import LedgerError, Misconfigured
 from schemas.migrate import connected
@@ -29,8 +30,6 @@ def run_sql(query: str, *, as_json: bool) -> None:
 
 
 def _database_url() -> str:
-    from deploy.postgres import running_url
-
     settings = load(SqlSettings)
     url = settings.database_url or running_url(settings.ledger_data_dir)
     if url is None:

@@ -1,7 +1,7 @@
 """What was sent and what came back: one JSON line per request, and the totals of a run."""
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -9,6 +9,8 @@ from typing import Any, TextIO
 import orjson
 
 from deploy.simulator.webhook import Webhook
+
+LATENCIES_KEPT = 100_000  # the newest; a run may have no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Totals:
     answers: Counter[str] = field(default_factory=Counter)
     surprises: list[str] = field(default_factory=list)
     surprising: int = 0
-    latencies: list[float] = field(default_factory=list)
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
     def add(self, outcome: Outcome) -> None:
         self.sent += 1
