@@ -4,12 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings
+from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings, Settings
 
 
-class ProjectSettings(KeySettings, DatabaseSettings, KafkaSettings, LogSettings):
+class VerifySettings(Settings):
+    """Whether signatures are verified a second time, on the way into the tables; in both modes."""
+
+    ledger_project_verify: Literal["all", "off"] = "all"
+
+
+class ProjectSettings(VerifySettings, KeySettings, DatabaseSettings, KafkaSettings, LogSettings):
     """The projector as a process of its own. Processes of one group share the partitions between them."""
 
     ledger_consumer_group: str = Field("telnyx-ledger", min_length=1, max_length=249)
-    ledger_project_verify: Literal["all", "off"] = "all"
     ledger_projector_port: int = Field(8081, ge=0, le=65535)

@@ -1,0 +1,247 @@
+"""Feeds the projector from Kafka: every record of every partition, in order, each batch in one transaction.
+
+What was applied is known by the offsets that Postgres committed with the rows, by nothing else: after any doubt (an
+error during a commit, a fence, a rebalance, a restart) a partition is placed anew from there.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+
+from projections.assignment import Assignment
+from projections.batches import Batch, advances, batches, incoming
+from projections.kafka_log import ANSWER_SECONDS, KAFKA_ERRORS
+from projections.metrics import ProjectorMetrics
+from projections.outage import Outage
+from projections.positioning import RECHECK_SECONDS, Positioner
+from projections.positions import Advance
+from projections.projector import Applied, Fenced, Incoming
+from projections.settings import ProjectSettings
+from schemas.errors import Unavailable
+from schemas.topics import Topics
+
+POLL_RECORDS = 2000
+POLL_MS = 200
+COMMIT_SECONDS = 5.0
+LAST_BATCH_SECONDS = 12.0  # of the 20 s that a stop may take
+LEAVE_SECONDS = 6.0
+# A frozen owner is expelled after 9 s; the others learn it by their next heartbeat and take over: 12 s, of 15 allowed.
+# Polls are far apart only where Postgres is away, and that is no reason to leave the group.
+MEMBERSHIP = {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "session_timeout_ms": 9000,
+    "heartbeat_interval_ms": 2000,
+    "max_poll_interval_ms": 24 * 60 * 60 * 1000,
+    "request_timeout_ms": 15000,  # more than a rebalance takes
+    "partition_assignment_strategy": (RangePartitionAssignor,),
+    "fetch_max_bytes": 16 * 1024 * 1024,
+    "fetch_max_wait_ms": 200,
+}
+log = structlog.get_logger()
+
+
+class Applies(Protocol):
+    """What the consumer needs of the projector."""
+
+    async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
+        """One transaction. Raises Unavailable and Fenced; anything else is a bug."""
+
+
+def owner_name() -> str:
+    """A name that no other process has, nor this one after a restart: what is stored beside the positions it holds."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+async def run(
+    settings: ProjectSettings, projector: Applies, *, owner: str, metrics: ProjectorMetrics, stop: asyncio.Event
+) -> None:
+    """Feed the projector until `stop` is set, then return within 20 s. Outages are waited out.
+
+    `owner` is the name that the projector was given. What `apply` raises but Unavailable and Fenced is raised.
+    """
+    kafka, postgres = Outage("kafka", metrics), Outage("postgres", metrics)
+    while not stop.is_set():
+        consumer = AIOKafkaConsumer(group_id=settings.ledger_consumer_group, **settings.client_options(), **MEMBERSHIP)
+        feed = Feed(settings, projector, consumer, owner=owner, metrics=metrics, kafka=kafka, postgres=postgres)
+        try:
+            await feed.until(stop)
+        except KAFKA_ERRORS as error:
+            await _pause(stop, kafka.failed(error))
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+class Feed:
+    """One membership of the group, with a consumer of its own: from joining to leaving."""
+
+    def __init__(
+        self,
+        settings: ProjectSettings,
+        projector: Applies,
+        consumer: AIOKafkaConsumer,
+        *,
+        owner: str,
+        metrics: ProjectorMetrics,
+        kafka: Outage,
+        postgres: Outage,
+    ) -> None:
+        self._topics = Topics(settings.ledger_topic_prefix).all
+        self._projector = projector
+        self._consumer = consumer
+        self._metrics = metrics
+        self._kafka = kafka
+        self._postgres = postgres
+        self._assignment = Assignment(consumer, metrics)
+        self._positioner = Positioner(
+            consumer, self._assignment, settings.client_options(), settings.database_url, owner, postgres, kafka
+        )
+        self._stopping = False
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Join, feed, leave. Raises one of KAFKA_ERRORS where a new consumer is needed."""
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+        try:
+            tasks.append(asyncio.create_task(self._join()))
+            await _first(tasks)
+            if not stop.is_set():
+                tasks += [asyncio.create_task(self._feed()), asyncio.create_task(self._tend())]
+                await _first([tasks[0], *tasks[2:]])
+            await self._end_batch()
+        finally:
+            self._stopping = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._leave()
+
+    async def _join(self) -> None:
+        await self._consumer.start()
+        missing = set(self._topics)
+        said = False
+        while missing := missing - await self._consumer.topics():
+            if not said:
+                log.warning("topics_missing", topics=sorted(missing), what_now="waiting; run `telnyx-ledger topics`")
+            said = True
+            await asyncio.sleep(1)
+        self._consumer.subscribe(self._topics, listener=self._assignment)
+
+    async def _feed(self) -> None:
+        while not self._stopping:
+            for batch in batches(await self._poll()):
+                if not self._stopping:
+                    await self._apply(batch)
+
+    async def _poll(self) -> Batch:
+        """The next records of the partitions that are placed, as far as they may be applied."""
+        # Where none is placed, nothing but the errors of the group's coordinator can come of it, and those are wanted.
+        reading = self._assignment.reading()
+        try:
+            polled = await self._consumer.getmany(*reading, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        except OffsetOutOfRangeError as error:
+            self._assignment.wait_again(error.args[0], due=0.0)
+            return {}
+        stop_until = asyncio.get_running_loop().time() + RECHECK_SECONDS
+        return self._assignment.next_segments(polled, stop_until=stop_until)
+
+    async def _apply(self, batch: Batch) -> None:
+        """Apply what of the batch is still ours. In doubt about anything, its partitions are placed anew."""
+        now = asyncio.get_running_loop().time
+        while live := {one: part for one, part in batch.items() if self._assignment.holds(one, part.held)}:
+            self._assignment.idle.clear()
+            try:
+                await self._commit(live)
+            except Fenced as fenced:
+                self._metrics.fenced.inc(len(fenced.lost))
+                self._assignment.wait_again([TopicPartition(*one) for one in fenced.lost], due=now() + 0.2)
+            except Unavailable as error:
+                self._assignment.wait_again(live, due=now() + self._postgres.failed(error))
+            else:
+                return
+            finally:
+                self._assignment.idle.set()
+
+    async def _commit(self, batch: Batch) -> None:
+        began = time.perf_counter()
+        records = incoming(batch)
+        applied = await self._projector.apply(records, advances(batch))
+        for part in batch.values():
+            part.held.next_offset = part.records[-1].offset + 1
+        self._postgres.answered()
+        self._metrics.applied(
+            len(records),
+            time.perf_counter() - began,
+            stored=applied.stored,
+            duplicates=applied.duplicates,
+            parked=applied.quarantined,
+        )
+
+    async def _tend(self) -> None:
+        """What goes on beside the batches: placing partitions, and telling Kafka and the metrics how far we are."""
+        told = time.monotonic()
+        while True:
+            self._assignment.changed.clear()
+            await self._positioner.place_due()
+            if time.monotonic() - told > COMMIT_SECONDS:
+                await self._tell()
+                told = time.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._assignment.changed.wait()
+
+    async def _tell(self) -> None:
+        """Commit to Kafka what Postgres has; only lag tools read it, so a failure says that Kafka is away, no more."""
+        ready = self._assignment.ready()
+        for partition, next_offset in ready.items():
+            end = self._consumer.highwater(partition)
+            self._metrics.lag.labels(*partition).set(max(0, (end or next_offset) - next_offset))
+        if not ready:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._consumer.commit(ready)
+        except (CommitFailedError, IllegalStateError):
+            return  # a rebalance is under way
+        except KAFKA_ERRORS as error:
+            self._kafka.failed(error)
+        else:
+            self._kafka.answered()
+
+    async def _end_batch(self) -> None:
+        self._stopping = True
+        try:
+            async with asyncio.timeout(LAST_BATCH_SECONDS):
+                await self._assignment.idle.wait()
+        except TimeoutError:
+            log.warning("last_batch_given_up", waited_seconds=LAST_BATCH_SECONDS)
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._consumer.stop()
+        except KAFKA_ERRORS as error:
+            log.warning("group_left_without_goodbye", error=type(error).__name__)
+            # What stop() would have come to: without it the client's own task lives on, for ever.
+            await self._consumer._client.close()
+
+
+async def _first(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for one to end, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()

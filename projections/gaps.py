@@ -1,0 +1,77 @@
+"""Accepts a gap: the one way in which a position moves although no record was applied, and only if a person says so."""
+
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from projections.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds
+from projections.positioning import connection_to
+from projections.positions import Bounds, misfit, read_positions
+from projections.queries import queries
+from schemas.errors import Misconfigured, Unavailable
+from schemas.settings import KafkaSettings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedGap:
+    """What was done: from where to where the position went, and why it did not fit (None: the key did not match)."""
+
+    partition: str
+    from_offset: int
+    to_offset: int
+    skipped_records: int
+    problem: str | None
+
+
+def parse_partition(name: str) -> TopicPartition:
+    """`TOPIC:PARTITION`. Raises Misconfigured."""
+    topic, _, number = name.rpartition(":")
+    if not topic or not number.isdecimal():
+        raise Misconfigured([f"--accept-gap: expected TOPIC:PARTITION, such as telnyx.messages:3, found {name!r}"])
+    return TopicPartition(topic, int(number))
+
+
+async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> AcceptedGap:
+    """Make the partition start again at the first record that its log holds now; a running projector takes it up.
+
+    Records that were applied before are duplicates, which change nothing; so nothing is skipped but what is gone.
+    Raises Misconfigured (no such partition, or it has no position) and Unavailable.
+    """
+    partition = parse_partition(name)
+    cluster_id, bounds = await _log(kafka, partition)
+    async with connection_to(database_url) as connection:
+        position = (await read_positions(connection, [partition])).get(partition)
+        if position is None:
+            raise Misconfigured([f"--accept-gap: {name} has no stored position, so there is no gap to accept"])
+        await connection.execute(queries("positions")["accept_gap"], *partition, bounds.start, cluster_id)
+    same_log = position.cluster_id in (None, cluster_id) and position.next_offset <= bounds.end
+    accepted = AcceptedGap(
+        partition=name,
+        from_offset=position.next_offset,
+        to_offset=bounds.start,
+        skipped_records=max(0, bounds.start - position.next_offset) if same_log else 0,
+        problem=misfit(position, bounds, cluster_id),
+    )
+    log.warning("gap_accepted", partition=name, from_offset=accepted.from_offset, to_offset=accepted.to_offset)
+    return accepted
+
+
+async def _log(kafka: KafkaSettings, partition: TopicPartition) -> tuple[str, Bounds]:
+    consumer = AIOKafkaConsumer(**kafka.client_options())
+    try:
+        await consumer.start()
+        # All topics are asked for, not this one: asking for one by name may create it.
+        if partition.topic not in await consumer.topics():
+            raise Misconfigured([f"--accept-gap: there is no topic {partition.topic}"])
+        if partition.partition not in (consumer.partitions_for_topic(partition.topic) or ()):
+            raise Misconfigured([f"--accept-gap: topic {partition.topic} has no partition {partition.partition}"])
+        bounds = await log_bounds(consumer, [partition])
+        return await cluster_id_of(kafka.client_options()), bounds[partition]
+    except KAFKA_ERRORS as error:
+        raise Unavailable(f"kafka: {error or type(error).__name__}") from error
+    finally:
+        await consumer.stop()
