@@ -16,7 +16,7 @@ on conflict (retention_class, occurred_at, event_key) do nothing
 returning event_key;
 
 -- name: stored_accounts
--- Through lateral, so that each key probes one partition by its primary key.
+-- Through lateral, so that each key probes one partition by its primary key; `offset 0` forbids to make a join of it.
 select stored.event_key, stored.account
 from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as wanted (retention_class, occurred_at, event_key)
 cross join lateral (
@@ -24,4 +24,5 @@ cross join lateral (
   where events.retention_class = wanted.retention_class
     and events.occurred_at = wanted.occurred_at
     and events.event_key = wanted.event_key
+  offset 0
 ) as stored;
