@@ -29,12 +29,13 @@ begin
     lower_bound := quote_literal(date_trunc('month', at));
     upper_bound := quote_literal(date_trunc('month', at) + interval '1 month');
   end if;
-  if to_regclass('telnyx_partitions.' || quote_ident(child)) is not null then
+  if exists (select from pg_class where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
     return child;
   end if;
-  -- Two writers may need one month at once: the second waits here until the first has committed, and then finds it.
+  -- Two writers may need one month at once: the second waits here until the first has committed, and then finds it
+  -- (by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh).
   perform pg_advisory_xact_lock(7310003);
-  if to_regclass('telnyx_partitions.' || quote_ident(child)) is not null then
+  if exists (select from pg_class where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
     return child;
   end if;
   -- A table of its own, then ATTACH: that takes no lock which stops readers or writers of the other partitions.

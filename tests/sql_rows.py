@@ -1,0 +1,60 @@
+"""Rows for tests of the schema itself, inserted as a projector would, without any of its code."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
+    """One event, with its partition; what is not given is something ordinary."""
+    row = {
+        "event_key": uuid.uuid4(),
+        "account": "default",
+        "event_type": "message.sent",
+        "retention_class": "traffic",
+        "occurred_at": NOON,
+        "received_at": NOON,
+        "body": b'{"data":{"payload":{"text":"secret words"}}}',
+        "signature": bytes(64),
+        "signed_timestamp": "1763640000",
+        "key_id": "0123456789abcdef",
+        **values,
+    }
+    await connection.execute("select telnyx.ensure_partition($1, $2)", row["retention_class"], row["occurred_at"])
+    await insert(connection, "telnyx.events", row)
+    return row
+
+
+async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
+    """One fact about a person; what is not given is something ordinary."""
+    row = {
+        "event_key": uuid.uuid4(),
+        "phone_number": "+13125550001",
+        "account": "default",
+        "messaging_profile_id": "profile",
+        "action": "opt_out",
+        "basis": "autoresponse",
+        "keyword": "STOP",
+        "via_number": "+13125550099",
+        "telnyx_blocked": False,
+        "occurred_at": NOON,
+        "attempted_at": None,
+        "received_at": NOON,
+        **values,
+    }
+    await insert(connection, "telnyx.opt_out_events", row)
+    return row
+
+
+async def insert(connection: asyncpg.Connection, table: str, row: dict[str, Any]) -> None:
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    await connection.execute(f"insert into {table} ({', '.join(row)}) values ({places})", *row.values())
+
+
+async def plan(connection: asyncpg.Connection, query: str, *arguments: Any) -> str:
+    """The plan of a query, run for real, as text."""
+    return "\n".join(row[0] for row in await connection.fetch(f"explain (analyze, costs off) {query}", *arguments))
