@@ -100,9 +100,7 @@ def project(
     *,
     accept_gap: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="TOPIC:PARTITION", help="Go on where the log begins, though stored offsets lie elsewhere."
-        ),
+        typer.Option(metavar="TOPIC:PARTITION", help="Let a stopped partition go on where its log begins, and exit."),
     ] = None,
 ) -> None:
     """Read the topics and keep the tables in Postgres."""

@@ -6,13 +6,14 @@ The parts and their promises are those of production: only Kafka is left out, an
 import asyncio
 import os
 import shlex
+import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Literal
+from typing import TextIO, cast
 
 import uvloop
 
@@ -21,19 +22,18 @@ from deploy.database_name import shown
 from deploy.live_line import Above, show
 from deploy.postgres import EmbeddedPostgres
 from deploy.projector_target import ProjectorTarget
-from deploy.settings import DataSettings
+from deploy.settings import DevSettings
 from deploy.simulator.connection import Target
 from deploy.simulator.key import DevelopmentKey, development_key
 from deploy.simulator.outcome import Totals
 from deploy.simulator.run import Pace, Simulator
 from deploy.simulator.traffic import traffic, wall_clock
-from ingest.lifespan import serve
+from ingest.lifespan import Receiver, serve
 from ingest.listener import bind
 from ingest.metrics import IngestMetrics
-from ingest.settings import ReceiveSettings
 from projections.projector import Projector
 from schemas.migrate import migrate
-from schemas.settings import load, secret
+from schemas.settings import load
 
 SIMULATED_RATE = 5.0
 WHY = """select code, title, count(*) from message_deliveries, unnest(error_codes) code
@@ -48,32 +48,19 @@ QUERIES = (
 )
 
 
-class DevSettings(ReceiveSettings, DataSettings):
-    """What `ingest` and `project` are told, less Kafka; without DATABASE_URL the Postgres is embedded."""
-
-    database_url: str = secret("")
-    ledger_project_verify: Literal["all", "off"] = "all"
-
-
 def run_dev(*, simulate: bool) -> None:
     """Until SIGTERM or SIGINT. Raises Misconfigured before anything was started."""
     settings = load(DevSettings)
-    key = development_key(settings.ledger_data_dir) if simulate or not settings.read_keys() else None
+    has_keys = settings.telnyx_public_keys or settings.telnyx_public_keys_file
+    key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
     if key:
-        settings = _with_key(settings, key)
-    logs.configure(settings.ledger_log_level, Above(sys.stderr) if sys.stdout.isatty() else sys.stderr)
+        settings = settings.model_copy(update={"telnyx_public_keys": key.beside(settings.telnyx_public_keys)})
+    log_to = cast("TextIO", Above(sys.stderr)) if sys.stdout.isatty() else sys.stderr
+    logs.configure(settings.ledger_log_level, log_to)
     with _database(settings) as database_url:
         named = settings.model_copy(update={"database_url": database_url})
         uvloop.run(_run(named, key if simulate else None, embedded=not settings.database_url))
     print("stopped")
-
-
-def _with_key(settings: DevSettings, key: DevelopmentKey) -> DevSettings:
-    """The settings with the development key beside the keys that were given; it may be one of them already."""
-    given = settings.telnyx_public_keys
-    if key.public_line in given:
-        return settings
-    return settings.model_copy(update={"telnyx_public_keys": ",".join(filter(None, (given, key.public_line)))})
 
 
 @contextmanager
@@ -101,15 +88,18 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
     background: list[asyncio.Task[None]] = []
 
-    def started(port: int) -> None:
-        url = f"http://{settings.ledger_host}:{port}/webhooks/telnyx"
+    def listening(receiver: Receiver) -> None:
+        url = f"http://{settings.ledger_host}:{receiver.port}/webhooks/telnyx"
         _introduce(settings, url, embedded=embedded)
         if key:
             background.append(asyncio.create_task(_simulate(url, key)))
         background.append(asyncio.create_task(show(lambda: _progress(metrics))))
 
+    stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await serve(settings, target=ProjectorTarget(projector), metrics=metrics, started=started)
+        await serve(settings, target=ProjectorTarget(projector), stop=stop, listening=listening, metrics=metrics)
     finally:
         for task in background:
             task.cancel()
@@ -123,14 +113,14 @@ async def _simulate(url: str, key: DevelopmentKey) -> None:
 
 
 def _progress(metrics: IngestMetrics) -> str:
-    """Received and stored are what the 2xx stand for; projected is what the tables show."""
+    """Received is every delivery that was answered 2xx; stored and projected count its event once."""
     value = metrics.registry.get_sample_value
-    received = sum(
+    received, again, parked = (
         int(value("ledger_webhooks_total", {"outcome": outcome}) or 0)
         for outcome in ("accepted", "duplicate", "quarantined")
     )
     stored, projected = (int(value(f"ledger_spool_{name}_total") or 0) for name in ("written", "drained"))
-    return f"received {received}  stored {stored}  projected {projected}"
+    return f"received {received + again + parked} ({again} duplicates)  stored {stored}  projected {projected}"
 
 
 def _introduce(settings: DevSettings, url: str, *, embedded: bool) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from schemas.settings import DatabaseSettings, KafkaSettings, LogSettings, Settings
+from ingest.settings import ReceiveSettings
+from projections.settings import ProjectSettings, VerifySettings
+from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings, Settings, secret
 
 
 class DataSettings(Settings):
@@ -26,7 +28,29 @@ class TopicsSettings(KafkaSettings, LogSettings):
     """`topics`."""
 
 
-class SqlSettings(DataSettings):
+class ProjectCommandSettings(ProjectSettings):
+    """`project`: what the projector is told, and where its health is served."""
+
+    ledger_host: str = "127.0.0.1"
+
+
+class SqlSettings(DatabaseSettings, DataSettings):
     """`sql`: DATABASE_URL, or the embedded Postgres that `dev` is running."""
 
-    database_url: str | None = Field(None, repr=False, json_schema_extra={"secret": True})
+    database_url: str = secret("")
+
+
+class DevSettings(ReceiveSettings, VerifySettings, DataSettings):
+    """What `ingest` and `project` are told, less Kafka. No database: an embedded one. No key: the development key."""
+
+    database_url: str = secret("")
+    telnyx_public_keys: str = Field("", validate_default=False)
+
+
+class KafkaModeSettings(KeySettings, DatabaseSettings, DataSettings, LogSettings):
+    """What of the environment concerns the surroundings of the processes; the rest is passed on to them."""
+
+    database_url: str = secret("")
+    telnyx_public_keys: str = Field("", validate_default=False)
+    ledger_host: str = "127.0.0.1"
+    ledger_port: int = Field(8080, ge=1, le=65535)

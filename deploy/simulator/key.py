@@ -26,6 +26,10 @@ class DevelopmentKey:
         """An entry of TELNYX_PUBLIC_KEYS."""
         return f"{ACCOUNT}:{b64encode(bytes(self.signing_key.verify_key)).decode()}"
 
+    def beside(self, given: str) -> str:
+        """The value of TELNYX_PUBLIC_KEYS with this key among those that are given; it may be one of them."""
+        return given if self.public_line in given else ",".join(filter(None, (given, self.public_line)))
+
     def headers(self, webhook: Webhook, body: bytes, now_seconds: int) -> dict[str, str]:
         """Telnyx's two headers, or what the webhook is meant to have in their place."""
         if webhook.signing is Signing.MISSING:

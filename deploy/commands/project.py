@@ -1,0 +1,53 @@
+"""`project`: Kafka in, tables out; or, with `--accept-gap`, the one decision that it leaves to a person."""
+
+import asyncio
+import signal
+
+import uvloop
+
+from deploy import logs
+from deploy.health import health
+from deploy.settings import ProjectCommandSettings
+from projections.consumer import owner_name, run
+from projections.gaps import accept_gap
+from projections.metrics import ProjectorMetrics
+from projections.projector import Projector
+from projections.settings import ProjectSettings
+from schemas.settings import load
+
+
+def run_project(accepted_gaps: list[str]) -> None:
+    """Until SIGTERM or SIGINT. Raises Misconfigured at the start only."""
+    settings = load(ProjectCommandSettings)
+    logs.configure(settings.ledger_log_level)
+    if accepted_gaps:
+        asyncio.run(_accept(settings, accepted_gaps))
+    else:
+        uvloop.run(_run(settings))
+
+
+async def _accept(settings: ProjectSettings, names: list[str]) -> None:
+    for name in names:
+        gap = await accept_gap(settings.database_url, settings, name)
+        lost = f"; {gap.skipped_records} records are gone from the log" if gap.skipped_records else ""
+        print(f"{gap.partition}: position {gap.from_offset} -> {gap.to_offset}{lost}")
+    print("a running `project` goes on from there by itself")
+
+
+async def _run(settings: ProjectCommandSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    owner, metrics = owner_name(), ProjectorMetrics()
+    verify = settings.ledger_project_verify == "all"
+    projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+
+    def is_ready() -> bool:
+        return not stop.is_set()
+
+    host, port = settings.ledger_host, settings.ledger_projector_port
+    try:
+        async with health(metrics.registry, is_ready, host=host, port=port):
+            await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
+    finally:
+        await projector.close()
