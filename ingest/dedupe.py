@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum, auto
+from itertools import islice
 from typing import ParamSpec, Protocol
 
 from ingest.metrics import IngestMetrics
@@ -34,12 +35,10 @@ class Outcome(Enum):
 class RecentKeys:
     """The last 75,000 to 150,000 keys, in two generations: no entry is ever removed one by one."""
 
-    def __init__(self, keys: Iterable[str] = (), *, generation_keys: int = GENERATION_KEYS) -> None:
+    def __init__(self, newest_first: Iterable[str] = (), *, generation_keys: int = GENERATION_KEYS) -> None:
         self._generation_keys = generation_keys
         self._young: set[str] = set()
-        self._old: set[str] = set()
-        for key in keys:
-            self.add(key)
+        self._old: set[str] = set(islice(newest_first, generation_keys))
 
     def __contains__(self, key: str) -> bool:
         return key in self._young or key in self._old

@@ -85,8 +85,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self.seen = False
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            return  # the request is answered as any other, and the connection closed: see `keep_alive` of the exchange
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             if not self.lingering:
                 self.refuse("bad_request")
@@ -126,6 +127,8 @@ class LimitedProtocol(HttpToolsProtocol):
             raise ValueError("headers_too_large")
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # the parser stops here: see _read_without_upgrade
         self.in_headers = False
         self.due = math.inf
         if len(self.pipeline) >= self.limits.pipelined:
@@ -169,7 +172,7 @@ class LimitedProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=http_version != "1.0" and self.parser.should_keep_alive() and not self.parser.should_upgrade(),
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
 
@@ -181,6 +184,23 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.limits.buffered > self.limits.buffered_bytes:
             self.refuse("buffers_full")
             raise ValueError("buffers_full")
+
+    def on_message_complete(self) -> None:
+        if not self.in_headers:
+            super().on_message_complete()
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Ignore the wish for another protocol (RFC 9110, 7.8): the parser would leave the body unread."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":  # an upgrade by nature
+            self.refuse("bad_request")
+            return
+        head = [method, b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            if name not in (b"upgrade", b"connection"):
+                head += (name, b": ", value, b"\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*head, b"\r\n", rest]))
 
     # --- ends --------------------------------------------------------------------------------------------------------
 
