@@ -1,0 +1,130 @@
+"""The embedded mode as a user meets it: one process, rows within seconds, and nothing left behind or lost."""
+
+import json
+import re
+import signal
+from base64 import b64encode
+
+import asyncpg
+import pytest
+from nacl.signing import SigningKey
+
+from tests.programs import Programs, free_port
+from tests.waiting import eventually
+
+DATABASE = r"^Database URL: (postgresql://\S+)$"
+WEBHOOKS = r"^Webhook URL:  (http://\S+)$"
+
+
+async def count(url: str, query: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        found: int = await connection.fetchval(query)
+    finally:
+        await connection.close()
+    return found
+
+
+async def test_dev_shows_rows_by_itself_and_leaves_nothing_running(programs: Programs) -> None:
+    dev = programs.start("dev", "--simulate", LEDGER_PORT="0")
+    url = (await dev.says(DATABASE))[1]
+
+    async def rows() -> int:
+        return await count(url, "select count(*) from telnyx.message_deliveries")
+
+    await eventually(rows, lambda found: found > 3)
+    assert re.search(r"received \d+ \(\d+ duplicates\)  stored \d+  projected \d+", dev.output)
+    shown = programs.run("sql", "select account, count(*) > 0 as some from events group by 1", "--json")
+    assert json.loads(shown.stdout) == [{"account": "development", "some": True}], shown.stderr
+
+    assert dev.ends(signal.SIGINT) == 0
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncpg.connect(url)
+    assert '"level":"error"' not in dev.output
+    assert "Traceback" not in dev.output
+
+
+async def test_a_killed_dev_has_lost_nothing_that_it_acknowledged(programs: Programs) -> None:
+    port = str(free_port())
+    dev = programs.start("dev", LEDGER_PORT=port)
+    url = (await dev.says(WEBHOOKS))[1]
+    sent = programs.directory / "sent.jsonl"
+    simulate = programs.start("simulate", "--url", url, "--rate", "150", "--count", "600", "--out", str(sent))
+
+    async def acknowledged() -> int:
+        return sum(json.loads(line)["status"] == 200 for line in sent.read_text().splitlines()) if sent.exists() else 0
+
+    await eventually(acknowledged, lambda found: found > 150)
+    assert dev.ends(signal.SIGKILL) == -signal.SIGKILL
+    assert simulate.ends() == 1
+    keys = {
+        answer["event_key"]
+        for line in sent.read_text().splitlines()
+        if (answer := json.loads(line)["answer"]) and "event_key" in answer
+    }
+
+    again = programs.start("dev", LEDGER_PORT=port)
+    database = (await again.says(DATABASE))[1]
+
+    async def missing() -> set[str]:
+        connection = await asyncpg.connect(database)
+        try:
+            stored = {str(row[0]) for row in await connection.fetch("select event_key from telnyx.events")}
+        finally:
+            await connection.close()
+        return keys - stored
+
+    await eventually(missing, lambda found: not found)
+    assert len(keys) > 100
+    assert again.ends(signal.SIGTERM) == 0
+
+
+async def test_a_second_dev_says_in_one_line_what_is_taken(programs: Programs) -> None:
+    port = str(free_port())
+    first = programs.start("dev", LEDGER_PORT=port)
+    await first.says(WEBHOOKS)
+    same_port = programs.run("dev", LEDGER_PORT=port)
+    assert (same_port.returncode, same_port.stdout) == (2, "")
+    (line,) = same_port.stderr.splitlines()
+    assert line.startswith(f"LEDGER_PORT: port {port} on 127.0.0.1 is in use")
+    same_data = programs.run("dev", LEDGER_PORT="0")
+    assert same_data.returncode == 2
+    (line,) = same_data.stderr.splitlines()
+    assert line.startswith("LEDGER_DATA_DIR: ")
+    assert "in use" in line
+    assert first.ends(signal.SIGTERM) == 0
+
+
+async def test_dev_uses_and_migrates_the_database_that_it_is_given(programs: Programs, empty_database_url: str) -> None:
+    key = b64encode(bytes(SigningKey.generate().verify_key)).decode()
+    dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=empty_database_url, TELNYX_PUBLIC_KEYS=f"acme:{key}")
+    url = (await dev.says(WEBHOOKS))[1]
+    assert await count(empty_database_url, "select count(*) from telnyx.error_codes") > 60
+    assert not (programs.directory / "data").exists()
+    assert empty_database_url not in dev.output, "a password of the user's stays out of terminals"
+    # Only --simulate, or having no key at all, adds the development key.
+    refused = programs.run("simulate", "--url", url, "--count", "1", "--json")
+    assert json.loads(refused.stdout)["answers"] == {"403 no_matching_key": 1}
+    assert refused.returncode == 1
+    assert dev.ends(signal.SIGTERM) == 0
+
+
+async def test_chaos_is_answered_as_the_contract_says_and_twice_the_same_is_once(programs: Programs) -> None:
+    dev = programs.start("dev", LEDGER_PORT="0")
+    url = (await dev.says(WEBHOOKS))[1]
+    database = (await dev.says(DATABASE))[1]
+    chaos = ("simulate", "--url", url, "--seed", "11", "--count", "300", "--rate", "0", "--chaos", "--json")
+    first, second = programs.run(*chaos), programs.run(*chaos)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    answers = json.loads(second.stdout)["answers"]
+    assert "200 accepted" not in answers
+    assert answers["200 duplicate"] > 200
+
+    async def drained() -> tuple[int, int]:
+        events = await count(database, "select count(*) from telnyx.events")
+        return events, await count(database, "select count(*) from telnyx.quarantined_webhooks")
+
+    accepted = json.loads(first.stdout)["answers"]["200 accepted"]
+    _, parked = await eventually(drained, lambda found: found[0] == accepted)
+    assert parked > 5
+    assert dev.ends(signal.SIGTERM) == 0

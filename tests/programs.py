@@ -1,0 +1,127 @@
+"""Our programs as processes: started as a user starts them, in an environment that the test alone decides."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
+STOP_SECONDS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A running `telnyx-ledger`; stdout and stderr go to one file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    async def says(self, pattern: str, *, timeout_seconds: float = 60) -> re.Match[str]:
+        """Wait until a line of the output matches. Fails with the whole output when the program ends before."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            ended = self.process.poll() is not None
+            if found := re.search(pattern, self.output, re.MULTILINE):
+                return found
+            assert not ended, f"ended with {self.process.returncode} before {pattern!r}:\n{self.output}"
+            assert time.monotonic() < deadline, f"no {pattern!r} after {timeout_seconds} s:\n{self.output}"
+            await asyncio.sleep(0.05)
+
+    def ends(self, number: signal.Signals | None = None, *, timeout_seconds: float = STOP_SECONDS) -> int:
+        """Exit status, after the signal if one is given."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout_seconds)
+
+
+class Programs:
+    """Starts programs in one directory of their own; whatever still runs at the end of the test is killed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._started: list[Program] = []
+
+    def start(self, *arguments: str, program: Path = PROGRAM, **environment: str) -> Program:
+        log = self.directory / f"{len(self._started)}-{arguments[0]}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [program, *arguments],
+                cwd=self.directory,
+                env=clean_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._started.append(started := Program(process, log))
+        return started
+
+    def run(
+        self, *arguments: str, program: Path = PROGRAM, timeout_seconds: float = 120, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """To its end, whatever its exit status."""
+        return subprocess.run(
+            [program, *arguments],
+            cwd=self.directory,
+            env=clean_environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    def kill_all(self) -> None:
+        for program in self._started:
+            program.process.kill()
+            program.process.wait()
+
+
+def clean_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What a fresh shell has, without any setting of ours but those that are given."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(ours)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture
+def programs() -> Iterator[Programs]:
+    """In a directory that an embedded Postgres may pass through: pytest's own are closed to its account."""
+    directory = Path(tempfile.mkdtemp(prefix="ledger-programs-"))
+    directory.chmod(0o755)
+    programs = Programs(directory)
+    try:
+        yield programs
+    finally:
+        programs.kill_all()
+        _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    """The Postgres of a program that was killed ends by itself, a moment later, and until then it writes here."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            shutil.rmtree(directory)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
