@@ -9,13 +9,10 @@ from datetime import datetime
 
 import asyncpg
 
+from projections.projection import Stored
 from projections.queries import queries
-from schemas.event import Event
-from schemas.record import Delivery
 
 _SQL = queries("events")
-
-Stored = tuple[Event, Delivery]
 
 
 class Partitions:

@@ -11,6 +11,7 @@ from schemas.event import Event
 from schemas.record import Delivery
 
 Rows = Iterable[tuple[Table, Row]]
+Stored = tuple[Event, Delivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Refold:
     fold: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """Event types (exact, or a prefix with `*`) to rows of tables. Raise `version` when `rows` or a fold changes."""
 
@@ -54,8 +55,15 @@ class Routing:
         self.projections = tuple(projections)
         self._known: dict[str, tuple[Projection, ...]] = {}
 
-    def of(self, event_type: str) -> tuple[Projection, ...]:
-        """The projections of a type, in writing order."""
+    def feeds(self, events: Iterable[Stored]) -> dict[Projection, list[Stored]]:
+        """What each projection is fed, in writing order; those that get nothing are left out."""
+        fed: dict[Projection, list[Stored]] = {projection: [] for projection in self.projections}
+        for stored in events:
+            for projection in self._of(stored[0].type):
+                fed[projection].append(stored)
+        return {projection: given for projection, given in fed.items() if given}
+
+    def _of(self, event_type: str) -> tuple[Projection, ...]:
         found = self._known.get(event_type)
         if found is None:
             found = tuple(projection for projection in self.projections if projection.takes(event_type))

@@ -15,18 +15,20 @@ from datetime import datetime
 import asyncpg
 
 from projections.database import connect, outages
-from projections.event_store import Partitions, Stored, append
+from projections.event_store import Partitions, append
+from projections.isolation import Isolation
 from projections.keys import key_book
 from projections.positions import Advance, advance_offsets
-from projections.projection import Projection, Routing
+from projections.projection import Projection, Routing, Stored
 from projections.quarantine import QUARANTINED_WEBHOOKS, Parked, judge, parked_row, signature_holds
 from projections.queries import queries
 from projections.registry import PROJECTIONS
-from projections.table import Row, Table
+from projections.writing import prepare, upsert, write
 from schemas.errors import LedgerError
 from schemas.record import Arrival, decode
 from schemas.signing import Key, KeyRing
 
+_NOT_LIVE = queries("isolation")["not_live"]
 VERIFY_THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -57,11 +59,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch came to: new events, those that were there before (or twice in it), what was parked by reason."""
+    """What a batch came to: new events, those that were there before (or twice in it), what was parked by reason, and
+    the dead letters by projection."""
 
     stored: int
     duplicates: int
     quarantined: dict[str, int] = field(default_factory=dict)
+    dead: dict[str, int] = field(default_factory=dict)
 
 
 class Projector:
@@ -84,6 +88,7 @@ class Projector:
         self._routing = Routing(projections)
         self._connection: asyncpg.Connection | None = None
         self._partitions = Partitions()
+        self._isolation = Isolation()
         self._threads = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
 
     async def connect(self) -> asyncpg.Connection:
@@ -120,22 +125,20 @@ class Projector:
         """Applies a batch and moves the offsets of `advances`, in one transaction; idempotent.
 
         Raises Unavailable (an outage: whether it was committed is unknown; the stored offsets say so) and Fenced
-        (rolled back). Anything else is a fault in code or data base. The connection is dropped after any of them but
-        Fenced, so that a half-done transaction never lingers.
+        (rolled back). A fault of one projection leaves dead letters; anything else that is raised is a fault of the
+        event store. The connection is dropped after all of them but Fenced: a half-done transaction never lingers.
         """
         connection = await self.connect()
         events, parked = await self._judge(batch)
         try:
-            while True:
-                try:
-                    with outages():
-                        stored = await self._commit(connection, events, parked, advances)
-                    break
-                except StoredUnderOtherAccount as other:
-                    events = [
-                        (event, replace(delivery, account=other.accounts.get(event.key, delivery.account)))
-                        for event, delivery in events
-                    ]
+            with outages():
+                await self._partitions.ensure(connection, events)
+            try:
+                stored, dead = await self._settle(connection, events, parked, advances, isolate=False)
+            except LedgerError:
+                raise
+            except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
+                stored, dead = await self._settle(connection, events, parked, advances, isolate=True)
         except Fenced:
             raise
         except BaseException:
@@ -143,7 +146,27 @@ class Projector:
             raise
         reasons = [item.reason for item in parked]
         quarantined = {reason: reasons.count(reason) for reason in set(reasons)}
-        return Applied(stored, len(batch) - len(parked) - stored, quarantined)
+        return Applied(stored, len(batch) - len(parked) - stored, quarantined, dead)
+
+    async def _settle(
+        self,
+        connection: asyncpg.Connection,
+        events: Sequence[Stored],
+        parked: Sequence[Parked],
+        advances: Sequence[Advance],
+        *,
+        isolate: bool,
+    ) -> tuple[int, dict[str, int]]:
+        """`_commit`, again with the stored accounts if one and the same `data` was stored under another one."""
+        while True:
+            try:
+                with outages():
+                    return await self._commit(connection, events, parked, advances, isolate=isolate)
+            except StoredUnderOtherAccount as other:
+                accounts = other.accounts
+                events = [
+                    (event, replace(given, account=accounts.get(event.key, given.account))) for event, given in events
+                ]
 
     async def _judge(self, batch: Sequence[Incoming]) -> tuple[list[Stored], list[Parked]]:
         """Events, each once, and what to park. Signatures are verified in threads; libsodium releases the GIL."""
@@ -171,27 +194,28 @@ class Projector:
         events: Sequence[Stored],
         parked: Sequence[Parked],
         advances: Sequence[Advance],
-    ) -> int:
-        written = self._rows(events)
-        await self._partitions.ensure(connection, events)
+        *,
+        isolate: bool,
+    ) -> tuple[int, dict[str, int]]:
+        feeds = self._routing.feeds(events)
+        prepared = [] if isolate else [prepare(projection, given) for projection, given in feeds.items()]
+        dead: dict[str, int] = {}
         async with connection.transaction(isolation="read_committed"):
-            for projection in self._routing.projections:
-                await _write(connection, projection, written)
-            await _upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in parked])
+            asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
+            for item in prepared:
+                if item.projection.name not in asleep:
+                    await write(connection, item)
+            if isolate:
+                awake = {projection: given for projection, given in feeds.items() if projection.name not in asleep}
+                dead = await self._isolation.write(connection, awake)
+            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in parked])
             stored = await self._append(connection, events) if events else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
-        return stored
-
-    def _rows(self, events: Sequence[Stored]) -> dict[str, list[Row]]:
-        """What each table is given, by the table's name."""
-        written: dict[str, list[Row]] = {}
-        for event, delivery in events:
-            for projection in self._routing.of(event.type):
-                for table, row in projection.rows(event, delivery):
-                    written.setdefault(table.name, []).append(row)
-        return written
+        if not isolate:
+            self._isolation.went_well(feeds)
+        return stored, dead
 
     async def _append(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> int:
         stored, accounts = await append(connection, events)
@@ -205,21 +229,3 @@ class Projector:
 
 def _check(arrivals: Sequence[Arrival], keys: Mapping[str, Key]) -> list[bool]:
     return [signature_holds(arrival.delivery, keys) for arrival in arrivals]
-
-
-async def _write(connection: asyncpg.Connection, projection: Projection, written: Mapping[str, list[Row]]) -> None:
-    for table in projection.tables:
-        await _upsert(connection, table, written.get(table.name, ()))
-    refold = projection.refold
-    if refold is None or refold.facts.name not in written:
-        return
-    touched = sorted({tuple(row[name] for name in refold.touched) for row in written[refold.facts.name]})
-    columns = [list(column) for column in zip(*touched, strict=True)]
-    await connection.execute(refold.lock, *columns)
-    await connection.execute(refold.fold, *columns)
-
-
-async def _upsert(connection: asyncpg.Connection, table: Table, rows: Iterable[Row]) -> None:
-    folded = table.fold(rows)
-    if folded:
-        await connection.execute(table.upsert, table.document(folded))

@@ -1,0 +1,128 @@
+"""A batch that fails, run again so that only what is at fault stays behind: one event of one projection.
+
+Each projection gets a savepoint of its own; the failing one is bisected down to single events, which go to
+`dead_letters` while their rows in `events` stay. A projection that fails too often is suspended, never the event store
+and never the others. An outage is no fault of an event: it passes through and nothing is written.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from projections.database import outages
+from projections.projection import Projection, Stored
+from projections.queries import queries
+from projections.writing import prepare, write
+from schemas.errors import LedgerError
+
+FAILURES_IN_A_ROW = 5
+WINDOW_EVENTS = 1000
+FAILURES_IN_WINDOW = 10
+
+log = structlog.get_logger()
+_SQL = queries("isolation")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an event could not be applied: names only, since a message may quote values."""
+
+    event_key: str
+    error_class: str
+    sqlstate: str | None
+
+
+class Record:
+    """How the last events of one projection went, as this process saw them."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._window: deque[bool] = deque(maxlen=WINDOW_EVENTS)
+
+    def add(self, *, failed: bool, events: int = 1) -> None:
+        """Notes how so many events went."""
+        self._in_a_row = self._in_a_row + events if failed else 0
+        self._window.extend([failed] * min(events, WINDOW_EVENTS))
+
+    @property
+    def too_many(self) -> bool:
+        """More than 5 failures in a row, or more than 1 % of the last 1,000."""
+        return self._in_a_row > FAILURES_IN_A_ROW or sum(self._window) > FAILURES_IN_WINDOW
+
+
+class Isolation:
+    """Applies projections one by one, and remembers which of them fail too often."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+
+    def went_well(self, feeds: Mapping[Projection, Sequence[Stored]]) -> None:
+        """A whole batch was committed without a fault."""
+        for projection, events in feeds.items():
+            if projection.name in self._records:
+                self._records[projection.name].add(failed=False, events=len(events))
+
+    async def write(
+        self, connection: asyncpg.Connection, feeds: Mapping[Projection, Sequence[Stored]]
+    ) -> dict[str, int]:
+        """Writes what can be written, inside the caller's transaction. Gives the dead letters by projection."""
+        dead: dict[str, int] = {}
+        for projection, events in feeds.items():
+            record = self._records.setdefault(projection.name, Record())
+            faults = await self._bisect(connection, projection, events, record)
+            if faults:
+                dead[projection.name] = len(faults)
+                await _bury(connection, projection, faults)
+                log.error("dead_letters", projection=projection.name, events=len(faults), error=faults[0].error_class)
+            if record.too_many:
+                await _suspend(connection, projection, faults)
+                del self._records[projection.name]  # after its rebuild it starts anew
+        return dead
+
+    async def _bisect(
+        self, connection: asyncpg.Connection, projection: Projection, events: Sequence[Stored], record: Record
+    ) -> list[Fault]:
+        """The events that cannot be applied; the others are. Ends early once there are too many."""
+        if not events or record.too_many:
+            return []
+        try:
+            with outages():
+                async with connection.transaction():
+                    await write(connection, prepare(projection, events))
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
+            if len(events) == 1:
+                record.add(failed=True)
+                sqlstate = getattr(error, "sqlstate", None)
+                return [Fault(events[0][0].key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None)]
+            half = len(events) // 2
+            first = await self._bisect(connection, projection, events[:half], record)
+            return first + await self._bisect(connection, projection, events[half:], record)
+        record.add(failed=False, events=len(events))
+        return []
+
+
+async def _bury(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+    ordered = sorted(faults, key=lambda fault: fault.event_key)
+    await connection.execute(
+        _SQL["bury"],
+        projection.name,
+        [fault.event_key for fault in ordered],
+        [fault.error_class for fault in ordered],
+        [fault.sqlstate for fault in ordered],
+    )
+
+
+async def _suspend(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+    reason = f"too many events failed; the last with {faults[-1].error_class}" if faults else "too many events failed"
+    await connection.execute(_SQL["suspend"], projection.name, reason)
+    log.critical(
+        "projection_suspended",
+        projection=projection.name,
+        reason=reason,
+        what_now=f"its tables stand still, no event is lost; mend it, then `telnyx-ledger rebuild {projection.name}`",
+    )
