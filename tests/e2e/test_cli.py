@@ -1,0 +1,192 @@
+"""The commands as an operator meets them: what they say, and their exit status (1 failed, 2 usage or configuration)."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.programs import Programs, free_port
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("schemas", "ingest", "projections", "deploy")
+
+
+def test_the_version_is_that_of_the_distribution(programs: Programs) -> None:
+    shown = programs.run("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"telnyx-ledger {version('telnyx-ledger')}\n")
+
+
+def test_the_version_loads_none_of_the_parts(programs: Programs) -> None:
+    heavy = "{'aiokafka', 'asyncpg', 'sqlalchemy', 'uvicorn', 'nacl', 'pydantic'}"
+    code = f"import sys; from deploy.cli import app; print({heavy} & set(sys.modules))"
+    shown = programs.run("-c", code, program=Path(sys.executable))
+    assert shown.stdout == "set()\n", shown.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("simulate", "--rate", "fast"), ("sql",)])
+def test_usage_errors_are_exit_status_2(programs: Programs, arguments: tuple[str, ...]) -> None:
+    assert programs.run(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "names"),
+    [
+        (
+            "ingest",
+            {"LEDGER_PORT": "http", "TELNYX_PUBLIC_KEYS": "acme:short"},
+            {"LEDGER_PORT", "TELNYX_PUBLIC_KEYS", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"},
+        ),
+        (
+            "project",
+            {"LEDGER_PROJECT_VERIFY": "some", "LEDGER_LOG_LEVEL": "loud", "KAFKA_BOOTSTRAP_SERVERS": "nowhere"},
+            {
+                "LEDGER_PROJECT_VERIFY",
+                "LEDGER_LOG_LEVEL",
+                "KAFKA_BOOTSTRAP_SERVERS",
+                "DATABASE_URL",
+                "TELNYX_PUBLIC_KEYS",
+            },
+        ),
+        ("migrate", {"DATABASE_URL": "mysql://x"}, {"DATABASE_URL"}),
+        ("topics", {"LEDGER_TOPIC_REPLICATION": "0"}, {"LEDGER_TOPIC_REPLICATION", "KAFKA_BOOTSTRAP_SERVERS"}),
+        ("dev", {"LEDGER_SPOOL_MAX_BYTES": "1", "DATABASE_URL": "x"}, {"LEDGER_SPOOL_MAX_BYTES", "DATABASE_URL"}),
+    ],
+)
+def test_every_problem_of_the_configuration_is_a_line_by_name(
+    programs: Programs, command: str, environment: dict[str, str], names: set[str]
+) -> None:
+    refused = programs.run(command, **environment)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert {line.split(":", 1)[0] for line in refused.stderr.splitlines()} == names
+
+
+def test_a_database_that_does_not_exist_is_one_line(programs: Programs, database_url: str) -> None:
+    refused = programs.run("migrate", DATABASE_URL=f"{database_url}_missing")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("DATABASE_URL: ")
+
+
+def test_a_database_that_is_away_is_one_line_and_may_be_tried_again(programs: Programs) -> None:
+    away = programs.run("migrate", DATABASE_URL=f"postgresql://u:secret@127.0.0.1:{free_port()}/d")
+    assert away.returncode == 1
+    (line,) = away.stderr.splitlines()
+    assert "secret" not in line
+
+
+def test_kafka_that_is_away_is_one_line_and_may_be_tried_again(programs: Programs) -> None:
+    away = programs.run("topics", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
+    assert away.returncode == 1
+    (line,) = away.stderr.splitlines()
+    assert line.startswith("Kafka does not answer at 127.0.0.1:")
+
+
+def test_migrate_says_what_it_did_and_what_comes_next(programs: Programs, empty_database_url: str) -> None:
+    first = programs.run("migrate", DATABASE_URL=empty_database_url)
+    again = programs.run("migrate", DATABASE_URL=empty_database_url)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "telnyx-ledger topics" in first.stdout
+    assert "nothing to do" in again.stdout
+
+
+def test_simulate_to_an_address_where_nobody_listens_is_one_line(programs: Programs) -> None:
+    port = free_port()
+    refused = programs.run("simulate", "--url", f"http://127.0.0.1:{port}/webhooks/telnyx", "--count", "5")
+    assert refused.returncode == 1
+    assert refused.stderr == f"no answer from 127.0.0.1:{port}: connection refused\n"
+
+
+def test_simulate_prints_the_line_for_the_configuration_and_keeps_its_key(programs: Programs) -> None:
+    first, second = programs.run("simulate", "--public-key"), programs.run("simulate", "--public-key")
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith("development:")
+    assert (programs.directory / "data" / "development-key").stat().st_mode & 0o777 == 0o600
+
+
+class TestSql:
+    def test_rows_are_a_table_for_people_and_json_for_programs(self, programs: Programs, database_url: str) -> None:
+        query = "select code, title from error_codes where code = '40008'"
+        table = programs.run("sql", query, DATABASE_URL=database_url)
+        assert "40008" in table.stdout
+        assert "(1 row)" in table.stdout
+        machine = programs.run("sql", query, "--json", DATABASE_URL=database_url)
+        assert json.loads(machine.stdout) == [{"code": "40008", "title": "Undeliverable"}]
+
+    @pytest.mark.parametrize(
+        ("query", "sqlstate"),
+        [
+            ("select body from events", "42501"),
+            ("select * from message_contents", "42501"),
+            ("delete from opt_outs", "25006"),
+            ("selec 1", "42601"),
+        ],
+    )
+    def test_the_reader_reads_tables_and_nothing_else(
+        self, programs: Programs, database_url: str, query: str, sqlstate: str
+    ) -> None:
+        refused = programs.run("sql", query, DATABASE_URL=database_url)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"{sqlstate} ")
+        assert len(refused.stderr.splitlines()) == 1
+
+    def test_without_a_database_it_says_what_to_set(self, programs: Programs) -> None:
+        refused = programs.run("sql", "select 1")
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("DATABASE_URL: not set")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*build, "--wheel-dir", str(directory), str(ROOT)], check=True, stdin=subprocess.DEVNULL)
+    (built,) = directory.glob("telnyx_ledger-*.whl")
+    return built
+
+
+def test_the_wheel_holds_what_git_holds_of_the_four_packages(wheel: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PACKAGES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert packed == expected
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console script of the wheel, in an environment of its own that borrows our dependencies."""
+    home = tmp_path_factory.mktemp("installed")
+    venv.create(home, with_pip=False)
+    install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install", "--no-deps"]
+    subprocess.run([*install, "--quiet", "--disable-pip-version-check", str(wheel)], check=True)
+    (site_packages,) = (home / "lib").glob("python*/site-packages")
+    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return home / "bin" / "telnyx-ledger"
+
+
+async def test_the_installed_program_is_ours_wherever_it_is_started(
+    installed: Path, programs: Programs, empty_database_url: str
+) -> None:
+    """A directory of the user's own that holds a `schemas/` does not shadow the installed one."""
+    for package in PACKAGES:
+        (programs.directory / package).mkdir()
+        (programs.directory / package / "__init__.py").write_text("raise SystemExit('the wrong package')\n")
+    assert programs.run("--version", program=installed).stdout.startswith("telnyx-ledger ")
+    migrated = programs.run("migrate", program=installed, DATABASE_URL=empty_database_url)
+    assert migrated.returncode == 0, migrated.stderr
+    connection = await asyncpg.connect(empty_database_url)
+    assert await connection.fetchval("select count(*) from telnyx.error_codes") > 60
+    await connection.close()
