@@ -71,13 +71,18 @@ class Programs:
         return started
 
     def run(
-        self, *arguments: str, program: Path = PROGRAM, timeout_seconds: float = 120, **environment: str
+        self,
+        *arguments: str,
+        program: Path = PROGRAM,
+        timeout_seconds: float = 120,
+        environment: Mapping[str, str] | None = None,
+        **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         """To its end, whatever its exit status."""
         return subprocess.run(
             [program, *arguments],
             cwd=self.directory,
-            env=clean_environment(environment),
+            env=clean_environment({**(environment or {}), **variables}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -62,7 +62,7 @@ def test_usage_errors_are_exit_status_2(programs: Programs, arguments: tuple[str
 def test_every_problem_of_the_configuration_is_a_line_by_name(
     programs: Programs, command: str, environment: dict[str, str], names: set[str]
 ) -> None:
-    refused = programs.run(command, **environment)
+    refused = programs.run(command, environment=environment)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert {line.split(":", 1)[0] for line in refused.stderr.splitlines()} == names
 
