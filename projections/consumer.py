@@ -6,10 +6,11 @@ error during a commit, a fence, a rebalance, a restart) a partition is placed an
 
 import asyncio
 import os
+import re
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -33,7 +34,7 @@ from schemas.topics import Topics
 
 POLL_RECORDS = 2000
 POLL_MS = 200
-COMMIT_SECONDS = 5.0
+COMMIT_SECONDS = 3.0
 LAST_BATCH_SECONDS = 12.0  # of the 20 s that a stop may take
 LEAVE_SECONDS = 6.0
 # A frozen owner is expelled after 9 s; the others learn it by their next heartbeat and take over: 12 s, of 15 allowed.
@@ -44,6 +45,7 @@ MEMBERSHIP = {
     "session_timeout_ms": 9000,
     "heartbeat_interval_ms": 2000,
     "max_poll_interval_ms": 24 * 60 * 60 * 1000,
+    "metadata_max_age_ms": 10_000,  # until a topic that was made (again) is noticed
     "request_timeout_ms": 15000,  # more than a rebalance takes
     "partition_assignment_strategy": (RangePartitionAssignor,),
     "fetch_max_bytes": 16 * 1024 * 1024,
@@ -111,6 +113,7 @@ class Feed:
         self._positioner = Positioner(
             consumer, self._assignment, settings.client_options(), settings.database_url, owner, postgres, kafka
         )
+        self._missing: set[str] = set()
         self._stopping = False
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -132,14 +135,20 @@ class Feed:
 
     async def _join(self) -> None:
         await self._consumer.start()
-        missing = set(self._topics)
-        said = False
-        while missing := missing - await self._consumer.topics():
-            if not said:
-                log.warning("topics_missing", topics=sorted(missing), what_now="waiting; run `telnyx-ledger topics`")
-            said = True
+        while not self._complete(await self._consumer.topics()):  # noqa: ASYNC110 - nothing tells when one is made
             await asyncio.sleep(1)
-        self._consumer.subscribe(self._topics, listener=self._assignment)
+        # By pattern, not by name: a client that asks the brokers for a name may create that topic by asking, and each
+        # member, not only the group's leader, notices that a topic is gone, and has its positions proved again.
+        names = "|".join(re.escape(topic) for topic in self._topics)
+        self._consumer.subscribe(pattern=f"^(?:{names})$", listener=self._assignment)
+
+    def _complete(self, topics: Collection[str]) -> bool:
+        """Whether all topics are there; says once which are missing."""
+        missing = set(self._topics).difference(topics)
+        if missing - self._missing:
+            log.warning("topics_missing", topics=sorted(missing), what_now="waiting; run `telnyx-ledger topics`")
+        self._missing = missing
+        return not missing
 
     async def _feed(self) -> None:
         while not self._stopping:
@@ -206,6 +215,7 @@ class Feed:
 
     async def _tell(self) -> None:
         """Commit to Kafka what Postgres has; only lag tools read it, so a failure says that Kafka is away, no more."""
+        self._complete(self._consumer.subscription())
         ready = self._assignment.ready()
         for partition, next_offset in ready.items():
             end = self._consumer.highwater(partition)

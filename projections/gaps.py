@@ -6,7 +6,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from projections.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds
+from projections.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds, partitions_of
 from projections.positioning import connection_to
 from projections.positions import Bounds, misfit, read_positions
 from projections.queries import queries
@@ -61,17 +61,16 @@ async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> Acce
 
 
 async def _log(kafka: KafkaSettings, partition: TopicPartition) -> tuple[str, Bounds]:
-    consumer = AIOKafkaConsumer(**kafka.client_options())
+    options = kafka.client_options()
     try:
-        await consumer.start()
-        # All topics are asked for, not this one: asking for one by name may create it.
-        if partition.topic not in await consumer.topics():
-            raise Misconfigured([f"--accept-gap: there is no topic {partition.topic}"])
-        if partition.partition not in (consumer.partitions_for_topic(partition.topic) or ()):
-            raise Misconfigured([f"--accept-gap: topic {partition.topic} has no partition {partition.partition}"])
-        bounds = await log_bounds(consumer, [partition])
-        return await cluster_id_of(kafka.client_options()), bounds[partition]
+        if partition.partition not in await partitions_of(options, partition.topic):
+            raise Misconfigured([f"--accept-gap: Kafka has no partition {partition.topic}:{partition.partition}"])
+        consumer = AIOKafkaConsumer(**options)
+        try:
+            await consumer.start()
+            bounds = await log_bounds(consumer, [partition])
+        finally:
+            await consumer.stop()
+        return await cluster_id_of(options), bounds[partition]
     except KAFKA_ERRORS as error:
-        raise Unavailable(f"kafka: {error or type(error).__name__}") from error
-    finally:
-        await consumer.stop()
+        raise Unavailable(f"kafka: {str(error) or type(error).__name__}") from error

@@ -1,7 +1,8 @@
 """Questions to Kafka that a projector asks beside reading: each ends in time, and none creates a topic."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -18,11 +19,24 @@ KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 
 async def cluster_id_of(client_options: Mapping[str, Any]) -> str:
     """The id of the cluster at these addresses. Raises one of KAFKA_ERRORS."""
+    async with _admin(client_options) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])
+
+
+async def partitions_of(client_options: Mapping[str, Any], topic: str) -> set[int]:
+    """The partitions of a topic, none where there is no such topic. Raises one of KAFKA_ERRORS."""
+    async with _admin(client_options) as admin:
+        described = await admin.describe_topics()  # of all: asking for one by its name may create it
+    return {one["partition"] for found in described if found["topic"] == topic for one in found["partitions"]}
+
+
+@asynccontextmanager
+async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**client_options)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await admin.start()
-            return str((await admin.describe_cluster())["cluster_id"])
+            yield admin
     finally:
         await admin.close()
 

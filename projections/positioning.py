@@ -23,7 +23,7 @@ from projections.outage import Outage
 from projections.positions import Bounds, Position, begin_positions, claim, misfit, read_positions, witness
 from schemas.errors import Misconfigured, Unavailable
 
-RECHECK_SECONDS = 10.0  # a stopped partition: its gap may be accepted meanwhile
+RECHECK_SECONDS = 4.0  # a stopped partition: its gap may be accepted meanwhile
 RETRY_SECONDS = 0.3  # the group is about to rebalance, or another owner came first
 
 

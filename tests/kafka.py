@@ -78,11 +78,12 @@ def settings_for(kafka: LocalKafka, prefix: str) -> KafkaSettings:
     )
 
 
-async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1) -> None:
-    """The topics of the contract, made by the admin client rather than by the code under test."""
+async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1, only: str | None = None) -> None:
+    """The topics of the contract (or one of them), made by the admin client rather than by the code under test."""
     wanted = [
         NewTopic(name, partitions, replication, topic_configs=topic_settings(replication))
         for name, partitions in topics.partitions.items()
+        if only in (None, name)
     ]
     async with admin(bootstrap) as client:
         check((await client.create_topics(wanted)).topic_errors)
