@@ -25,6 +25,9 @@ SESSION = {
     "application_name": "telnyx-ledger ingest",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",  # planning anew for every batch costs more than the look-up
+    # That plan must still be right when a partition that was empty when it was made is a large one.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
 }
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.dedupe import Store
 from ingest.lifespan import Receiver, receive
 from ingest.listener import bind_all
 from ingest.metrics import IngestMetrics
@@ -116,23 +116,28 @@ def settings(**given: Any) -> ReceiveSettings:
 
 @asynccontextmanager
 async def running(
-    *, durable: FakeDurable | None = None, real_time: bool = False, limits: dict[str, Any] | None = None, **given: Any
+    *,
+    durable: FakeDurable | None = None,
+    event_store: Store | None = None,
+    metrics: IngestMetrics | None = None,
+    limits: dict[str, Any] | None = None,
+    **given: Any,
 ) -> AsyncIterator[Site]:
-    """Ingest with fakes, listening."""
+    """Ingest, listening, with fakes for what is not given."""
     chosen = settings(**given)
-    metrics = IngestMetrics()
+    metrics = metrics or IngestMetrics()
     durable, store = durable or FakeDurable(), FakeStore()
     sockets = bind_all(chosen.ledger_host, chosen.ledger_port, chosen.ledger_admin_port)
     site: Site
 
     def clock() -> float:
-        return time.time() if real_time else site.now
+        return site.now
 
     async with receive(
         chosen,
         sockets=sockets,
         durable=durable,
-        store=store,
+        store=event_store or store,
         metrics=metrics,
         topics=Topics(),
         limits=Limits(metrics, **(limits or {})),

@@ -1,0 +1,114 @@
+"""What Durable promises, asked of the fake and of the real outbox alike: a fake that lies would make tests lie."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest.lifespan import DurableStart
+from ingest.metrics import IngestMetrics
+from ingest.outbox import Outbox
+from ingest.spool import Spool
+from schemas.errors import Rejected, Unavailable
+from schemas.event import Event, read
+from schemas.record import Delivery, Record, event_record
+from schemas.topics import Topics
+from tests.builders import encode, message_sent
+from tests.fakes import FakeDurable
+
+
+def record(number: int) -> Record:
+    body = encode(message_sent(f"m-{number}"))
+    event = read(body)
+    assert isinstance(event, Event)
+    delivery = Delivery(body, bytes(64), "1772366400", "0" * 16, "default", datetime(2026, 3, 1, 12, tzinfo=UTC))
+    return event_record(Topics(), event, delivery)
+
+
+class Subject:
+    """A Durable, and how to make it unable or late."""
+
+    def __init__(self, durable: DurableStart) -> None:
+        self.durable = durable
+
+    async def break_it(self) -> None:
+        raise NotImplementedError
+
+
+class Fake(Subject):
+    async def break_it(self) -> None:
+        assert isinstance(self.durable, FakeDurable)
+        self.durable.able = False
+
+
+class NoTarget:
+    """Nothing leaves the spool."""
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | Unavailable | None]:  # noqa: ARG002
+        raise Unavailable("no target in this test")
+
+
+class Real(Subject):
+    async def break_it(self) -> None:
+        """A spool without room and a target that is away: nothing can be durable any more."""
+        number = 1000
+        while self.durable.able:
+            number += 1
+            try:
+                await self.durable.persist(record(number), asyncio.get_running_loop().time() + 1)
+            except Unavailable:
+                break
+
+
+@pytest.fixture(params=["fake", "outbox"])
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
+    if request.param == "fake":
+        yield Fake(FakeDurable())
+        return
+    metrics = IngestMetrics()
+    outbox = Outbox(Spool(tmp_path / "spool", 64 * 1024, metrics), metrics, target=NoTarget())
+    await outbox.start()
+    yield Real(outbox)
+    await outbox.close()
+
+
+def soon() -> float:
+    return asyncio.get_running_loop().time() + 1.5
+
+
+async def test_what_returns_was_kept(subject: Subject) -> None:
+    assert subject.durable.able
+    await subject.durable.persist(record(1), soon())
+
+
+async def test_many_at_once_are_kept(subject: Subject) -> None:
+    await asyncio.gather(*(subject.durable.persist(record(number), soon()) for number in range(10)))
+
+
+async def test_the_same_record_twice_is_no_error(subject: Subject) -> None:
+    await subject.durable.persist(record(1), soon())
+    await subject.durable.persist(record(1), soon())
+
+
+async def test_unable_is_unavailable_well_before_the_deadline(subject: Subject) -> None:
+    await subject.break_it()
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Unavailable):
+        await subject.durable.persist(record(1), soon())
+    assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_a_cancelled_caller_leaves_the_others_their_answer(subject: Subject) -> None:
+    tasks = [asyncio.create_task(subject.durable.persist(record(number), soon())) for number in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    assert [isinstance(found, BaseException) for found in await asyncio.gather(*tasks[1:], return_exceptions=True)] == [
+        False,
+        False,
+    ]
+
+
+async def test_at_the_start_nothing_waits(subject: Subject) -> None:
+    assert list(subject.durable.recent_keys()) == []
