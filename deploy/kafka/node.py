@@ -35,7 +35,8 @@ class Node:
 
     def format(self, cluster_id: str, *mode: str) -> None:
         """Make the data directory of this node, 1 to 2 s; once in its life."""
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties), *mode]
+        # With `=`: an id is base64url, so one in 64 begins with a dash and would be taken for an option.
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(self._properties), *mode]
         done = subprocess.run([*self._java, *tool], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"Kafka could not format its data directory: {done.stdout}{done.stderr}")
