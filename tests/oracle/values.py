@@ -34,7 +34,8 @@ def member(value: object, name: str) -> object:
 
 
 def is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """A JSON integer that orjson reads as one."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**64
 
 
 def text(value: object) -> str | None:
@@ -56,8 +57,8 @@ def lower(value: object) -> str | None:
 
 
 def id_(value: object) -> str | None:
-    # Ambiguous: an integer beyond 64 bits, which orjson reads as a double, is still an integer in the body: its digits.
-    # Ambiguous: a negative integer keeps its sign.
+    # Ambiguous: an integer beyond 64 bits is a double for the event_key, so that it is none here (its digits would make
+    # two things of one event_key). A negative integer keeps its sign.
     found = str(value) if is_integer(value) else text(value)
     return None if found is None or len(found) > 255 else found
 
@@ -100,9 +101,7 @@ def each_once(values: list[str | None]) -> list[str]:
 
 
 def int_(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**31 - 1:
-        return value
-    return None
+    return value if isinstance(value, int) and is_integer(value) and 0 <= value <= 2**31 - 1 else None
 
 
 def money(value: object) -> Decimal | None:

@@ -56,6 +56,8 @@ def test_the_oracle_imports_nothing_from_the_product() -> None:
         (values.upper, " stop ", "STOP"),
         (values.id_, 17, "17"),
         (values.id_, True, None),
+        (values.id_, 2**64 - 1, "18446744073709551615"),
+        (values.id_, 2**64, None),
         (values.id_, "x" * 255, "x" * 255),
         (values.id_, "x" * 256, None),
         (values.id_, " " + "x" * 255 + " ", "x" * 255),

@@ -1,0 +1,121 @@
+"""Whether the rows of Postgres are the expected ones: every contract column, values and types.
+
+Amounts must agree in every digit, trailing zeros included; numbers inside jsonb by value, because jsonb rewrites them.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+import asyncpg
+
+from tests.oracle.bodies import parse
+from tests.oracle.rows import Rows
+from tests.oracle.values import Real
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "events": ("retention_class", "occurred_at", "event_key"),
+    "quarantined_webhooks": ("quarantine_key",),
+    "message_deliveries": ("message_id", "recipient"),
+    "inbound_messages": ("message_id",),
+    "message_contents": ("message_id",),
+    "opt_out_events": ("event_key", "phone_number"),
+    "opt_outs": ("messaging_profile_id", "phone_number"),
+}
+COLUMNS: dict[str, str] = {
+    "events": """event_key, event_id, account, event_type, retention_class, occurred_at, received_at, body, signature,
+        signed_timestamp, key_id""",
+    "quarantined_webhooks": """quarantine_key, account, reason, received_at, body, signature, signed_timestamp, key_id,
+        requeued_at""",
+    "message_deliveries": """message_id, recipient, account, messaging_profile_id, sender, status, is_final, status_at,
+        message_type, tcr_campaign_id, group_message_id, carrier, line_type, encoding, parts, cost_amount,
+        cost_currency, carrier_fee_amount, error_codes, error_detail, tags, queued_at, sent_at, completed_at,
+        first_event_at, last_event_key""",
+    "inbound_messages": """message_id, account, messaging_profile_id, sender, recipients, cc, message_type, encoding,
+        parts, carrier, line_type, autoresponse_type, received_at, event_key""",
+    "message_contents": "message_id, text, media, event_key",
+    "opt_out_events": """event_key, account, messaging_profile_id, phone_number, action, basis, keyword, via_number,
+        telnyx_blocked, occurred_at""",
+    "opt_outs": """messaging_profile_id, phone_number, account, opted_out, changed_at, basis, keyword, via_number,
+        telnyx_blocked, last_event_key""",
+}
+JSONB = frozenset({"media"})
+
+
+async def stored_tables(connection: asyncpg.Connection) -> dict[str, Rows]:
+    """What Postgres holds, in the shape of the oracle's tables."""
+    return {
+        table: await stored_rows(connection, KEYS[table], f"select {columns} from telnyx.{table}")
+        for table, columns in COLUMNS.items()
+    }
+
+
+async def stored_rows(connection: asyncpg.Connection, key: tuple[str, ...], query: str, *arguments: object) -> Rows:
+    """The rows of a query, by key. Two rows with one key are an error of the query."""
+    rows: Rows = {}
+    for record in await connection.fetch(query, *arguments):
+        row = {name: parse(value.encode()) if name in JSONB and value else value for name, value in record.items()}
+        where = tuple(UUID(str(row[name])) if isinstance(row[name], UUID) else row[name] for name in key)
+        assert where not in rows, f"two rows for {where}"
+        rows[where] = row
+    return rows
+
+
+def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> list[str]:
+    """One line per row or column that differs; empty where all tables are equal."""
+    lines = [f"{table}: not compared" for table in expected.keys() ^ found.keys()]
+    for table in expected.keys() & found.keys():
+        lines += rows_differences(table, expected[table], found[table])
+    return sorted(lines)
+
+
+def rows_differences(table: str, expected: Rows, found: Rows) -> list[str]:
+    lines = [f"{table} {_short(key)}: missing" for key in expected.keys() - found.keys()]
+    lines += [f"{table} {_short(key)}: not expected" for key in found.keys() - expected.keys()]
+    for key in expected.keys() & found.keys():
+        wanted, seen = expected[key], found[key]
+        names = wanted.keys() | seen.keys()
+        lines += [
+            f"{table} {_short(key)}.{name}: expected {_short(wanted.get(name))}, found {_short(seen.get(name))}"
+            for name in names
+            if name not in wanted or name not in seen or not same(name, wanted[name], seen[name])
+        ]
+    return lines
+
+
+def same(name: str, wanted: object, seen: object) -> bool:
+    """Equal in value and type; `name` tells whether it is JSON."""
+    convert = _json if name in JSONB else _typed
+    return bool(convert(wanted) == convert(seen))
+
+
+def _typed(value: object) -> object:
+    if isinstance(value, Decimal):
+        return ("numeric", format(value, "f"))
+    if isinstance(value, UUID):
+        return ("uuid", str(value))
+    if isinstance(value, datetime):
+        assert value.utcoffset() is not None
+        return ("timestamptz", value.astimezone(UTC))
+    if isinstance(value, list):
+        return ("array", [_typed(item) for item in value])
+    return (type(value).__name__, value)
+
+
+def _json(value: object) -> object:
+    if isinstance(value, Real):
+        return ("number", Fraction(value.written))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ("number", Fraction(value))
+    if isinstance(value, list):
+        return ("array", [_json(item) for item in value])
+    if isinstance(value, dict):
+        return ("object", {name: _json(item) for name, item in value.items()})
+    return (type(value).__name__, value)
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 200 else shown[:200] + "…"
