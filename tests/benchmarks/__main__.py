@@ -1,0 +1,70 @@
+"""`make bench`: one table of ratios: CPU of ingest by one Ed25519 verification, the projector's rate by that of COPY."""
+
+import statistics
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import projector
+from tests.benchmarks.requests import Signed, request, traffic, verification_seconds
+from tests.benchmarks.surroundings import cpu_seconds, environment, ingest, resident_mb, send
+
+ROUNDS = 5
+WARM_UP = 2000
+COUNT = 6000
+CONNECTIONS = 32
+
+
+def cost(
+    variables: Mapping[str, str], pid: int, requests: list[bytes], expected: str, verification: float
+) -> tuple[float, float]:
+    """(verifications per request, p99 in ms) of sending these requests, all answered as expected."""
+    before = cpu_seconds(pid)
+    result = send(variables, requests, CONNECTIONS)
+    assert result["answers"] == {expected: len(requests)}, result["answers"]
+    return (cpu_seconds(pid) - before) / len(requests) / verification, result["p99_ms"]
+
+
+def measure_ingest(variables: Mapping[str, str], say: Callable[[str], None]) -> dict[str, tuple[list[float], str]]:
+    """Every round of every kind of request, and the memory at the end."""
+    figures: dict[str, list[float]] = {name: [] for name in ("accepted", "duplicate", "forgery", "p99")}
+    with ingest(variables) as pid:
+        send(variables, [request(item) for item in traffic(WARM_UP, "warm-up")], CONNECTIONS)
+        for number in range(ROUNDS):
+            say(f"ingest, round {number + 1} of {ROUNDS}")
+            items: list[Signed] = traffic(COUNT, f"round-{number}")
+            requests = [request(item) for item in items]
+            forged = [request(item, forged=True) for item in items]
+            verification = verification_seconds(items)
+            accepted, p99 = cost(variables, pid, requests, "200 accepted", verification)
+            figures["accepted"].append(accepted)
+            figures["p99"].append(p99)
+            figures["duplicate"].append(cost(variables, pid, requests, "200 duplicate", verification)[0])
+            figures["forgery"].append(cost(variables, pid, forged, "403 no_matching_key", verification)[0])
+        memory = resident_mb(pid)
+    return {
+        "ingress, CPU per accepted webhook, Kafka acks=all": (figures["accepted"], "verifications"),
+        "ingress, CPU per duplicate known in memory": (figures["duplicate"], "verifications"),
+        "ingress, CPU per refused forgery": (figures["forgery"], "verifications"),
+        f"ingress, p99 with {CONNECTIONS} connections, closed loop": (figures["p99"], "ms"),
+        f"ingress, most resident memory after {(3 * COUNT * ROUNDS + WARM_UP):,} requests": ([memory], "MB"),
+    }
+
+
+def main() -> None:
+    """Runs everything and prints the table."""
+    console = Console(stderr=True)
+    table = Table("what", "median", "lowest", "highest", "unit", title="telnyx-ledger, one run")
+    with environment() as variables:
+        for name, (values, unit) in measure_ingest(variables, console.print).items():
+            row = (statistics.median(values), min(values), max(values))
+            table.add_row(name, *(f"{value:.2f}" for value in row), unit)
+        console.print("projector")
+        for name, ratio in projector.measure(variables["DATABASE_URL"]).items():
+            table.add_row(f"projector, {name}", f"{ratio:.3f}", "", "", "of COPY")
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The projector in units of COPY: the same bodies, copied into an empty table like `events`, and applied in batches."""
+
+import asyncio
+import statistics
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+
+from projections.projector import Incoming, Projector
+from schemas.event import Event, read
+from schemas.record import Delivery, event_record
+from schemas.signing import KeyRing, parse_keys
+from schemas.topics import Topics
+from tests import builders
+from tests.benchmarks.requests import Signed, traffic
+
+COLUMNS = (
+    "event_key", "event_id", "account", "event_type", "retention_class", "occurred_at", "received_at", "body",
+    "signature", "signed_timestamp", "key_id",
+)  # fmt: skip
+
+
+def deliveries(items: Sequence[Signed]) -> list[tuple[Event, Delivery]]:
+    """The events of these requests as ingest would have taken them."""
+    now, key_id = datetime.now(UTC), builders.key_id()
+    found = []
+    for item in items:
+        event = read(item.body)
+        assert isinstance(event, Event)
+        found.append((event, Delivery(item.body, item.signature, item.timestamp, key_id, builders.ACCOUNT, now)))
+    return found
+
+
+async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event, Delivery]]) -> float:
+    """Events a second by COPY into an empty table with the columns, constraints and indexes of `events`."""
+    await connection.execute(
+        "drop table if exists copied; create table copied (like telnyx.events including all excluding comments)"
+    )
+    rows = [
+        (uuid.UUID(event.key), event.id, given.account, event.type, event.retention_class, event.occurred_at,
+         given.received_at, given.body, given.signature, given.signed_timestamp, given.key_id)
+        for event, given in events
+    ]  # fmt: skip
+    began = time.perf_counter()
+    await connection.copy_records_to_table("copied", records=rows, columns=COLUMNS)
+    return len(rows) / (time.perf_counter() - began)
+
+
+async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, verify: bool) -> float:
+    """Events a second through the projector."""
+    ring = KeyRing(parse_keys([builders.public_key_setting()]))
+    projector = Projector(url, keys=ring, verify=verify, owner="benchmark")
+    await projector.connect()
+    began = time.perf_counter()
+    for start in range(0, len(incoming), batch):
+        await projector.apply(incoming[start : start + batch])
+    seconds = time.perf_counter() - began
+    await projector.close()
+    return len(incoming) / seconds
+
+
+def _incoming(event: Event, delivery: Delivery) -> Incoming:
+    record = event_record(Topics(), event, delivery)
+    return Incoming(record.value, record.headers, delivery.received_at)
+
+
+async def ratios(url: str, rounds: int, count: int) -> dict[str, float]:
+    """Medians over the rounds of projector / COPY, for batches of 1, 50 and 500."""
+    connection = await asyncpg.connect(url)
+    taken: dict[str, list[float]] = {}
+    for number in range(rounds):
+        for batch, verify in ((500, False), (500, True), (50, False), (1, False)):
+            size = count if batch > 1 else count // 10
+            events = deliveries(traffic(size, f"{time.time_ns()}-{number}"))
+            incoming = [_incoming(event, given) for event, given in events]
+            copied = await copy_rate(connection, events)
+            rate = await apply_rate(url, incoming, batch=batch, verify=verify)
+            taken.setdefault(f"batches of {batch}, verification {'on' if verify else 'off'}", []).append(rate / copied)
+    await connection.close()
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def measure(url: str, *, rounds: int = 5, count: int = 5000) -> dict[str, float]:
+    """`ratios`, from a program without a loop."""
+    return asyncio.run(ratios(url, rounds, count))

@@ -1,0 +1,62 @@
+"""Signed requests, ready to be written to a socket, and what their signatures cost on this machine in this minute."""
+
+import random
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from nacl.bindings import crypto_sign_open
+
+from tests import builders
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A body, its signature (64 bytes) and the signed timestamp."""
+
+    body: bytes
+    signature: bytes
+    timestamp: str
+
+
+def traffic(count: int, seed: str) -> list[Signed]:
+    """Realistic webhooks, all different: half `message.sent`, half the `message.finalized` of the same messages."""
+    stamp = str(int(time.time()))
+    start = datetime.now(UTC) - timedelta(hours=1)
+    found = []
+    for number in range(count):
+        build = builders.message_finalized if number % 2 else builders.message_sent
+        at = start + timedelta(milliseconds=10 * number)
+        message_id = builders.identifier(f"{seed}-{number // 2}")
+        body = builders.encode(build(message_id, f"+1312555{number // 2 % 10000:04}", at=at))
+        found.append(Signed(body, builders.sign(body, stamp), stamp))
+    return found
+
+
+def request(item: Signed, *, forged: bool = False) -> bytes:
+    """The whole HTTP request, with the headers that Telnyx sends."""
+    headers = builders.signed_headers(item.body, item.timestamp)
+    if forged:
+        headers["telnyx-timestamp"] = str(int(item.timestamp) - 1)
+    lines = [
+        "POST /webhooks/telnyx HTTP/1.1",
+        "host: ledger.example.com",
+        f"content-length: {len(item.body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + item.body
+
+
+def verification_seconds(items: list[Signed], rounds: int = 5) -> float:
+    """CPU seconds of one PyNaCl verification of these bodies: the median of some rounds."""
+    public_key = builders.public_key()
+    sample = random.Random(0).sample(items, min(1000, len(items)))
+    signed = [item.signature + item.timestamp.encode() + b"|" + item.body for item in sample]
+    taken = []
+    for _ in range(rounds):
+        began = time.process_time()
+        for message in signed:
+            crypto_sign_open(message, public_key)
+        taken.append((time.process_time() - began) / len(signed))
+    return statistics.median(taken)
