@@ -8,7 +8,8 @@ import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,35 +29,47 @@ class Account:
 
     def start(self, arguments: Sequence[str | Path], *, log: int) -> subprocess.Popen[bytes]:
         """Starts a child in a session of its own, so that Ctrl-C reaches only us; its stdin is a pipe of ours."""
-        return subprocess.Popen(
-            [str(argument) for argument in arguments],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=_ENVIRONMENT,
-            start_new_session=True,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-        )
+        with self._may_run(arguments):
+            return subprocess.Popen(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_ENVIRONMENT,
+                start_new_session=True,
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else [],
+            )
 
     def run(self, arguments: Sequence[str | Path]) -> None:
         """Runs a child to its end. Raises Misconfigured with its last line if it fails."""
-        done = subprocess.run(
-            [str(argument) for argument in arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            env=_ENVIRONMENT,
-            check=False,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-        )
+        with self._may_run(arguments):
+            done = subprocess.run(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                cwd="/",
+                env=_ENVIRONMENT,
+                check=False,
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else [],
+            )
         if done.returncode:
             lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines() or ["no output"]
             raise Misconfigured([f"embedded Postgres: {Path(arguments[0]).name} failed: {lines[-1]}"])
+
+    @contextmanager
+    def _may_run(self, arguments: Sequence[str | Path]) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as error:
+            who = "this user" if self.uid is None else f"user {pwd.getpwuid(self.uid).pw_name}"
+            raise Misconfigured(
+                [f"embedded Postgres: {who} may not run {arguments[0]}: start as another user, or set DATABASE_URL"]
+            ) from error
 
     def give(self, path: Path) -> None:
         """Makes the account the owner of a file or directory."""

@@ -64,10 +64,13 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Starts the server, making its cluster first if there is none; returns its URL. Raises Misconfigured."""
-        binaries = _binaries(self._cluster)
-        self._dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        self._lock = _lock(self._dir / "postgres.lock")
         try:
+            self._dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            self._lock = _lock(self._dir / "postgres.lock")
+        except OSError as error:
+            raise Misconfigured([f"LEDGER_DATA_DIR: cannot use {self._dir}: {error.strerror}"]) from error
+        try:
+            binaries = _binaries(self._cluster)
             account = account_for(self._cluster)
             account.let_in(self._cluster, self._report)
             account.let_in(binaries / "postgres", self._report)

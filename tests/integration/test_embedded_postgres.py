@@ -146,19 +146,16 @@ async def test_a_pid_file_that_names_another_program_is_not_believed(data_dir: P
 async def test_a_server_that_lost_its_keeper_is_replaced(data_dir: Path) -> None:
     process = other_process(data_dir)
     pid = server_pid(data_dir)
-    group = os.getpgid(pid)
-    os.killpg(group, signal.SIGSTOP)
-    process.kill()
+    shell = os.getpgid(pid)
+    watcher = set(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()) - {str(pid)}  # noqa: ASYNC240
+    for one in (shell, *map(int, watcher), process.pid):
+        os.kill(one, signal.SIGKILL)
     process.wait()
-    os.kill(pid, signal.SIGCONT)  # the server goes on, the shell that should end it does not
+    assert is_alive(pid)
     server = quiet(data_dir)
-    try:
-        assert await answer(server.start(), "select 1") == 1
-        assert server_pid(data_dir) != pid
-    finally:
-        server.stop()
-        os.killpg(group, signal.SIGCONT)
-    await gone(pid)
+    assert await answer(server.start(), "select 1") == 1
+    assert server_pid(data_dir) != pid
+    server.stop()
 
 
 async def test_a_taken_port_is_changed(data_dir: Path) -> None:
@@ -184,6 +181,12 @@ async def test_why_it_does_not_start_is_one_line(data_dir: Path) -> None:
     second = quiet(data_dir)
     assert await answer(second.start(), "select 1") == 1
     second.stop()
+
+
+def test_a_data_directory_that_cannot_be_one_is_one_line(data_dir: Path) -> None:
+    data_dir.write_text("a file")
+    with pytest.raises(Misconfigured, match=r"^LEDGER_DATA_DIR: cannot use .*: File exists"):
+        quiet(data_dir).start()
 
 
 async def test_its_log_holds_no_values(data_dir: Path) -> None:
