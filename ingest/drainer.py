@@ -125,22 +125,22 @@ class Drainer:
         delayed = await self._sort_out(due, verdicts)
         if delayed:
             self._left_behind()
-        if len(delayed) < len(due):
+        if delayed < len(due):
             self._limit = BATCH_RECORDS
             self._pause.reset()
             self._target_answered()
         elif due:
-            self.target_failed(str(delayed[0]))
             self._limit = PROBE_RECORDS
             await self._wait(self._pause.next_seconds())
 
-    async def _sort_out(self, entries: list[Entry], verdicts: Sequence[Verdict]) -> list[Unavailable]:
-        delivered, delayed = [], []
+    async def _sort_out(self, entries: list[Entry], verdicts: Sequence[Verdict]) -> int:
+        """How many entries have to be tried again."""
+        delivered, delayed = [], 0
         for entry, verdict in zip(entries, verdicts, strict=True):
             if verdict is None:
                 delivered.append(entry.seq)
             elif isinstance(verdict, Unavailable):
-                delayed.append(verdict)
+                delayed += 1
             else:
                 await self._park(entry, verdict)
         self._spool.delete(delivered)

@@ -15,8 +15,10 @@ from ingest.drainer import Drainer, DrainMetrics, Target
 from ingest.lanes import Counter, Verdict
 from ingest.publisher import Publisher
 from ingest.spool import Spool
-from schemas.errors import Rejected, Unavailable
+from schemas.errors import Unavailable
 from schemas.record import Record
+
+__all__ = ["Outbox", "OutboxMetrics", "Target"]
 
 SPOOL_RESERVE_SECONDS = 0.3  # what is kept of a deadline for the spool
 CLOSE_SECONDS = 2.0
@@ -57,19 +59,19 @@ class _Attempt:
 
 
 class Outbox:
-    """The durable port of ingest: with a `publisher` Kafka first, else everything goes by the spool to the `target`."""
+    """The durable port of ingest: with a `publisher` Kafka first, else everything goes by the spool to `target`."""
 
     def __init__(
         self, spool: Spool, metrics: OutboxMetrics, *, publisher: Publisher | None = None, target: Target | None = None
     ) -> None:
+        drained_to = publisher or target
+        if drained_to is None:
+            raise ValueError("an outbox needs a publisher or a target")
         self._spool = spool
         self._metrics = metrics
         self._publisher = publisher
         self._breaker = Breaker()
         self._deadlines = Deadlines()
-        drained_to = target or publisher
-        if drained_to is None:
-            raise ValueError("an outbox needs a publisher or a target")
         self._drainer = Drainer(spool, drained_to, self._breaker, metrics, publisher=publisher)
         self._draining: asyncio.Task[None] | None = None
 
@@ -127,11 +129,12 @@ class Outbox:
         verdict = await attempt.future
         if verdict is None:
             return
-        # A refused record goes by the spool as well, durable at once: the drainer is refused again, and parks it.
-        if not isinstance(verdict, Rejected):
-            self._drainer.target_failed("no acknowledgement in time" if isinstance(verdict, GivenUp) else str(verdict))
+        # Refused, or its partition is away: it goes by the spool too, durable at once; the drainer sees to the rest.
+        given_up = isinstance(verdict, GivenUp)
+        if given_up:
+            self._drainer.target_failed("no acknowledgement in time")
         seq = await self._spooled(record, deadline)
-        if isinstance(verdict, GivenUp):
+        if given_up:
             self._drainer.leave(seq)
             attempt.attach(seq)
 

@@ -44,9 +44,15 @@ class Spool:
         self._directory = directory
         self._max_bytes = max_bytes
         self._metrics = metrics
-        self._writer = SpoolWriter(directory / "spool.sqlite3", on_opened=self._opened, on_failure=self._failed)
+        self._writer = SpoolWriter(
+            directory / "spool.sqlite3",
+            on_opened=self._opened,
+            on_writable=self._can_write,
+            on_failure=self._failed,
+        )
         self._lock: IO[bytes] | None = None
-        self._failing, self._tried = True, False
+        self._readable = self._writable = False
+        self._failure = ""
         self.on_opened: Callable[[], None] = _nothing
         self.on_stored: Callable[[], None] = _nothing
         self._keys: Sequence[tuple[str, str]] = ()
@@ -65,7 +71,7 @@ class Spool:
     @property
     def usable(self) -> bool:
         """Whether an append would be tried now."""
-        return not self._failing and self.bytes < self._max_bytes
+        return self._writable and self.bytes < self._max_bytes
 
     async def open(self) -> None:
         """Take the directory and begin; a file that cannot be opened yet is tried again. Raises Misconfigured."""
@@ -79,7 +85,7 @@ class Spool:
         if self._lock is None:
             return
         await self._writer.close()
-        self._failing = self._tried = True
+        self._readable = self._writable = False
         self._lock.close()
         self._lock = None
 
@@ -92,7 +98,7 @@ class Spool:
         """Keep a record; the future is its place, once it is on the disk. Raises Unavailable at once when full."""
         blob = pack(record)
         size = len(blob)
-        if self._failing:
+        if not self._writable:
             raise Unavailable("the spool cannot be written")
         if self.bytes + size > self._max_bytes:
             raise Unavailable("the spool is full")
@@ -127,8 +133,8 @@ class Spool:
         self.refused += moved
 
     async def _ask(self, call: Callable[[SpoolFile], Any], *, durable: bool = False, even_failing: bool = False) -> Any:
-        if self._failing and not even_failing:
-            raise Unavailable("the spool cannot be written")
+        if not self._readable and not even_failing:
+            raise Unavailable("the spool cannot be read")
         future: asyncio.Future[Any] = self._loop.create_future()
         fail = partial(_resolve, future, None) if even_failing else partial(_refuse, future)
         self._writer.submit(Job(partial(_resolve, future), fail, call=call, durable=durable))
@@ -159,19 +165,24 @@ class Spool:
         _log.error("spool_entries_damaged", entries=damaged)
 
     def _opened(self, found: Inventory) -> None:
-        if self._failing and self._tried:
-            _log.info("spool_usable_again", entries=found.entries)
-        self._failing = False
+        self._readable = True
         self._next_seq = max(self._next_seq, found.last_seq + 1)
         self._stored_bytes = found.stored_bytes
         self.entries, self.refused, self.damaged = found.entries, found.refused, found.damaged
         self._keys = found.keys
         self.on_opened()
 
+    def _can_write(self) -> None:
+        self._writable = True
+        if self._failure:
+            self._failure = ""
+            _log.info("spool_usable_again", entries=self.entries)
+
     def _failed(self, error: str) -> None:
-        if not self._failing or not self._tried:
+        self._readable = self._writable = False
+        if error != self._failure:
+            self._failure = error
             _log.error("spool_failed", error=error)
-        self._failing = self._tried = True
 
 
 def _nothing() -> None:

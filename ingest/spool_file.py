@@ -5,11 +5,12 @@ pages and call the next one a success. Every open begins with an empty write-ahe
 frame that never reached the disk would cut off all the frames behind it.
 """
 
+import errno
 import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -23,6 +24,8 @@ from schemas.record import Record, unpack
 
 RECENT_KEYS = 100_000
 PROOF_BYTES = 256 * 1024
+RESERVE_BYTES = 16 * 1024 * 1024  # above what the log grows to before it is carried over
+SPARE_PAGES = 256  # of 4 KiB: free pages that the file keeps
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # seq, topic, event_key, bytes, checksum, blob
@@ -72,6 +75,8 @@ class SpoolFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._reserve = path.with_name("reserve")
+        self._given_up_bytes = 0
         self._database: sqlite3.Connection | None = None
         self._synchronous = ""
 
@@ -79,44 +84,64 @@ class SpoolFile:
     def is_open(self) -> bool:
         return self._database is not None
 
-    def open(self, *, replace: bool = False, prove: bool = False) -> Inventory:
+    def open(self, *, replace: bool = False, after_failure: bool = False) -> Inventory:
         """Open or create. A malformed file is moved aside, its readable entries carried over, and a fresh one begun.
 
-        `replace`: the file is known to be malformed. `prove`: after a failure, also show that it can be written again.
+        `replace`: the file is known to be malformed. `after_failure`: gives up the reserve, so that on a full disk the
+        spool can still be read and emptied; `prove` takes it back.
         """
+        if after_failure:
+            self._give_up_reserve()
         if not replace:
             try:
-                return self._open(prove=prove)
+                return self._open()
             except sqlite3.DatabaseError as error:
                 self.abandon()
                 if not is_corrupt(error):
                     raise
         self._replace_malformed()
-        return self._open(prove=prove)
+        return self._open()
 
-    def _open(self, *, prove: bool) -> Inventory:
+    def _open(self) -> Inventory:
         _create_private(self._path)
         self._database = database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._synchronous = ""
         database.execute("pragma secure_delete = on")
+        database.execute("pragma auto_vacuum = incremental")
         database.execute("pragma journal_mode = wal")
         database.executescript(files("ingest").joinpath("spool.sql").read_text())
         self.truncate_log()
-        if prove:
-            self._prove()
         return self._inventory()
 
-    def _prove(self) -> None:
+    def prove(self) -> None:
+        """Show that the disk takes data and has more room than the reserve, and take that back. Raises OSError too."""
         for statement in ("insert into scratch values (zeroblob(?))", "delete from scratch where length(blob) <= ?"):
             self.begin(durable=True)
             self._db.execute(statement, (PROOF_BYTES,))
             self.commit()
+        if self._free_bytes() < 2 * self._given_up_bytes:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        self.set_aside()
+
+    def set_aside(self) -> None:
+        """Hold some of the disk in reserve, a quarter of what is free at most."""
+        if not self._reserve.exists():
+            with os.fdopen(os.open(self._reserve, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as reserve:
+                reserve.write(bytes(min(RESERVE_BYTES, self._free_bytes() // 4)))
+        self._given_up_bytes = 0
+
+    def _give_up_reserve(self) -> None:
+        with suppress(FileNotFoundError):
+            self._given_up_bytes = max(self._given_up_bytes, self._reserve.stat().st_size)
+            self._reserve.unlink()
+
+    def _free_bytes(self) -> int:
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize
 
     def _inventory(self) -> Inventory:
         one = self._one
-        pending = one(
-            "select count(*), coalesce(sum(bytes), 0), coalesce(max(seq), 0) from pending indexed by pending_keys"
-        )
+        pending = one("select count(*), coalesce(sum(bytes), 0) from pending indexed by pending_keys")
         refused = one("select count(*), coalesce(sum(bytes), 0) from refused indexed by refused_sizes")
         damaged = one("select count(*), coalesce(sum(bytes), 0) from damaged indexed by damaged_sizes")
         last = max(one(f"select coalesce(max(seq), 0) from {table}")[0] for table in ("pending", "refused", "damaged"))  # noqa: S608 -- our own names
@@ -182,6 +207,11 @@ class SpoolFile:
         self._db.execute(_REFUSE, (reason, _now(), seq))
         return self._db.execute(_DELETE, (seq,)).rowcount
 
+    def shrink(self) -> None:
+        """Give free pages back to the file system."""
+        if self._one("pragma freelist_count")[0] > SPARE_PAGES:
+            self._db.execute(f"pragma incremental_vacuum({4 * SPARE_PAGES})").fetchall()
+
     def truncate_log(self) -> None:
         """Carry the log over into the file and empty it, so that deleted text does not linger there."""
         busy, _, _ = self._one("pragma wal_checkpoint(truncate)")
@@ -204,7 +234,7 @@ class SpoolFile:
             part = self._path.with_name(self._path.name + suffix)
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
-        self._open(prove=False)
+        self._open()
         with closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as source:
             self._carry_over(source)
         saved = self._inventory()
