@@ -11,15 +11,10 @@ from pathlib import Path
 
 import asyncpg
 import orjson
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import StaticPool
 
 from schemas.errors import Misconfigured, Unavailable
 
-CURRENT_REVISION = "0001"
+CURRENT_REVISION = "0003"
 OLDEST_SERVER = 16
 MIGRATE_LOCK = 7310004
 MONTHS_AHEAD = 3
@@ -114,33 +109,19 @@ async def _check_server(connection: asyncpg.Connection) -> None:
 
 
 async def _migrate(connection: asyncpg.Connection) -> None:
+    # Here, so that SQLAlchemy stays out of the memory of processes which only ask for the revision.
+    from schemas.migrations.upgrade import upgrade  # noqa: PLC0415
+
     await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
     await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
     await connection.execute("set local lock_timeout = '10s'")
     await connection.execute((_ALWAYS / "roles.sql").read_text("utf-8"))
     if await connection.fetchval("select to_regnamespace('telnyx') is null"):
         await connection.execute("create schema telnyx")
-    await _upgrade(connection)
+    await upgrade(connection)
     await connection.execute((_ALWAYS / "grants.sql").read_text("utf-8"))
     await connection.execute((_ALWAYS / "error_codes.sql").read_text("utf-8"), _error_codes())
     await connection.execute("select telnyx.ensure_partitions(now(), $1)", MONTHS_AHEAD)
-
-
-async def _upgrade(connection: asyncpg.Connection) -> None:
-    """Runs alembic on this very connection: SQLAlchemy's own transaction becomes a savepoint of ours."""
-
-    async def ours() -> asyncpg.Connection:
-        return connection
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
-    async with engine.begin() as borrowed:
-        await borrowed.run_sync(_run_revisions)
-
-
-def _run_revisions(connection: Connection) -> None:
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_HERE / "migrations").replace("%", "%%"))
-    command.upgrade(config, "head")
 
 
 def _error_codes() -> str:

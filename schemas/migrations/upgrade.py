@@ -1,0 +1,27 @@
+"""Runs alembic on a connection of asyncpg that is inside a transaction, so that any URL which the driver accepts works."""
+
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
+
+
+async def upgrade(connection: asyncpg.Connection) -> None:
+    """Runs alembic on this very connection: SQLAlchemy's own transaction becomes a savepoint of ours."""
+
+    async def ours() -> asyncpg.Connection:
+        return connection
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
+    async with engine.begin() as borrowed:
+        await borrowed.run_sync(_run_revisions)
+
+
+def _run_revisions(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    command.upgrade(config, "head")
