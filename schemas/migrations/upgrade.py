@@ -1,4 +1,4 @@
-"""Runs alembic on a connection of asyncpg that is inside a transaction, so that any URL which the driver accepts works."""
+"""Runs alembic on an asyncpg connection inside a transaction, so that any URL which the driver accepts works."""
 
 from pathlib import Path
 

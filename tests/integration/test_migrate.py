@@ -69,9 +69,10 @@ async def test_an_empty_database_becomes_current(
 ) -> None:
     with pytest.raises(Misconfigured) as older:
         await require_current(blank)
-    assert older.value.problems == ["database schema is 0000, this program needs 0001: run `telnyx-ledger migrate`"]
+    (problem,) = older.value.problems
+    assert problem == f"database schema is 0000, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
     await migrate(empty_database_url, said.append)
-    assert said == ["schema is 0001, was 0000"]
+    assert said == [f"schema is {CURRENT_REVISION}, was 0000"]
     await require_current(blank)
     ahead = (
         "select count(*) from pg_class where relname in (select 'events_traffic_' || to_char(now() at time zone 'UTC'"
@@ -88,7 +89,7 @@ async def test_migrating_again_changes_nothing_and_is_quick(
     start = time.monotonic()
     await migrate(database_url, said.append)
     assert time.monotonic() - start < 5
-    assert said == ["schema is 0001, nothing to do"]
+    assert said == [f"schema is {CURRENT_REVISION}, nothing to do"]
     assert await connection.fetchval(FINGERPRINT) == before
     assert await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes") == xmin
 
@@ -96,7 +97,7 @@ async def test_migrating_again_changes_nothing_and_is_quick(
 async def test_two_at_once_are_harmless(empty_database_url: str, said: list[str]) -> None:
     await asyncio.gather(*(migrate(empty_database_url, said.append) for _ in range(4)))
     assert len(said) == 4
-    assert all(line.startswith("schema is 0001") for line in said)
+    assert all(line.startswith(f"schema is {CURRENT_REVISION}") for line in said)
 
 
 async def test_a_failed_migration_leaves_nothing(
@@ -126,7 +127,7 @@ async def test_a_newer_schema_is_accepted_and_left_alone(
     await connection.execute("update telnyx.schema_revision set version_num = '0099'")
     await require_current(connection)
     await migrate(database_url, said.append)
-    assert said == ["schema is 0099, newer than this program (0001), nothing to do"]
+    assert said == [f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"]
 
 
 async def test_what_is_wrong_with_the_database_is_one_line(postgres_server: PostgresServer, said: list[str]) -> None:
@@ -165,7 +166,7 @@ async def test_a_login_that_may_not_create_roles_migrates_with_a_warning(
     url = as_login(own_server.url_of("mine"), "plain")
     await migrate(url, said.append)
     assert said[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
-    assert said[1:] == ["schema is 0001, was 0000"]
+    assert said[1:] == [f"schema is {CURRENT_REVISION}, was 0000"]
     # Roles that a DBA makes later get their rights by running it again, and the tables stay with who made them.
     await own_server.execute("create role telnyx_reader")
     await own_server.execute("create role telnyx_owner")
@@ -185,7 +186,7 @@ async def test_a_login_that_may_create_roles_hands_everything_over_and_can_go_on
     url = as_login(own_server.url_of("mine"), "maker")
     await migrate(url, said.append)
     await migrate(url, said.append)
-    assert said == ["schema is 0001, was 0000", "schema is 0001, nothing to do"]
+    assert said == [f"schema is {CURRENT_REVISION}, was 0000", f"schema is {CURRENT_REVISION}, nothing to do"]
     connection = await asyncpg.connect(url)
     assert (
         await connection.fetchval("select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass")
