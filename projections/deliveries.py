@@ -6,7 +6,7 @@ from typing import Any
 from projections.projection import Projection, Rows
 from projections.table import Row, table
 from schemas.clean import id_, int_, list_, lower, money, party, text, time_, unique
-from schemas.event import Event, exact_payload
+from schemas.event import Event, exactly
 from schemas.record import Delivery
 
 FINAL_RANK = 4
@@ -64,13 +64,19 @@ def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
     """The codes of the webhook's errors, then the item's own; each once."""
-    errors = [id_(error.get("code")) for error in list_(payload.get("errors")) if isinstance(error, dict)]
-    return unique([*errors, id_(item.get("error_code"))])
+    errors, own = payload.get("errors"), item.get("error_code")
+    if not errors and own is None:
+        return []
+    codes = [id_(error.get("code")) for error in list_(errors) if isinstance(error, dict)]
+    return unique([*codes, id_(own)])
 
 
 def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
     """The errors in words, for people."""
-    return "; ".join(unique([*map(_words, list_(payload.get("errors"))), text(item.get("error_message"))])) or None
+    errors, own = payload.get("errors"), item.get("error_message")
+    if not errors and own is None:
+        return None
+    return "; ".join(unique([*map(_words, list_(errors)), text(own)])) or None
 
 
 def _words(error: Any) -> str | None:
@@ -137,15 +143,10 @@ NO_COST: Row = dict.fromkeys(
 
 
 def _cost(event: Event, body: bytes) -> Row:
-    payload = event.payload
-    if _amounts(payload) == (None, None):
-        return NO_COST
-    if any(isinstance(amount, float) for amount in _amounts(payload)):
-        payload = exact_payload(event, body)
-    amount, fee = map(money, _amounts(payload))
+    amount, fee = map(money, exactly(_amounts, event, body))
     if amount is None:
         return NO_COST
-    cost = payload.get("cost")
+    cost = event.payload.get("cost")
     return {
         "cost_at": event.occurred_at,
         "cost_event_key": event.key,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
+import orjson
 
 from projections.projection import Stored
 from projections.queries import queries
@@ -38,19 +39,25 @@ async def append(connection: asyncpg.Connection, events: Sequence[Stored]) -> tu
     """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key)."""
     await connection.execute(_SQL["lock_append"])
     ordered = sorted(events, key=lambda pair: (pair[0].retention_class, pair[0].occurred_at, pair[0].key))
+    rows = [
+        {
+            "retention_class": event.retention_class,
+            "occurred_at": event.occurred_at,
+            "event_key": event.key,
+            "event_id": event.id,
+            "account": delivery.account,
+            "event_type": event.type,
+            "received_at": delivery.received_at,
+            "signed_timestamp": delivery.signed_timestamp,
+            "key_id": delivery.key_id,
+        }
+        for event, delivery in ordered
+    ]
     new = await connection.fetch(
         _SQL["append"],
-        [event.retention_class for event, _ in ordered],
-        [event.occurred_at for event, _ in ordered],
-        [event.key for event, _ in ordered],
-        [event.id for event, _ in ordered],
-        [delivery.account for _, delivery in ordered],
-        [event.type for event, _ in ordered],
-        [delivery.received_at for _, delivery in ordered],
+        orjson.dumps(rows).decode(),
         [delivery.body for _, delivery in ordered],
         [delivery.signature for _, delivery in ordered],
-        [delivery.signed_timestamp for _, delivery in ordered],
-        [delivery.key_id for _, delivery in ordered],
     )
     if len(new) == len(events):
         return len(new), {}

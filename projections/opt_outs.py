@@ -103,22 +103,22 @@ def _asked(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
 def _refused(event: Event) -> list[Row]:
     """Sends that Telnyx refused because the person had opted out: 40300 among the recipient's own codes."""
     payload = event.payload
-    if id_(payload.get("id")) is None:
-        return []
-    attempted_at = time_(payload.get("received_at")) or event.occurred_at
-    return [
-        {
-            "phone_number": recipient,
-            "action": "opt_out",
-            "basis": "blocked_send",
-            "keyword": None,
-            "via_number": party(payload.get("from")),
-            "telnyx_blocked": True,
-            "attempted_at": min(attempted_at, event.occurred_at),
-        }
+    persons = [
+        recipient
         for recipient, item in observations(event)
         if recipient and BLOCKED_BY_STOP in error_codes(payload, item)
     ]
+    if not persons or id_(payload.get("id")) is None:
+        return []
+    fact = {
+        "action": "opt_out",
+        "basis": "blocked_send",
+        "keyword": None,
+        "via_number": party(payload.get("from")),
+        "telnyx_blocked": True,
+        "attempted_at": min(time_(payload.get("received_at")) or event.occurred_at, event.occurred_at),
+    }
+    return [{**fact, "phone_number": person} for person in persons]
 
 
 OPT_OUTS = Projection(

@@ -4,9 +4,10 @@ Identity is content: event_key = BLAKE2b-128 of the canonical JSON of `data`. Go
 canonical form, because a change of it would make every stored event look new.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +19,16 @@ from schemas.clean import id_, lower, text, time_
 REGISTRY_PREFIXES = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.", "toll_free_verification.")
 LINK_CLICKED = "link_clicked"
 
-_EXACT = msgspec.json.Decoder(float_hook=Decimal)
+
+def _decimal(written: str) -> Decimal:
+    """A fraction as written. Exponents of 19 digits and more are legal JSON, yet no Decimal."""
+    try:
+        return Decimal(written)
+    except InvalidOperation:  # the number is finite, so that such an exponent without a sign is that of a zero
+        return Decimal("NaN" if "e-" in written.lower() else 0)
+
+
+_EXACT = msgspec.json.Decoder(float_hook=_decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +121,9 @@ def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
         return event.payload
     exact: dict[str, Any] = data if event.payload is event.data else data["payload"]
     return exact
+
+
+def exactly(found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes) -> tuple[Any, ...]:
+    """What `found_in` finds in the payload, fractions as written: the body is decoded again only where there are any."""
+    found = found_in(event.payload)
+    return found_in(exact_payload(event, body)) if any(isinstance(value, float) for value in found) else found

@@ -7,11 +7,18 @@ select telnyx.ensure_partition($1::text, $2::timestamptz);
 select pg_advisory_xact_lock(7310001);
 
 -- name: append
+-- Bodies as bytea, everything else as one JSON document: the functions of ROWS FROM are read side by side.
 insert into telnyx.events
-  (retention_class, occurred_at, event_key, event_id, account, event_type, received_at, body, signature,
-   signed_timestamp, key_id)
-select * from unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[],
-                     $7::timestamptz[], $8::bytea[], $9::bytea[], $10::text[], $11::text[])
+  (retention_class, occurred_at, event_key, event_id, account, event_type, received_at, signed_timestamp, key_id,
+   body, signature)
+select *
+from rows from (
+  json_to_recordset($1::json) as (
+    retention_class text, occurred_at timestamptz, event_key uuid, event_id text, account text, event_type text,
+    received_at timestamptz, signed_timestamp text, key_id text),
+  unnest($2::bytea[]),
+  unnest($3::bytea[])
+)
 on conflict (retention_class, occurred_at, event_key) do nothing
 returning event_key;
 
