@@ -56,13 +56,19 @@ class Programs:
         self.directory = directory
         self._started: list[Program] = []
 
-    def start(self, *arguments: str, program: Path = PROGRAM, **environment: str) -> Program:
-        log = self.directory / f"{len(self._started)}-{arguments[0]}.log"
+    def start(
+        self,
+        *arguments: str,
+        program: Path = PROGRAM,
+        environment: Mapping[str, str] | None = None,
+        **variables: str,
+    ) -> Program:
+        log = self.directory / f"{len(self._started)}-{Path(arguments[0]).name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [program, *arguments],
                 cwd=self.directory,
-                env=clean_environment(environment),
+                env=clean_environment({**(environment or {}), **variables}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
