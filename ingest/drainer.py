@@ -22,6 +22,7 @@ from schemas.record import Record
 BATCH_RECORDS = 500
 PROBE_RECORDS = 20  # of a target that failed last time: what it does not answer may be there twice
 BATCH_BYTES = 4 * 1024 * 1024
+NOW = 0.0
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +60,8 @@ class Drainer:
         self._attached: set[int] = set()
         self._after = 0
         self._again_at: float | None = None
+        self._at_end = False
+        self._stalled = False
         self._again = Backoff()
         self._pause = Backoff()
         self._limit = BATCH_RECORDS
@@ -70,7 +73,7 @@ class Drainer:
 
     def begin_again(self) -> None:
         """Begin at the head of the spool, now: the target or the file is back."""
-        self._again_at = 0.0
+        self._again_at = NOW
         self._arrived.set()
         self._nudged.set()
 
@@ -99,18 +102,24 @@ class Drainer:
     async def run(self) -> None:
         """Drain until `finish`."""
         while not self._finishing:
-            if self._again_at is not None and asyncio.get_running_loop().time() >= self._again_at:
-                self._after, self._again_at = 0, None
+            self._rewind_if_due()
             self._arrived.clear()
             try:
                 batch = await self._spool.next_batch(self._after, self._limit, BATCH_BYTES)
             except Unavailable:
                 await self._outlast_spool()
                 continue
+            self._at_end = len(batch) < self._limit
             if batch:
                 await self._handle(batch)
             elif not self._finishing:
                 await self._idle()
+
+    def _rewind_if_due(self) -> None:
+        # Only from the end, or what was left behind at the head would keep the rest from its turn.
+        due = self._again_at
+        if due is not None and (due == NOW or (self._at_end and asyncio.get_running_loop().time() >= due)):
+            self._after, self._again_at, self._at_end = 0, None, False
 
     async def _handle(self, batch: list[Entry]) -> None:
         due = [entry for entry in batch if entry.seq not in self._attached]
@@ -126,11 +135,12 @@ class Drainer:
         if delayed:
             self._left_behind()
         if delayed < len(due):
-            self._limit = BATCH_RECORDS
+            self._limit, self._stalled = BATCH_RECORDS, False
             self._pause.reset()
             self._target_answered()
-        elif due:
-            self._limit = PROBE_RECORDS
+        elif due:  # more each time, since behind these there may be some for which it is not away
+            self._limit = min(self._limit * 2, BATCH_RECORDS) if self._stalled else PROBE_RECORDS
+            self._stalled = True
             await self._wait(self._pause.next_seconds())
 
     async def _sort_out(self, entries: list[Entry], verdicts: Sequence[Verdict]) -> int:

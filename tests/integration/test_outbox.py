@@ -301,3 +301,30 @@ async def test_a_topic_that_was_deleted_is_not_made_again_by_sending_to_it(
             await eventually(left, lambda entries: entries == 2)
             assert receiver.outbox.able
             assert not {topics.other, "test-misspelt-topic"} & set(await client.list_topics())
+
+
+async def test_a_partition_without_leader_takes_the_spool_while_the_others_go_to_kafka(
+    own_brokers: LocalKafka, tmp_path: Path
+) -> None:
+    topics = Topics("leader")
+    settings = settings_for(own_brokers, "leader").model_copy(update={"ledger_topic_replication": 1})
+    await create_topics(own_brokers.bootstrap, topics)
+    async with running(settings, tmp_path) as receiver:
+        own_brokers.nodes[1].kill()
+
+        async def some_go_directly() -> float:
+            before = receiver.published()
+            await receiver.persist(record(topics.messages, len(receiver.acknowledged)))
+            return receiver.published() - before
+
+        # Twelve partitions on two brokers: half of the records wait for their leader, the other half do not.
+        await eventually(some_go_directly, lambda direct: direct == 1 and not receiver.outbox.target_away)
+        waiting = receiver.spool.entries
+        for number in range(1_000, 1_100):
+            await receiver.persist(record(topics.messages, number))
+        assert waiting < receiver.spool.entries < waiting + 100
+        await asyncio.to_thread(own_brokers.start)
+        await receiver.drained()
+        await receiver.direct_again()
+        assert receiver.slowest_seconds < 1.6
+    assert set(receiver.acknowledged) <= set(await in_kafka(own_brokers.bootstrap, topics, topics.messages))
