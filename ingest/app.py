@@ -16,9 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingest.exchange import DEADLINE
 from ingest.intake import Intake, Verdict
 from ingest.metrics import IngestMetrics
-from ingest.protocol import DEADLINE
 from schemas.errors import Rejected, Unavailable
 from schemas.signing import PER_PATH_KEYS, decode_signature
 

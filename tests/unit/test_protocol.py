@@ -7,7 +7,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
-from ingest.protocol import Exchange, LimitedProtocol
+from ingest.exchange import Exchange
+from ingest.protocol import LimitedProtocol
 
 # What is new in our classes; everything else that they define must replace something of uvicorn's.
 OUR_OWN = {"refuse", "linger", "_release", "_count_header", "_exchange", "_read_without_upgrade"}
