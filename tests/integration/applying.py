@@ -88,5 +88,6 @@ async def allow_clearing(administrator: asyncpg.Connection) -> None:
 
 
 async def clear(administrator: asyncpg.Connection) -> None:
-    """Empties every table that is compared; needs `allow_clearing`."""
-    await administrator.execute(" ".join(f"delete from telnyx.{table};" for table in compare.COLUMNS))
+    """Empties every table that is compared, and what the projector remembers of failures; needs `allow_clearing`."""
+    names = (*compare.COLUMNS, "dead_letters", "projection_state")
+    await administrator.execute(" ".join(f"delete from telnyx.{table};" for table in names))

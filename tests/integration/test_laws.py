@@ -39,6 +39,7 @@ async def check(ledger: asyncpg.Connection, order: Sequence[Webhook]) -> None:
     """Postgres holds what the oracle makes of the deliveries in the order in which they were stored."""
     expected = tables([expected_delivery(webhook) for webhook in order])
     assert compare.differences(expected, await compare.stored_tables(ledger)) == []
+    assert await ledger.fetchval("select count(*) from telnyx.dead_letters") == 0
 
 
 @LAW

@@ -64,7 +64,7 @@ async def stored_rows(connection: asyncpg.Connection, key: tuple[str, ...], quer
 
 
 def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> list[str]:
-    """One line per row or column that differs; empty where all tables are equal."""
+    """One line, `table.column of key: …`, per row or column that differs; empty where all tables are equal."""
     lines = [f"{table}: not compared" for table in expected.keys() ^ found.keys()]
     for table in expected.keys() & found.keys():
         lines += rows_differences(table, expected[table], found[table])
@@ -72,13 +72,13 @@ def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> list
 
 
 def rows_differences(table: str, expected: Rows, found: Rows) -> list[str]:
-    lines = [f"{table} {_short(key)}: missing" for key in expected.keys() - found.keys()]
-    lines += [f"{table} {_short(key)}: not expected" for key in found.keys() - expected.keys()]
+    lines = [f"{table} of {_short(key)}: missing" for key in expected.keys() - found.keys()]
+    lines += [f"{table} of {_short(key)}: not expected" for key in found.keys() - expected.keys()]
     for key in expected.keys() & found.keys():
         wanted, seen = expected[key], found[key]
         names = wanted.keys() | seen.keys()
         lines += [
-            f"{table} {_short(key)}.{name}: expected {_short(wanted.get(name))}, found {_short(seen.get(name))}"
+            f"{table}.{name} of {_short(key)}: expected {_short(wanted.get(name))}, found {_short(seen.get(name))}"
             for name in names
             if name not in wanted or name not in seen or not same(name, wanted[name], seen[name])
         ]
