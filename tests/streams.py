@@ -135,7 +135,7 @@ LIFE_CYCLE = st.fixed_dictionaries(
         "id": st.sampled_from(["m1", "m1", "m2"]),
         "to": st.lists(
             st.fixed_dictionaries(
-                {"phone_number": st.sampled_from(PEOPLE[:5]), "status": st.sampled_from(STATUSES)},
+                {"phone_number": st.sampled_from(PEOPLE[:5]), "status": st.sampled_from((*STATUSES, "sent", "sent"))},
                 optional={"carrier": st.sampled_from(["T-Mobile", "AT&T"]), "error_code": st.sampled_from(["1", "2"])},
             ),
             min_size=1,

@@ -60,9 +60,7 @@ def of_one_body(
     found: dict[str, dict[tuple[object, ...], dict[str, object]]], name: str
 ) -> dict[str, dict[tuple[object, ...], dict[str, object]]]:
     """The rows that name this case's event."""
-    (key,) = {str(row.get("event_key", row.get("quarantine_key"))) for row in expected_rows(name, "a").values()} - {
-        "None"
-    }
+    key = str(key_of(case_body(name)))
     names = ("event_key", "quarantine_key", "last_event_key")
     return {
         table: {where: row for where, row in rows.items() if key in {str(row.get(column)) for column in names}}

@@ -121,7 +121,9 @@ def the_latest_wins(table: Table) -> Table:
 
 ERRORS: dict[str, Plant] = {
     "message_deliveries.status": in_table("message_deliveries", the_latest_wins),
-    "message_deliveries.is_final": in_table("message_deliveries", moved("is_final", to="winner")),
+    "message_deliveries.is_final": in_rows(
+        "message_deliveries", lambda row: row | {"is_final": row["status_rank"] >= 4}
+    ),
     "message_deliveries.error_codes": in_table("message_deliveries", moved("error_codes", to="greatest")),
     "message_deliveries.cost_amount": in_table("message_deliveries", moved("cost_amount", to="greatest")),
     "message_deliveries.sent_at": in_table("message_deliveries", moved("sent_at", to="greatest")),
