@@ -3,14 +3,18 @@
 A new family is a new declaration of this kind, listed in `registry.py`; the projector does not change.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
 
 from projections.table import Row, Table
 from schemas.event import Event
 from schemas.record import Delivery
 
 Rows = Iterable[tuple[Table, Row]]
+Fold = Callable[[asyncpg.Connection, Sequence[tuple[Any, ...]]], Awaitable[None]]
 Stored = tuple[Event, Delivery]
 
 
@@ -20,13 +24,26 @@ class Refold:
 
     In READ COMMITTED: the facts are in; then `lock` in a statement of its own; then `fold` in a new one, which so sees
     the facts of everybody who held the lock before. Without the lock two projectors each fold without the other's
-    uncommitted fact, and the later write is wrong. Both take one array a column of `touched`, sorted.
+    uncommitted fact, and the later write is wrong.
+
+    In SQL both take one array a column of `touched`, sorted; a `fold` in Python takes these rows, each once,
+    and its lock nothing.
     """
 
     facts: Table
     touched: tuple[str, ...]
     lock: str
-    fold: str
+    fold: str | Fold
+
+    async def run(self, connection: asyncpg.Connection, touched: Sequence[tuple[Any, ...]]) -> None:
+        """Locks until the end of the transaction, then folds."""
+        if isinstance(self.fold, str):
+            columns = [list(column) for column in zip(*touched, strict=True)]
+            await connection.execute(self.lock, *columns)
+            await connection.execute(self.fold, *columns)
+        else:
+            await connection.execute(self.lock)
+            await self.fold(connection, touched)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,7 +31,7 @@ def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
         touched = {tuple([row[name] for name in names]) for row in given[projection.refold.facts.name]}
     written = [table for table in projection.tables if given[table.name]]
     documents = [(table, table.document(table.fold(given[table.name]))) for table in written]
-    return Prepared(projection, documents, sorted(touched))
+    return Prepared(projection, documents, sorted(touched, key=lambda row: [(name is not None, name) for name in row]))
 
 
 async def write(connection: asyncpg.Connection, prepared: Prepared) -> None:
@@ -40,9 +40,7 @@ async def write(connection: asyncpg.Connection, prepared: Prepared) -> None:
         await connection.execute(table.upsert, document)
     refold = prepared.projection.refold
     if refold is not None and prepared.touched:
-        columns = [list(column) for column in zip(*prepared.touched, strict=True)]
-        await connection.execute(refold.lock, *columns)
-        await connection.execute(refold.fold, *columns)
+        await refold.run(connection, prepared.touched)
 
 
 async def upsert(connection: asyncpg.Connection, table: Table, rows: Sequence[Row]) -> None:
