@@ -8,15 +8,40 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from schemas.migrate import CURRENT_REVISION
 from tests.postgres import PostgresServer
 from tests.sql_rows import insert, insert_event, insert_opt_out_event
 
 Login = Callable[[str], Awaitable[asyncpg.Connection]]
 SECRET = "secret words"
+TEN_DLC_TABLES = [
+    "ten_dlc_events",
+    "ten_dlc_aliases",
+    "brands",
+    "campaigns",
+    "campaign_transitions",
+    "campaign_numbers",
+]
+ACCOUNT_TABLES = [
+    "spend_limit_events",
+    "hosted_number_orders",
+    "hosted_numbers",
+    "toll_free_verifications",
+    "link_clicks",
+]
 READ_MODELS = ["message_deliveries", "inbound_messages", "opt_out_events", "opt_outs", "error_codes"]
+READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES]
 OPERATION = ["projection_state", "projection_offsets", "signing_keys", "schema_revision"]
 PRIVATE = ["event_payloads", "message_contents", "quarantined_webhooks", "dead_letters"]
-WRITTEN = [*READ_MODELS[:4], *OPERATION[:3], "message_contents", "quarantined_webhooks", "dead_letters"]
+WRITTEN = [
+    *READ_MODELS[:4],
+    *TEN_DLC_TABLES,
+    *ACCOUNT_TABLES,
+    *OPERATION[:3],
+    "message_contents",
+    "quarantined_webhooks",
+    "dead_letters",
+]
 EVIDENCE = "telnyx.opt_out_evidence('profile', '+13125550001', now())"
 OPEN_COLUMNS = (
     "position, event_key, event_id, account, event_type, retention_class, occurred_at, received_at, recorded_at,"
@@ -144,7 +169,7 @@ async def test_the_auditor_reads_everything_and_changes_nothing(login: Login) ->
 async def test_ingest_only_looks_events_up(login: Login) -> None:
     ingest = await login("telnyx_ingest")
     assert len(await ingest.fetch("select retention_class, occurred_at, event_key from telnyx.events")) == 1
-    assert await ingest.fetchval("select version_num from telnyx.schema_revision") == "0001"
+    assert await ingest.fetchval("select version_num from telnyx.schema_revision") == CURRENT_REVISION
     await refused(
         ingest,
         "select body from telnyx.events",

@@ -40,14 +40,16 @@ do $$
 declare
   -- what the reader may read whole
   read_models constant text :=
-    'telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
+    'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
+    ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
     ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys';
   as_of constant text := 'telnyx.opt_outs_as_of(timestamptz, timestamptz)';
   look_up constant text := 'telnyx.event_payload(bytea), telnyx.opt_out_evidence(text, text, timestamptz)';
   make_partitions constant text := 'telnyx.ensure_partition(text, timestamptz), telnyx.ensure_partitions(timestamptz, integer)';
   written constant text :=
-    'telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
+    'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
+    ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.message_contents, telnyx.opt_out_events, telnyx.opt_outs,'
     ' telnyx.quarantined_webhooks, telnyx.dead_letters, telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys';
   granted record;
