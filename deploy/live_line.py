@@ -39,4 +39,5 @@ async def show(line: Callable[[], str], stream: TextIO = sys.stdout) -> None:
             shown = line()
             await asyncio.sleep(TERMINAL_SECONDS if terminal else ELSEWHERE_SECONDS)
     finally:
-        print(CLEAR + line() if terminal else line(), file=stream, flush=True)
+        if terminal or line() != shown:
+            print(CLEAR + line() if terminal else line(), file=stream, flush=True)

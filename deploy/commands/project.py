@@ -7,6 +7,7 @@ import uvloop
 
 from deploy import logs
 from deploy.health import health
+from deploy.schema_check import refuse_old_schema
 from deploy.settings import ProjectCommandSettings
 from projections.consumer import owner_name, run
 from projections.gaps import accept_gap
@@ -35,6 +36,7 @@ async def _accept(settings: ProjectSettings, names: list[str]) -> None:
 
 
 async def _run(settings: ProjectCommandSettings) -> None:
+    await refuse_old_schema(settings.database_url)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -81,6 +81,23 @@ def test_a_database_that_is_away_is_one_line_and_may_be_tried_again(programs: Pr
     assert "secret" not in line
 
 
+@pytest.mark.parametrize("command", ["ingest", "project"])
+def test_a_schema_older_than_the_program_says_what_to_do(
+    programs: Programs, empty_database_url: str, command: str
+) -> None:
+    refused = programs.run(
+        command,
+        DATABASE_URL=empty_database_url,
+        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}",
+        TELNYX_PUBLIC_KEYS=programs.run("simulate", "--public-key").stdout.strip(),
+        LEDGER_PORT="0",
+        LEDGER_PROJECTOR_PORT="0",
+    )
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.endswith("run `telnyx-ledger migrate`")
+
+
 def test_kafka_that_is_away_is_one_line_and_may_be_tried_again(programs: Programs) -> None:
     away = programs.run("topics", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
     assert away.returncode == 1

@@ -1,0 +1,38 @@
+"""`make run-kafka`: the real programs around a local broker, rows by themselves, and nothing left running."""
+
+import signal
+import socket
+
+import asyncpg
+import pytest
+
+from tests.programs import Programs, free_port
+from tests.waiting import eventually
+
+
+async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_programs: None, programs: Programs) -> None:
+    port = str(free_port())
+    running = programs.start("kafka-mode", LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
+    url = (await running.says(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
+    connection = await asyncpg.connect(url)
+
+    async def rows() -> int:
+        found: int = await connection.fetchval("select count(*) from telnyx.message_deliveries")
+        return found
+
+    try:
+        await eventually(rows, lambda found: found > 3, timeout_seconds=60)
+    finally:
+        await connection.close()
+    assert running.ends(signal.SIGINT, timeout_seconds=60) == 0
+    assert running.output.endswith("stopped\n")
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncpg.connect(url)
+
+
+def test_a_port_in_use_is_known_before_anything_is_started(programs: Programs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = programs.run("kafka-mode", LEDGER_PORT=str(port))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"LEDGER_PORT: port {port} ")
