@@ -124,6 +124,6 @@ def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
 
 
 def exactly(found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes) -> tuple[Any, ...]:
-    """What `found_in` finds in the payload, fractions as written: the body is decoded again only where there are any."""
+    """What `found_in` finds in the payload, fractions as written; the body is decoded again only where it finds any."""
     found = found_in(event.payload)
     return found_in(exact_payload(event, body)) if any(isinstance(value, float) for value in found) else found

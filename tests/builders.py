@@ -224,3 +224,37 @@ def campaign_update(campaign_id: str = "4b300178-131c-d902-d54e-72d90ba1620a", *
 def unknown_event(event_type: str = "call.initiated", *, at: datetime = NOON, **payload: object) -> Json:
     """An event of another product on the same URL: stored and published, not projected."""
     return event(event_type, {"call_control_id": "call-1", "state": "parked"} | payload, at=at)
+
+
+def spend_limit_reached(profile: str | None = PROFILE, *, at: datetime = NOON, **more: object) -> Json:
+    """A messaging profile spent what it may in a day; `more` replaces payload fields."""
+    payload: Json = {"configured_limit": "10.00", "current_cost": "10.02", "profile_id": profile}
+    return event("messaging-profile.spend-limit-reached", payload | more, at=at)
+
+
+def hosted_order(
+    kind: str = "updated", order_id: str | None = "order-1", *, at: datetime = NOON, **more: object
+) -> Json:
+    """An order to host numbers; `more` replaces payload fields."""
+    payload: Json = {} if order_id is None else {"order_id": order_id}
+    return event(f"messaging_hosted_numbers_orders.{kind}", payload | more, at=at)
+
+
+def toll_free_update(
+    verification_id: str = "tfv-1", status: str | None = "verified", *, at: datetime = NOON, **more: object
+) -> Json:
+    """A toll-free number's verification moved on; `more` replaces payload fields."""
+    payload: Json = {"id": verification_id, "status": status}
+    return event("toll_free_verification.status_update", payload | more, at=at)
+
+
+def link_clicked(message_id: str = "msg-1", *, at: datetime = NOON, **more: object) -> Json:
+    """A shortened link was opened: no event_type and no payload, the record stands in `data` itself."""
+    record: Json = {
+        "record_type": "link_clicked",
+        "message_id": message_id,
+        "time_clicked": moment(at),
+        "to": PERSON.removeprefix("+"),
+        "url": "https://example.com/appointment",
+    }
+    return {"data": record | more}

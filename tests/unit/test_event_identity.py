@@ -148,16 +148,19 @@ def test_a_link_click_needs_no_event_type() -> None:
 def test_money_is_the_decimal_as_written() -> None:
     body = (
         b'{"data":{"event_type":"message.sent","occurred_at":"2024-01-01T00:00Z",'
-        b'"payload":{"a":0.12345678901234567890,"b":99999999999999999999,"c":1e5,"d":1e-20000}}}'
+        b'"payload":{"a":0.12345678901234567890,"b":99999999999999999999,"c":1e5,"d":1e-20000,'
+        b'"e":1e-99999999999999999999,"f":0e99999999999999999999}}}'
     )
     found = read(body)
     assert isinstance(found, Event)
     payload = exact_payload(found, body)
-    assert [money(payload[name]) for name in "abcd"] == [
+    assert [money(payload[name]) for name in "abcdef"] == [
         Decimal("0.12345678901234567890"),
         Decimal(99999999999999999999),
         Decimal(100000),
         None,
+        None,
+        Decimal(0),
     ]
 
 
