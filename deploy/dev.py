@@ -49,7 +49,7 @@ QUERIES = (
 
 
 def run_dev(*, simulate: bool) -> None:
-    """Until SIGTERM or SIGINT. Raises Misconfigured before anything was started."""
+    """Until SIGTERM or SIGINT. Raises Misconfigured; whatever was started by then is stopped again."""
     settings = load(DevSettings)
     has_keys = settings.telnyx_public_keys or settings.telnyx_public_keys_file
     key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
@@ -87,15 +87,18 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     verify = settings.ledger_project_verify == "all"
     projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
     background: list[asyncio.Task[None]] = []
+    stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
 
     def listening(receiver: Receiver) -> None:
-        url = f"http://{settings.ledger_host}:{receiver.port}/webhooks/telnyx"
+        host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
+        url = f"http://{host}:{receiver.port}/webhooks/telnyx"
         _introduce(settings, url, embedded=embedded)
         if key:
             background.append(asyncio.create_task(_simulate(url, key)))
         background.append(asyncio.create_task(show(lambda: _progress(metrics))))
+        for task in background:  # neither ends by itself, but by a fault
+            task.add_done_callback(lambda _: stop.set())
 
-    stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
@@ -103,8 +106,10 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     finally:
         for task in background:
             task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
         await projector.close()
+        for outcome in await asyncio.gather(*background, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
 
 async def _simulate(url: str, key: DevelopmentKey) -> None:
@@ -124,7 +129,9 @@ def _progress(metrics: IngestMetrics) -> str:
 
 
 def _introduce(settings: DevSettings, url: str, *, embedded: bool) -> None:
-    program = shlex.quote(sys.argv[0])
+    elsewhere = settings.ledger_data_dir != DevSettings.model_fields["ledger_data_dir"].default.absolute()
+    where = f"LEDGER_DATA_DIR={shlex.quote(str(settings.ledger_data_dir))} " if embedded and elsewhere else ""
+    program = where + shlex.quote(sys.argv[0])
     print(f"telnyx-ledger {version('telnyx-ledger')}, embedded mode; Ctrl-C stops it and everything that it started")
     print(f"Webhook URL:  {url}")
     # A database of the user's has a password of the user's: it stays out of terminals and logs.
