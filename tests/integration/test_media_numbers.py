@@ -1,0 +1,34 @@
+"""Numbers inside media stay as they were sent: jsonb holds decimals of any length, a double does not."""
+
+import asyncpg
+import pytest
+
+from tests.hostile import Raw
+from tests.integration.applying import apply, closing, expected_delivery, new_projector
+from tests.oracle import compare
+from tests.oracle.tables import tables
+from tests.streams import BASE, Webhook, body_of
+
+AS_A_DOUBLE = pytest.mark.xfail(reason="media go through binary doubles on their way to jsonb", strict=True)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1.50",
+        *(
+            pytest.param(number, marks=AS_A_DOUBLE)
+            for number in ("0.12345678901234567890", "5e-400", "123456789012345678901234567890")
+        ),
+    ],
+)
+async def test_a_number_in_media_is_kept_as_sent(
+    database_url: str, connection: asyncpg.Connection, number: str
+) -> None:
+    payload = {"id": "m1", "media": [{"size": Raw(number)}]}
+    body = body_of({"event_type": "message.received", "occurred_at": "2026-01-01T00:00Z", "payload": payload})
+    webhook = Webhook(body, "a", BASE)
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [[webhook]])
+    expected = tables([expected_delivery(webhook)])
+    assert compare.differences(expected, await compare.stored_tables(connection)) == []
