@@ -20,6 +20,7 @@ from schemas.errors import Unavailable
 BUDGET_SECONDS = 0.1
 CONNECT_SECONDS = 2.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+START_SECONDS = 1.0  # what a start waits for a first connection: without it, a restart forgets what is stored
 QUERY = Path(__file__).with_name("known_events.sql")
 SESSION = {
     "application_name": "telnyx-ledger ingest",
@@ -45,12 +46,16 @@ class EventStore:
         self._connection: asyncpg.Connection | None = None
         self._statement: PreparedStatement | None = None
         self._lost = asyncio.Event()
+        self._tried = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to connect. Does not wait for it: ingest starts without Postgres too."""
+        """Begin to connect, and wait a moment for the first attempt: ingest starts without Postgres too."""
         self._metrics.store_away.set(1)
         self._keeper = asyncio.create_task(self._keep_connected())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._tried.wait()
 
     async def close(self) -> None:
         """Stop connecting and drop the connection."""
@@ -105,9 +110,11 @@ class EventStore:
                         "store_unreachable", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None)
                     )
                     told = True
+                self._tried.set()
             else:
                 log.info("store_connected")
                 told = False
+                self._tried.set()
                 await self._lost.wait()
             # A server that answers the handshake and is late again afterwards must not cost a budget every moment.
             lasted = loop.time() - began > LONGEST_PAUSE_SECONDS

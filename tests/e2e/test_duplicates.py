@@ -1,0 +1,124 @@
+"""Duplicates across restarts, and what Postgres has to do with a 2xx: nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.kafka.local import LocalKafka
+from tests.builders import Json, again, encode, message_sent
+from tests.e2e.kafka_mode import KafkaMode
+from tests.e2e.posting import Answer, Connection
+from tests.e2e.server import Server
+from tests.programs import Programs
+from tests.waiting import eventually
+
+ACCEPTED_SECONDS = 0.3
+
+
+def messages(name: str, count: int) -> list[Json]:
+    return [message_sent(f"{name}-{number}") for number in range(count)]
+
+
+async def answers(port: int, webhooks: list[Json]) -> list[Answer]:
+    async with Connection(port) as connection:
+        return [await connection.webhook(encode(webhook)) for webhook in webhooks]
+
+
+def words(found: list[Answer]) -> set[tuple[int, str]]:
+    return {(answer.status, answer.json["status"]) for answer in found}
+
+
+async def records(mode: KafkaMode) -> int:
+    """In the topic of messages, whatever they are."""
+    partitions = [TopicPartition(mode.topics["messages"], number) for number in range(12)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=mode.bootstrap)
+    await consumer.start()
+    try:
+        return sum((await consumer.end_offsets(partitions)).values())
+    finally:
+        await consumer.stop()
+
+
+async def stored(database_url: str, count: int) -> None:
+    connection = await asyncpg.connect(database_url)
+
+    async def events() -> int:
+        found: int = await connection.fetchval("select count(*) from telnyx.events")
+        return found
+
+    try:
+        await eventually(events, lambda found: found == count)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_after_a_restart_a_stored_event_is_a_duplicate_and_its_topic_holds_one_record(
+    programs: Programs, broker: LocalKafka, database_url: str, number: signal.Signals
+) -> None:
+    mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
+    mode.prepare()
+    ingest, _ = await mode.ingest(), await mode.project()
+    webhooks = messages("restart", 20)
+    assert words(await answers(ingest.port, webhooks)) == {(200, "accepted")}
+    await stored(database_url, 20)
+    ingest.program.ends(number)
+    # Neither memory nor spool of its own: what it knows, it knows from the event store.
+    after = await mode.ingest(spool="another-spool")
+    assert words(await answers(after.port, [again(webhook) for webhook in webhooks])) == {(200, "duplicate")}
+    assert await records(mode) == 20
+
+
+@pytest.fixture
+async def server(programs: Programs) -> AsyncIterator[Server]:
+    """A Postgres of this test alone, which may be stopped and killed."""
+    async with Server.started(programs.directory / "own-postgres") as server:
+        yield server
+
+
+@asynccontextmanager
+async def frozen(server: Server) -> AsyncIterator[None]:
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
+@asynccontextmanager
+async def killed(server: Server) -> AsyncIterator[None]:
+    await asyncio.to_thread(server.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+async def test_with_postgres_away_a_new_event_is_accepted_within_300_ms_and_projected_when_it_is_back(
+    programs: Programs, broker: LocalKafka, server: Server
+) -> None:
+    mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=server.url)
+    mode.prepare()
+    one, other, project = await mode.ingest(spool="one"), await mode.ingest(spool="other"), await mode.project()
+    for number, away in enumerate((frozen, killed), start=1):
+        here, there = messages(f"{away.__name__}-here", 30), messages(f"{away.__name__}-there", 1)
+        async with away(server):
+            await quickly_accepted(one.port, here)
+            await quickly_accepted(other.port, there)
+        await stored(server.url, 31 * number)
+        # The same processes look up again, by themselves: this one knows only from the store what its twin took.
+        await eventually(lambda: other.metric("ledger_store_away"), lambda seen: seen == 0)
+        assert words(await answers(other.port, here)) == {(200, "duplicate")}
+        assert await records(mode) == 31 * number
+    assert [served.program.ends(signal.SIGTERM) for served in (one, other, project)] == [0, 0, 0]
+
+
+async def quickly_accepted(port: int, webhooks: list[Json]) -> None:
+    found = await answers(port, webhooks)
+    assert words(found) == {(200, "accepted")}
+    assert max(answer.seconds for answer in found) < ACCEPTED_SECONDS
