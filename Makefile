@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench kafka run-kafka clean
+.PHONY: help run test lint bench schemas kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev ## Check style, types and the direction of imports
 
 bench: $(VENV)/.dev ## Measure ingest and the projector; prints ratios to the cost of one signature check and of COPY
 	@$(BIN)/python -m tests.benchmarks
+
+schemas: $(VENV)/.dev ## Write schemas/json anew from the types; a test says when it is due
+	@$(BIN)/python -c 'from schemas.json_schema import write; write()'
 
 kafka: $(VENV)/.embedded ## Run a local Kafka broker until Ctrl-C (Java and Maven)
 	@exec $(BIN)/python -m deploy.kafka.local
