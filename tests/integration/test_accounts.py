@@ -1,7 +1,7 @@
 """Spend limits, hosted numbers, toll-free verifications and link clicks: every column, in every order of arrival."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from schemas.signing import KeyRing, parse_keys
 from schemas.topics import Topics
 from tests import builders
 from tests.builders import NOON, Json, hosted_order, link_clicked, spend_limit_reached, toll_free_update
+from tests.hostile import HOSTILE, written
 
 KEYS = {"a": builders.KEY, "b": builders.OTHER_KEY}
 RING = KeyRing(parse_keys(builders.public_key_setting(key, account) for account, key in KEYS.items()))
@@ -326,6 +327,41 @@ async def test_a_link_click_without_its_time_is_dated_by_the_event(ledger: Ledge
         ("7", "+1", NOON),
         ("msg-1", None, minutes(5)),
     ]
+
+
+# --- hostile values --------------------------------------------------------------------------------------------------
+
+FIELDS = {
+    "messaging-profile.spend-limit-reached": ("profile_id", "configured_limit", "current_cost"),
+    "messaging_hosted_numbers_orders.updated": (
+        *("order_id", "order_status", "profile_id", "decision", "approval_decision", "approval_deadline", "numbers"),
+    ),
+    "toll_free_verification.status_update": ("id", "status", "rejectionReason", "rejection_reason", "reason"),
+    "link_clicked": ("message_id", "to", "url", "time_clicked"),
+}
+
+
+def attacked(event_type: str) -> Iterator[bytes]:
+    """A body for each field and each value that hurts, the other fields being healthy."""
+    for field, value in itertools.product(FIELDS[event_type], HOSTILE):
+        payload: Json = {"id": "healthy", "order_id": "healthy", "status": "healthy", "field": field} | {field: value}
+        data = {"event_type": event_type, "occurred_at": "2026-03-01T12:00:00Z", "payload": payload}
+        yield written({"data": data}).encode()
+        if field == "numbers":
+            for inner in ({"value": value, "status": "x"}, {"value": "+13125550001", "status": value}):
+                payload["numbers"] = [inner]
+                yield written({"data": data}).encode()
+
+
+@pytest.mark.parametrize("event_type", FIELDS)
+async def test_no_value_can_stop_a_batch(ledger: Ledger, connection: asyncpg.Connection, event_type: str) -> None:
+    bodies = list(attacked(event_type))
+    await ledger.apply(*bodies)
+    readable = {found.key for found in map(read, bodies) if isinstance(found, Event)}
+    assert len(readable) > len(bodies) * 0.9
+    assert await connection.fetchval("select count(*) from telnyx.events") == len(readable)
+    assert await connection.fetchval("select count(*) from telnyx.dead_letters") == 0
+    assert await connection.fetchval("select bool_and(status = 'live') from telnyx.projection_state")
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------
