@@ -12,8 +12,7 @@ from typing import NamedTuple
 import orjson
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.exchange import DEADLINE
@@ -240,8 +239,7 @@ def webhook_routes(webhooks: ASGIApp) -> list[Route]:
     ]
 
 
-def application(routes: list[Route]) -> Starlette:
-    """An application of these routes. It never redirects: Telnyx counts a redirect as a failure."""
-    app = Starlette(routes=[*routes, Route("/{path:path}", NotFound())])
-    app.router.redirect_slashes = False
-    return app
+def application(routes: list[Route]) -> Router:
+    """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware: a fifth of the
+    cost of a request, to catch what the endpoints never raise."""
+    return Router(routes, redirect_slashes=False, default=NotFound())

@@ -7,7 +7,8 @@ from typing import Any
 
 from projections.projection import Projection, Rows
 from projections.table import table
-from schemas.clean import id_, int_, list_, parties, party, printable, text, time_, upper
+from projections.verbatim import verbatim
+from schemas.clean import id_, int_, list_, parties, party, text, time_, upper
 from schemas.event import Event
 from schemas.record import Delivery
 
@@ -69,7 +70,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
             "received_at": time_(payload.get("received_at")) or event.occurred_at,
         },
     )
-    media = printable(list_(payload.get("media")))
+    media = verbatim(lambda found: list_(found.get("media")), event, delivery.body)
     yield MESSAGE_CONTENTS, {**order, "text": message_text(payload), "media": media}
 
 

@@ -25,6 +25,7 @@ from projections.queries import queries
 from projections.registry import PROJECTIONS
 from projections.writing import prepare, upsert, write
 from schemas.errors import LedgerError
+from schemas.migrate import require_current
 from schemas.record import Arrival, decode
 from schemas.signing import Key, KeyRing
 
@@ -92,12 +93,13 @@ class Projector:
         self._threads = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
 
     async def connect(self) -> asyncpg.Connection:
-        """The open connection, made if there is none. Raises Unavailable."""
+        """The open connection, made if there is none. Raises Unavailable, and Misconfigured for an older schema."""
         if self._connection is None or self._connection.is_closed():
             self._partitions.forget()
             connection = await connect(self._database_url)
             try:
                 with outages():
+                    await require_current(connection)
                     self._keys = await key_book(connection, self._ring)
                     await self._declare(connection)
             except BaseException:

@@ -1,4 +1,4 @@
-"""`make bench`: one table of ratios: CPU of ingest by one Ed25519 verification, the projector's rate by that of COPY."""
+"""`make bench`: one table of ratios: CPU of ingest in Ed25519 verifications, the rate of the projector in that of COPY."""
 
 import statistics
 from collections.abc import Callable, Mapping

@@ -1,0 +1,42 @@
+"""JSON columns as sent: every digit of a number, and U+0000 replaced, because jsonb cannot hold it."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import orjson
+
+from schemas.clean import NUMERIC_MIN_EXPONENT, printable
+from schemas.event import Event, exact_payload
+
+_NUMBERS = msgspec.json.Encoder(decimal_format="number")
+
+
+def verbatim(found_in: Callable[[dict[str, Any]], Any], event: Event, body: bytes) -> Any:
+    """What `found_in` finds in the payload, for a jsonb column of a Row; the body is read again only for fractions.
+
+    A number that Postgres cannot hold (1e-20000) is the nearest double, so that one number costs no other value.
+    """
+    value = printable(found_in(event.payload))
+    if not _any(value, lambda number: isinstance(number, float)):
+        return value
+    exact = printable(found_in(exact_payload(event, body)))
+    if _any(exact, _beyond_numeric):
+        return value
+    return orjson.Fragment(_NUMBERS.encode(exact))
+
+
+def _beyond_numeric(number: Any) -> bool:
+    if not isinstance(number, Decimal):
+        return False
+    exponent = number.as_tuple().exponent
+    return not isinstance(exponent, int) or exponent < NUMERIC_MIN_EXPONENT
+
+
+def _any(value: Any, holds: Callable[[Any], bool]) -> bool:
+    if isinstance(value, list):
+        return any(_any(item, holds) for item in value)
+    if isinstance(value, dict):
+        return any(_any(item, holds) for item in value.values())
+    return holds(value)
