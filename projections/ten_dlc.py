@@ -11,7 +11,8 @@ from projections.queries import queries
 from projections.table import Row, table
 from projections.ten_dlc_ids import Named, ids
 from projections.ten_dlc_refold import refold
-from schemas.clean import id_, list_, printable, text, upper
+from projections.verbatim import verbatim
+from schemas.clean import id_, list_, text, upper
 from schemas.event import Event
 from schemas.record import Delivery
 
@@ -31,8 +32,9 @@ def rows(event: Event, delivery: Delivery) -> Rows:
     named = ids(event.payload)
     entity = _entity(named)
     if entity is not None:
+        reasons = verbatim(lambda payload: list_(payload.get("reasons")), event, delivery.body)
         key = {"event_key": event.key, "account": delivery.account, "occurred_at": event.occurred_at}
-        yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, **_said(event.payload)}
+        yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_said(event.payload)}
 
 
 def _entity(named: Row) -> str | None:
@@ -52,7 +54,6 @@ def _said(payload: dict[str, Any]) -> Row:
         "tcr_event_type": text(get("eventType")),
         "status": text(get("status")),
         "description": text(get("description")),
-        "reasons": printable(list_(get("reasons"))),
         "csp_id": id_(get("cspId")),
         "nudge_intent": text(get("nudgeIntent")),
         "brand_name": text(get("brandName")),

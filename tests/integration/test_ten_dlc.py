@@ -138,6 +138,26 @@ async def test_the_greatest_link_decides_and_never_joins_two_telnyx_ids(
     ]
 
 
+async def test_a_brand_shows_the_id_of_its_own_greatest_link_even_where_that_stands_for_another(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await projector.apply(
+        bodies(
+            webhook(0, brandId=BRAND, tcrBrandId=TCR_BRAND, type="BRAND_ADD"),
+            webhook(9, brandId="brand-2", tcrBrandId="B000000", type="BRAND_ADD"),
+        )
+    )
+    await projector.apply(bodies(webhook(5, campaignId=TELNYX, brandId=BRAND, tcrBrandId="B000000", type="VERIFIED")))
+    assert await rows(connection, "select brand_id, tcr_brand_id from telnyx.brands order by 1") == [
+        (BRAND, "B000000"),
+        ("brand-2", "B000000"),
+    ]
+    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases order by alias") == [
+        ("B000000", "brand-2"),
+        (TCR_BRAND, BRAND),
+    ]
+
+
 async def test_a_new_tcr_id_shows_on_every_number_of_the_campaign(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
@@ -211,6 +231,14 @@ async def test_hostile_values_make_rows_and_no_dead_letter(
         ("-7", None),
         (long, "C000000"),
     ]
+
+
+async def test_numbers_in_reasons_keep_every_digit(projector: Projector, connection: asyncpg.Connection) -> None:
+    body = builders.encode(webhook(0, campaignId=TELNYX, phoneNumber=NUMBER, status="FAILED", reasons="HERE"))
+    await projector.apply([incoming(body.replace(b'"HERE"', b'[{"score": 1.10000000000000000000001}]'))])
+    for table in ("ten_dlc_events", "campaign_numbers"):
+        found = await rows(connection, f"select reasons::text from telnyx.{table}")
+        assert found == [('[{"score": 1.10000000000000000000001}]',)]
 
 
 async def test_an_empty_payload_of_the_family_is_no_fact(projector: Projector, connection: asyncpg.Connection) -> None:
