@@ -16,7 +16,7 @@ from projections.inbound import message_text
 from projections.projection import Projection, Refold, Rows
 from projections.queries import queries
 from projections.table import Row, table
-from schemas.clean import id_, parties, party, time_, upper
+from schemas.clean import id_, list_, parties, party, time_, upper
 from schemas.event import Event
 from schemas.record import Delivery
 
@@ -103,6 +103,9 @@ def _asked(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
 def _refused(event: Event) -> list[Row]:
     """Sends that Telnyx refused because the person had opted out: 40300 among the recipient's own codes."""
     payload = event.payload
+    items = [*list_(payload.get("to")), *list_(payload.get("cc"))]
+    if not payload.get("errors") and not any(isinstance(item, dict) and item.get("error_code") for item in items):
+        return []  # as nearly always
     persons = [
         recipient
         for recipient, item in observations(event)
