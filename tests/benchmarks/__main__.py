@@ -1,4 +1,4 @@
-"""`make bench`: one table of ratios: CPU of ingest in units of an Ed25519 verification, the projector's rate of COPY's."""
+"""`make bench`: one table of ratios; CPU of ingest in Ed25519 verifications, the rate of the projector in COPY's."""
 
 import statistics
 from collections.abc import Callable, Mapping
