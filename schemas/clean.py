@@ -136,7 +136,8 @@ def time_(value: Any) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(word.upper())
-        instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        if instant.tzinfo is not UTC:
+            instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
     return instant if _EARLIEST <= instant < _LATEST else None
