@@ -23,6 +23,17 @@ KEYS: dict[str, tuple[str, ...]] = {
     "message_contents": ("message_id",),
     "opt_out_events": ("event_key", "phone_number"),
     "opt_outs": ("messaging_profile_id", "phone_number"),
+    "ten_dlc_events": ("event_key",),
+    "ten_dlc_aliases": ("entity", "alias"),
+    "brands": ("brand_id",),
+    "campaigns": ("campaign_id",),
+    "campaign_transitions": ("campaign_id", "seq"),
+    "campaign_numbers": ("phone_number", "campaign_id"),
+    "spend_limit_events": ("event_key",),
+    "hosted_number_orders": ("order_id",),
+    "hosted_numbers": ("order_id", "phone_number"),
+    "toll_free_verifications": ("verification_id",),
+    "link_clicks": ("event_key",),
 }
 COLUMNS: dict[str, str] = {
     "events": """event_key, event_id, account, event_type, retention_class, occurred_at, received_at, body, signature,
@@ -40,8 +51,25 @@ COLUMNS: dict[str, str] = {
         telnyx_blocked, occurred_at""",
     "opt_outs": """messaging_profile_id, phone_number, account, opted_out, changed_at, basis, keyword, via_number,
         telnyx_blocked, last_event_key""",
+    "ten_dlc_events": """event_key, account, entity, brand_id, campaign_id, tcr_campaign_id, phone_number, payload_type,
+        tcr_event_type, status, description, reasons, csp_id, nudge_intent, occurred_at""",
+    "ten_dlc_aliases": "entity, alias, id, event_key",
+    "brands": """brand_id, account, tcr_brand_id, name, registration_status, identity_status, vetting_status,
+        last_reason, updated_event_at, last_event_key""",
+    "campaigns": """campaign_id, account, tcr_campaign_id, brand_id, csp_id, status, previous_status, status_at, reason,
+        is_t_mobile_registered, number_pool_provisioned, last_event_key""",
+    "campaign_transitions": """campaign_id, seq, from_status, to_status, event_key, payload_type, tcr_event_type,
+        reason, is_documented, occurred_at""",
+    "campaign_numbers": """phone_number, campaign_id, account, tcr_campaign_id, status, reasons, status_at,
+        last_event_key""",
+    "spend_limit_events": "event_key, account, messaging_profile_id, configured_limit, current_cost, occurred_at",
+    "hosted_number_orders": """order_id, account, messaging_profile_id, status, status_at, decision, approval_deadline,
+        last_event_key""",
+    "hosted_numbers": "order_id, phone_number, account, status, status_at, last_event_key",
+    "toll_free_verifications": "verification_id, account, status, reason, status_at, last_event_key",
+    "link_clicks": "event_key, account, message_id, recipient, url, clicked_at",
 }
-JSONB = frozenset({"media"})
+JSONB = frozenset({"media", "reasons"})
 
 
 async def stored_tables(connection: asyncpg.Connection) -> dict[str, Rows]:

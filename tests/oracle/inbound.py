@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tests.oracle.bodies import Event
 from tests.oracle.rows import Rows
-from tests.oracle.values import id_, int_, list_, member, parties, party, printable, text, time, upper
+from tests.oracle.values import id_, int_, jsonb, list_, member, parties, party, text, time, upper
 
 
 def message_text(p: dict[str, object]) -> str | None:
@@ -52,7 +52,7 @@ def message_contents(events: Sequence[Event]) -> Rows:
         (message_id,): {
             "message_id": message_id,
             "text": message_text(event.p),
-            "media": printable(list_(event.p.get("media"))),
+            "media": jsonb(list_(event.p.get("media"))),
             "event_key": event.key,
         }
         for message_id, event in _latest(events).items()

@@ -6,11 +6,22 @@ A family of events is a file of its own that adds its tables to `FOLDS`: functio
 import uuid
 from collections.abc import Callable, Sequence
 
+from tests.oracle.accounts import (
+    hosted_number_orders,
+    hosted_numbers,
+    link_clicks,
+    spend_limit_events,
+    toll_free_verifications,
+)
 from tests.oracle.bodies import Delivery, Event, Quarantined, read
 from tests.oracle.deliveries import message_deliveries
 from tests.oracle.inbound import inbound_messages, message_contents
 from tests.oracle.opt_outs import opt_out_events, opt_outs
 from tests.oracle.rows import Rows
+from tests.oracle.ten_dlc import ten_dlc_events
+from tests.oracle.ten_dlc_brands import brands, campaign_numbers
+from tests.oracle.ten_dlc_campaigns import campaign_transitions, campaigns
+from tests.oracle.ten_dlc_ids import ten_dlc_aliases
 
 FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
     "message_deliveries": message_deliveries,
@@ -18,6 +29,17 @@ FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
     "message_contents": message_contents,
     "opt_out_events": opt_out_events,
     "opt_outs": opt_outs,
+    "ten_dlc_events": ten_dlc_events,
+    "ten_dlc_aliases": ten_dlc_aliases,
+    "brands": brands,
+    "campaigns": campaigns,
+    "campaign_transitions": campaign_transitions,
+    "campaign_numbers": campaign_numbers,
+    "spend_limit_events": spend_limit_events,
+    "hosted_number_orders": hosted_number_orders,
+    "hosted_numbers": hosted_numbers,
+    "toll_free_verifications": toll_free_verifications,
+    "link_clicks": link_clicks,
 }
 
 

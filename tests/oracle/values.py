@@ -1,10 +1,13 @@
 """Semantics section 1: the reading functions. What a function cannot read is None, never an error."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
+T = TypeVar("T")
 TEN_TO_THE_20 = Decimal(10) ** 20
 # The most digits behind the point that a Postgres numeric can have.
 NUMERIC_SCALE = 16383
@@ -26,6 +29,26 @@ def printable(value: object) -> object:
     if isinstance(value, dict):
         return {str(printable(name)): printable(item) for name, item in value.items()}
     return value
+
+
+def jsonb(value: object) -> object:
+    """A value inside a jsonb column."""
+    # Ambiguous: a number that numeric cannot hold (1e-20000) is there as the double that it is for the event_key.
+    if isinstance(value, list):
+        return [jsonb(item) for item in value]
+    if isinstance(value, dict):
+        return {str(printable(name)): jsonb(item) for name, item in value.items()}
+    if isinstance(value, Real) and _digits_behind_the_point(value.written) > NUMERIC_SCALE:
+        return Real(repr(float(value.written)))
+    return printable(value)
+
+
+def latest(values: Iterable[T | None]) -> T | None:
+    """The last that is there, of values in the order of events."""
+    found = None
+    for value in values:
+        found = found if value is None else value
+    return found
 
 
 def member(value: object, name: str) -> object:
@@ -119,13 +142,22 @@ def money(value: object) -> Decimal | None:
 
 
 def _written(number: str) -> Decimal | None:
-    mantissa, _, exponent = number.lower().partition("e")
-    digits = exponent.lstrip("+-").lstrip("0")
-    power = int(digits[:9] or 0) * (-1 if exponent.startswith("-") else 1)  # nine digits are beyond every bound below
-    if len(mantissa.partition(".")[2]) - power > NUMERIC_SCALE:
+    if _digits_behind_the_point(number) > NUMERIC_SCALE:
         return None
-    amount = Decimal(f"{mantissa}e{power}")
+    amount = Decimal("{}e{}".format(*_parts(number)))
     return _unsigned_zero(amount) if amount.copy_abs() < TEN_TO_THE_20 else None
+
+
+def _digits_behind_the_point(number: str) -> int:
+    mantissa, power = _parts(number)
+    return len(mantissa.partition(".")[2]) - power
+
+
+def _parts(number: str) -> tuple[str, int]:
+    """Mantissa and power of ten of a JSON number."""
+    mantissa, _, exponent = number.lower().partition("e")
+    digits = exponent.lstrip("+-").lstrip("0")  # nine of them are beyond every bound
+    return mantissa, int(digits[:9] or 0) * (-1 if exponent.startswith("-") else 1)
 
 
 def _unsigned_zero(amount: Decimal) -> Decimal:
