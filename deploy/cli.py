@@ -24,6 +24,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+dead_letters = typer.Typer(help="Events that a projection could not apply.", no_args_is_help=True)
+quarantine = typer.Typer(help="Webhooks that did not become events.", no_args_is_help=True)
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(quarantine, name="quarantine")
 Json = Annotated[bool, typer.Option("--json", help="Machine output.")]
 
 
@@ -153,6 +157,68 @@ def simulate(
         show_public_key()
     else:
         run_simulate(Plan(url=url, rate=rate, count=count, seed=seed, chaos=chaos, out=out), as_json=json)
+
+
+@app.command()
+def rebuild(names: Annotated[list[str], typer.Argument(help="Projections, as `projection_state` names them.")]) -> None:
+    """Bring a suspended projection back: every stored event is applied to it again.
+
+    Everything else goes on meanwhile. Exit status 1 if events could not be applied.
+    """
+    from deploy.commands.rebuild import run_rebuild
+
+    run_rebuild(names)
+
+
+@dead_letters.command("list")
+def dead_letters_list(*, json: Json = False) -> None:
+    """List the events that a projection could not apply."""
+    from deploy.commands.dead_letters import list_dead_letters
+
+    list_dead_letters(as_json=json)
+
+
+@dead_letters.command("retry")
+def dead_letters_retry(
+    projection: Annotated[str | None, typer.Argument(help="Of this projection only.")] = None, *, json: Json = False
+) -> None:
+    """Apply them once more. Exit status 1 if any is left."""
+    from deploy.commands.dead_letters import retry_dead_letters
+
+    retry_dead_letters(projection, as_json=json)
+
+
+@quarantine.command("list")
+def quarantine_list(
+    *, reason: Annotated[str | None, typer.Option(help="Of this reason only.")] = None, json: Json = False
+) -> None:
+    """List what was signed but not understood, came outside the time window, or was forged."""
+    from deploy.commands.quarantine import list_quarantine
+
+    list_quarantine(reason, as_json=json)
+
+
+@quarantine.command("requeue")
+def quarantine_requeue(
+    keys: Annotated[list[str] | None, typer.Argument(help="Quarantine keys.")] = None,
+    *,
+    reason: Annotated[str | None, typer.Option(help="All of this reason that were not released yet.")] = None,
+) -> None:
+    """Release what is an authentic event: into Kafka where it is configured, else into the tables.
+
+    Signature and body are read again. Exit status 1 if one was refused.
+    """
+    from deploy.commands.quarantine import requeue
+
+    requeue(keys or [], reason)
+
+
+@app.command()
+def keys(*, json: Json = False) -> None:
+    """List every public key that is or was in force."""
+    from deploy.commands.keys import run_keys
+
+    run_keys(as_json=json)
 
 
 @app.command()

@@ -86,6 +86,7 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     owner = f"dev-{socket.gethostname()}-{os.getpid()}"
     verify = settings.ledger_project_verify == "all"
     projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+    target = ProjectorTarget(projector)
     background: list[asyncio.Task[None]] = []
     stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
 
@@ -93,6 +94,7 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
         host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
         url = f"http://{host}:{receiver.port}/webhooks/telnyx"
         _introduce(settings, url, embedded=embedded)
+        target.keys = lambda: receiver.intake.keys
         if key:
             background.append(asyncio.create_task(_simulate(url, key)))
         background.append(asyncio.create_task(show(lambda: _progress(metrics))))
@@ -102,7 +104,7 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await serve(settings, target=ProjectorTarget(projector), stop=stop, listening=listening, metrics=metrics)
+        await serve(settings, target=target, stop=stop, listening=listening, metrics=metrics)
     finally:
         for task in background:
             task.cancel()

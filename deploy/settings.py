@@ -34,10 +34,22 @@ class ProjectCommandSettings(ProjectSettings):
     ledger_host: str = "127.0.0.1"
 
 
-class SqlSettings(DatabaseSettings, DataSettings):
-    """`sql`: DATABASE_URL, or the embedded Postgres that `dev` is running."""
+class FoundDatabaseSettings(DatabaseSettings, DataSettings, LogSettings):
+    """Commands that look into a database: DATABASE_URL, or the embedded Postgres that `dev` is running."""
 
     database_url: str = secret("")
+
+
+class KeysSettings(FoundDatabaseSettings, KeySettings):
+    """`keys`: the ring, where one is configured, beside the keys that the database remembers."""
+
+    telnyx_public_keys: str = Field("", validate_default=False)
+
+
+class ReleaseSettings(FoundDatabaseSettings, KafkaSettings):
+    """`quarantine requeue`: into Kafka where it is configured, else straight into the tables."""
+
+    kafka_bootstrap_servers: str = Field("", validate_default=False)
 
 
 class DevSettings(ReceiveSettings, VerifySettings, DataSettings):

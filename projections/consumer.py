@@ -29,12 +29,13 @@ from projections.positioning import RECHECK_SECONDS, Positioner
 from projections.positions import Advance
 from projections.projector import Applied, Fenced, Incoming
 from projections.settings import ProjectSettings
-from schemas.errors import Unavailable
+from schemas.errors import Misconfigured, Unavailable
 from schemas.topics import Topics
 
 POLL_RECORDS = 2000
 POLL_MS = 200
 COMMIT_SECONDS = 3.0
+CHECK_SECONDS = 10.0  # until a database that was replaced is noticed where no record comes
 LAST_BATCH_SECONDS = 12.0  # of the 20 s that a stop may take
 LEAVE_SECONDS = 6.0
 # A frozen owner is expelled after 9 s; the others learn it by their next heartbeat and take over: 12 s, of 15 allowed.
@@ -172,18 +173,16 @@ class Feed:
         """Apply what of the batch is still ours. In doubt about anything, its partitions are placed anew."""
         now = asyncio.get_running_loop().time
         while live := {one: part for one, part in batch.items() if self._assignment.holds(one, part.held)}:
-            self._assignment.idle.clear()
             try:
-                await self._commit(live)
+                with self._assignment.batch([part.held for part in live.values()]):
+                    await self._commit(live)
             except Fenced as fenced:
                 self._metrics.fenced.inc(len(fenced.lost))
                 self._assignment.wait_again([TopicPartition(*one) for one in fenced.lost], due=now() + 0.2)
-            except Unavailable as error:
+            except (Unavailable, Misconfigured) as error:  # Misconfigured: the database is being replaced
                 self._assignment.wait_again(live, due=now() + self._postgres.failed(error))
             else:
                 return
-            finally:
-                self._assignment.idle.set()
 
     async def _commit(self, batch: Batch) -> None:
         began = time.perf_counter()
@@ -198,14 +197,18 @@ class Feed:
             stored=applied.stored,
             duplicates=applied.duplicates,
             parked=applied.quarantined,
+            dead=applied.dead,
         )
 
     async def _tend(self) -> None:
         """What goes on beside the batches: placing partitions, and telling Kafka and the metrics how far we are."""
-        told = time.monotonic()
+        told = checked = time.monotonic()
         while True:
             self._assignment.changed.clear()
             await self._positioner.place_due()
+            if time.monotonic() - checked > CHECK_SECONDS:
+                await self._positioner.check_ready()
+                checked = time.monotonic()
             if time.monotonic() - told > COMMIT_SECONDS:
                 await self._tell()
                 told = time.monotonic()

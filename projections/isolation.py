@@ -72,41 +72,43 @@ class Isolation:
         dead: dict[str, int] = {}
         for projection, events in feeds.items():
             record = self._records.setdefault(projection.name, Record())
-            faults = await self._bisect(connection, projection, events, record)
+            faults = await isolate(connection, projection, events, record)
             if faults:
                 dead[projection.name] = len(faults)
-                await _bury(connection, projection, faults)
+                await bury(connection, projection, faults)
                 log.error("dead_letters", projection=projection.name, events=len(faults), error=faults[0].error_class)
             if record.too_many:
                 await _suspend(connection, projection, faults)
                 del self._records[projection.name]  # after its rebuild it starts anew
         return dead
 
-    async def _bisect(
-        self, connection: asyncpg.Connection, projection: Projection, events: Sequence[Stored], record: Record
-    ) -> list[Fault]:
-        """The events that cannot be applied; the others are. Ends early once there are too many."""
-        if not events or record.too_many:
-            return []
-        try:
-            with outages():
-                async with connection.transaction():
-                    await write(connection, prepare(projection, events))
-        except LedgerError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
-            if len(events) == 1:
-                record.add(failed=True)
-                sqlstate = getattr(error, "sqlstate", None)
-                return [Fault(events[0][0].key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None)]
-            half = len(events) // 2
-            first = await self._bisect(connection, projection, events[:half], record)
-            return first + await self._bisect(connection, projection, events[half:], record)
-        record.add(failed=False, events=len(events))
+
+async def isolate(
+    connection: asyncpg.Connection, projection: Projection, events: Sequence[Stored], record: Record
+) -> list[Fault]:
+    """Writes what can be written, in savepoints. Gives the events that cannot; ends early once there are too many."""
+    if not events or record.too_many:
         return []
+    try:
+        with outages():
+            async with connection.transaction():
+                await write(connection, prepare(projection, events))
+    except LedgerError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
+        if len(events) == 1:
+            record.add(failed=True)
+            sqlstate = getattr(error, "sqlstate", None)
+            return [Fault(events[0][0].key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None)]
+        half = len(events) // 2
+        first = await isolate(connection, projection, events[:half], record)
+        return first + await isolate(connection, projection, events[half:], record)
+    record.add(failed=False, events=len(events))
+    return []
 
 
-async def _bury(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+async def bury(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+    """Makes dead letters of them, or counts one more attempt."""
     ordered = sorted(faults, key=lambda fault: fault.event_key)
     await connection.execute(
         _SQL["bury"],

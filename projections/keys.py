@@ -20,11 +20,18 @@ async def key_book(connection: asyncpg.Connection, ring: KeyRing) -> Mapping[str
         [_instant(key.not_before) for key in ring.keys],
         [_instant(key.not_after) for key in ring.keys],
     )
-    rows = await connection.fetch(sql["known_keys"])
-    stored = [
-        Key(row["account"], row["public_key"], _seconds(row["not_before"]), _seconds(row["not_after"])) for row in rows
+    return {key.key_id: key for key, _ in await remembered_keys(connection)} | ring.by_id
+
+
+async def remembered_keys(connection: asyncpg.Connection) -> list[tuple[Key, datetime]]:
+    """Every key that this database has seen, and when it did first."""
+    return [
+        (
+            Key(row["account"], row["public_key"], _seconds(row["not_before"]), _seconds(row["not_after"])),
+            row["first_seen_at"],
+        )
+        for row in await connection.fetch(queries("operation")["known_keys"])
     ]
-    return {key.key_id: key for key in stored} | ring.by_id
 
 
 def _instant(seconds: int | None) -> datetime | None:

@@ -41,6 +41,18 @@ class ProjectorMetrics:
         self.quarantined = Counter(
             "ledger_projector_quarantined", "Records parked in quarantine.", ["reason"], registry=registry
         )
+        self.dead_letters = Counter(
+            "ledger_projector_dead_letters",
+            "Events that a projection could not apply: see `dead-letters list`.",
+            ["projection"],
+            registry=registry,
+        )
+        self.live = Gauge(
+            "ledger_projection_live",
+            "1 while a projection is applied, 0 while it is suspended or rebuilt: alert on it.",
+            ["projection"],
+            registry=registry,
+        )
 
         # Partitions that this process owns
         self.lag = Gauge(
@@ -60,7 +72,16 @@ class ProjectorMetrics:
         away = Gauge("ledger_projector_away", "1 while this part does not answer, else 0.", ["part"], registry=registry)
         self.away = {part: away.labels(part) for part in PARTS}
 
-    def applied(self, records: int, seconds: float, *, stored: int, duplicates: int, parked: Mapping[str, int]) -> None:
+    def applied(
+        self,
+        records: int,
+        seconds: float,
+        *,
+        stored: int,
+        duplicates: int,
+        parked: Mapping[str, int],
+        dead: Mapping[str, int],
+    ) -> None:
         """Count a batch that was committed."""
         self.batch_records.observe(records)
         self.batch_seconds.observe(seconds)
@@ -69,6 +90,8 @@ class ProjectorMetrics:
         self.duplicates.inc(duplicates)
         for reason, count in parked.items():
             self.quarantined.labels(reason).inc(count)
+        for projection, count in dead.items():
+            self.dead_letters.labels(projection).inc(count)
 
     def released(self) -> None:
         """Forget the partitions of an assignment that is over: their next owner reports them."""

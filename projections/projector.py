@@ -84,6 +84,7 @@ class Projector:
         self._database_url = database_url
         self._ring = keys
         self._keys: Mapping[str, Key] = keys.by_id
+        self._ring_is_new = False
         self._verify = verify
         self._owner = owner
         self._routing = Routing(projections)
@@ -106,7 +107,24 @@ class Projector:
                 connection.terminate()
                 raise
             self._connection = connection
+            self._ring_is_new = False
+        elif self._ring_is_new:
+            await self._remember_ring(self._connection)
         return self._connection
+
+    def replace_keys(self, keys: KeyRing) -> None:
+        """A new ring, in force at once and remembered with the next batch; what an old key signed still verifies."""
+        self._ring, self._ring_is_new = keys, True
+        self._keys = {**self._keys, **keys.by_id}
+
+    async def _remember_ring(self, connection: asyncpg.Connection) -> None:
+        try:
+            with outages():
+                self._keys = await key_book(connection, self._ring)
+        except BaseException:
+            self._drop()
+            raise
+        self._ring_is_new = False
 
     async def close(self) -> None:
         """Lets go of the connection and the threads."""

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+import structlog
 import uvloop
 
 from deploy import logs
@@ -14,7 +15,11 @@ from projections.gaps import accept_gap
 from projections.metrics import ProjectorMetrics
 from projections.projector import Projector
 from projections.settings import ProjectSettings
+from projections.states import watch
+from schemas.errors import Misconfigured
 from schemas.settings import load
+
+log = structlog.get_logger()
 
 
 def run_project(accepted_gaps: list[str]) -> None:
@@ -43,13 +48,28 @@ async def _run(settings: ProjectCommandSettings) -> None:
     owner, metrics = owner_name(), ProjectorMetrics()
     verify = settings.ledger_project_verify == "all"
     projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_keys, projector, settings)
 
     def is_ready() -> bool:
         return not stop.is_set()
 
     host, port = settings.ledger_host, settings.ledger_projector_port
+    watching = asyncio.create_task(watch(settings.database_url, metrics))
     try:
         async with health(metrics.registry, is_ready, host=host, port=port):
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await projector.close()
+
+
+def _reload_keys(projector: Projector, settings: ProjectSettings) -> None:
+    """Takes the keys from TELNYX_PUBLIC_KEYS_FILE as they are now; the old ones stay where the new are not usable."""
+    try:
+        ring = settings.key_ring()
+    except Misconfigured as error:
+        log.error("keys_not_reloaded", problems=error.problems)
+        return
+    projector.replace_keys(ring)
+    log.info("keys_loaded", key_ids=sorted(ring.by_id))

@@ -3,16 +3,15 @@
 import asyncio
 import json
 import signal
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TextColumn
 
+from deploy.progress import progress_bar
 from deploy.settings import DataSettings
 from deploy.simulator.connection import Target
 from deploy.simulator.key import DevelopmentKey, development_key
@@ -49,7 +48,7 @@ def run_simulate(plan: Plan, *, as_json: bool) -> None:
     with ExitStack() as stack:
         if plan.out:
             totals.out = stack.enter_context(_writable(plan.out))
-        progress = stack.enter_context(_progress())
+        progress = stack.enter_context(progress_bar(TextColumn("{task.fields[unexpected]} unexpected")))
         asyncio.run(_send(plan, target, key, totals, progress))
     _report(totals, time.monotonic() - started, as_json=as_json)
     if totals.surprising:
@@ -80,20 +79,6 @@ def _writable(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8", buffering=1)
     except OSError as error:
         raise Misconfigured([f"--out: {path} cannot be written: {error.strerror}"]) from None
-
-
-def _progress() -> Progress:
-    """On a terminal only, and on stderr: stdout is for the result."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unexpected]} unexpected"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
 
 
 def _report(totals: Totals, seconds: float, *, as_json: bool) -> None:

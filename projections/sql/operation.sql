@@ -11,7 +11,7 @@ on conflict (key_id) do update set
   account = excluded.account, not_before = excluded.not_before, not_after = excluded.not_after;
 
 -- name: known_keys
-select key_id, account, public_key, not_before, not_after from telnyx.signing_keys;
+select key_id, account, public_key, not_before, not_after, first_seen_at from telnyx.signing_keys;
 
 -- name: declare_projections
 insert into telnyx.projection_state (name, version, status, since)

@@ -1,0 +1,53 @@
+"""`dead-letters`: what a projection could not apply, and a second try once the fault is mended."""
+
+import asyncio
+from dataclasses import astuple, fields
+
+from deploy import logs
+from deploy.rows import print_json, print_table
+from deploy.settings import FoundDatabaseSettings
+from deploy.which_database import which_database
+from projections.dead_letters import DeadLetter, dead_letters, retry
+from projections.positioning import connection_to
+from projections.rebuild import projections_named
+from schemas.errors import LedgerError
+from schemas.migrate import require_current
+from schemas.settings import load
+
+
+def list_dead_letters(*, as_json: bool) -> None:
+    """Prints them; none is exit status 0 as well: a list is not a check."""
+    _print(asyncio.run(_list(which_database(load(FoundDatabaseSettings)))), as_json=as_json)
+
+
+def retry_dead_letters(projection: str | None, *, as_json: bool) -> None:
+    """Prints what is left. Raises LedgerError if anything is; Misconfigured for a projection that there is not."""
+    settings = load(FoundDatabaseSettings)
+    logs.configure(settings.ledger_log_level)
+    projections_named([projection] if projection else [])
+    resolved, left = asyncio.run(_retry(which_database(settings), projection))
+    if as_json:
+        _print(left, as_json=True)
+    elif left:
+        _print(left, as_json=False)
+    else:
+        print(f"applied {resolved}; no dead letter is left")
+    if left:
+        raise LedgerError(f"applied {resolved}; {len(left)} could not be applied and stay dead letters")
+
+
+async def _list(database_url: str) -> list[DeadLetter]:
+    async with connection_to(database_url) as connection:
+        await require_current(connection)
+        return await dead_letters(connection)
+
+
+async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter]]:
+    async with connection_to(database_url) as connection:
+        await require_current(connection)
+        return await retry(connection, projection), await dead_letters(connection, projection)
+
+
+def _print(letters: list[DeadLetter], *, as_json: bool) -> None:
+    columns = [field.name for field in fields(DeadLetter)]
+    (print_json if as_json else print_table)(columns, [astuple(letter) for letter in letters])

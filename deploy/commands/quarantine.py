@@ -1,0 +1,114 @@
+"""`quarantine`: what was parked, and the release of what can become an event."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import astuple, fields
+from uuid import UUID
+
+from deploy import logs
+from deploy.progress import progress_bar
+from deploy.projector_target import ProjectorTarget
+from deploy.rows import print_json, print_table
+from deploy.settings import FoundDatabaseSettings, ReleaseSettings
+from deploy.which_database import which_database
+from ingest.metrics import IngestMetrics
+from ingest.publisher import Publisher
+from projections.consumer import owner_name
+from projections.positioning import connection_to
+from projections.projector import Projector
+from projections.release import Destination, Quarantined, Released, keys_by_reason, quarantined, release
+from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.migrate import require_current
+from schemas.settings import load
+from schemas.signing import KeyRing
+from schemas.topics import Topics
+
+KAFKA_SECONDS = 15.0
+
+
+def list_quarantine(reason: str | None, *, as_json: bool) -> None:
+    """Prints the rows without their bodies, oldest first."""
+    rows = asyncio.run(_list(which_database(load(FoundDatabaseSettings)), reason))
+    columns = [field.name for field in fields(Quarantined)]
+    (print_json if as_json else print_table)(columns, [astuple(row) for row in rows])
+
+
+def requeue(keys: Sequence[str], reason: str | None) -> None:
+    """Releases these rows, or all of a reason that nobody released yet. Raises LedgerError if one was refused."""
+    if bool(keys) == bool(reason):
+        raise Misconfigured(["quarantine requeue: expected keys, or --reason"])
+    wanted = [_uuid(key) for key in keys]
+    settings = load(ReleaseSettings)
+    logs.configure(settings.ledger_log_level)
+    done = asyncio.run(_requeue(settings, wanted, reason))
+    for key, why in done.refused.items():
+        print(f"{key}: {why}", file=sys.stderr)
+    where = "published to Kafka" if settings.kafka_bootstrap_servers else "applied"
+    print(f"{len(done.released)} released and {where}")
+    if done.refused:
+        raise LedgerError(f"{len(done.refused)} stay in quarantine")
+
+
+async def _list(database_url: str, reason: str | None) -> list[Quarantined]:
+    async with connection_to(database_url) as connection:
+        await require_current(connection)
+        return await quarantined(connection, reason)
+
+
+async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str | None) -> Released:
+    database_url = which_database(settings)
+    async with connection_to(database_url) as connection:
+        await require_current(connection)
+        if reason:
+            keys = await keys_by_reason(connection, reason)
+        topics = Topics(settings.ledger_topic_prefix)
+        async with _destination(settings, database_url) as destination:
+            with progress_bar() as bar:
+                task = bar.add_task("released", total=len(keys))
+                return await release(
+                    connection,
+                    keys,
+                    topics=topics,
+                    destination=destination,
+                    tick=lambda done: bar.update(task, completed=done),
+                )
+
+
+@asynccontextmanager
+async def _destination(settings: ReleaseSettings, database_url: str) -> AsyncIterator[Destination]:
+    if settings.kafka_bootstrap_servers:
+        async with _kafka(settings) as publisher:
+            yield publisher
+        return
+    # Every key that ever counted is remembered in the database; a ring of our own is not needed.
+    projector = Projector(database_url, keys=KeyRing([]), verify=True, owner=owner_name())
+    try:
+        yield ProjectorTarget(projector)
+    finally:
+        await projector.close()
+
+
+@asynccontextmanager
+async def _kafka(settings: ReleaseSettings) -> AsyncIterator[Publisher]:
+    """The producer that ingest uses, so that a record lands where ingest would have put it. Raises Unavailable."""
+    publisher, up = Publisher(settings, IngestMetrics()), asyncio.Event()
+    publisher.on_up = up.set
+    await publisher.start()
+    try:
+        try:
+            async with asyncio.timeout(KAFKA_SECONDS):
+                await up.wait()
+        except TimeoutError:
+            raise Unavailable(f"Kafka does not answer at {settings.kafka_bootstrap_servers}") from None
+        yield publisher
+    finally:
+        await publisher.close()
+
+
+def _uuid(key: str) -> str:
+    try:
+        return str(UUID(key))
+    except ValueError:
+        raise Misconfigured([f"quarantine requeue: {key!r} is no key; see `quarantine list`"]) from None

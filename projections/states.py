@@ -1,0 +1,45 @@
+"""What the database says of the projections, beside the batches: a suspension by another process is seen here too."""
+
+import asyncio
+from collections.abc import Sequence
+
+from projections.database import connect, outages
+from projections.metrics import ProjectorMetrics
+from projections.projection import Projection
+from projections.queries import queries
+from projections.registry import PROJECTIONS
+from schemas.errors import Misconfigured, Unavailable
+
+LIVE = "live"
+EVERY_SECONDS = 5.0
+
+
+async def watch(
+    database_url: str,
+    metrics: ProjectorMetrics,
+    *,
+    projections: Sequence[Projection] = PROJECTIONS,
+    every_seconds: float = EVERY_SECONDS,
+) -> None:
+    """Shows until cancelled which projections are live. While Postgres is away, what was seen last."""
+    while True:
+        try:
+            await _keep_showing(database_url, metrics, projections, every_seconds)
+        except (Unavailable, Misconfigured):  # the batches say so
+            await asyncio.sleep(every_seconds)
+
+
+async def _keep_showing(
+    database_url: str, metrics: ProjectorMetrics, projections: Sequence[Projection], every_seconds: float
+) -> None:
+    connection = await connect(database_url)
+    try:
+        while True:
+            with outages():
+                rows = await connection.fetch(queries("operation")["projection_states"])
+            status = {row["name"]: row["status"] for row in rows}
+            for item in projections:
+                metrics.live.labels(item.name).set(status.get(item.name, LIVE) == LIVE)
+            await asyncio.sleep(every_seconds)
+    finally:
+        connection.terminate()

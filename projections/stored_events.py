@@ -1,0 +1,74 @@
+"""Events read back from the store as projections take them: the body is read again, the account is the stored one.
+
+What is applied again is therefore what was signed, and nothing that was computed from it before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from projections.isolation import Fault
+from projections.projection import Projection, Stored
+from projections.queries import queries
+from schemas.event import Unreadable, read
+from schemas.record import Delivery
+
+PAGE_EVENTS = 500
+PAGE_POSITIONS = 50_000
+LONGEST_SECONDS = 24 * 60 * 60
+
+_SQL = queries("stored_events")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events of one projection in order of position, read up to and including `position`; and those it cannot be given
+    because they are no events any more."""
+
+    events: Sequence[Stored]
+    faults: Sequence[Fault]
+    position: int
+
+
+async def last_position(connection: asyncpg.Connection) -> int:
+    """The greatest position that is committed, 0 where there is none."""
+    position: int = await connection.fetchval(_SQL["last_position"])
+    return position
+
+
+async def page_after(connection: asyncpg.Connection, projection: Projection, position: int, end: int) -> Page:
+    """The next events that the projection takes, after `position` and up to `end`."""
+    exact = [name for name in projection.event_types if not name.endswith("*")]
+    prefixes = [name[:-1] for name in projection.event_types if name.endswith("*")]
+    upto = min(end, position + PAGE_POSITIONS)
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, exact, prefixes, PAGE_EVENTS)
+    found = [stored(row) for row in rows]
+    return Page(
+        [item for item in found if not isinstance(item, Fault)],
+        [item for item in found if isinstance(item, Fault)],
+        rows[-1]["position"] if len(rows) == PAGE_EVENTS else upto,
+    )
+
+
+async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:
+    """Those of these events that are stored."""
+    async with connection.transaction(readonly=True):
+        await connection.execute("set local statement_timeout = 0")
+        rows = await connection.fetch(_SQL["by_key"], keys, timeout=LONGEST_SECONDS)
+    return {str(row["event_key"]): stored(row) for row in rows}
+
+
+def stored(row: asyncpg.Record) -> Stored | Fault:
+    """The event and its evidence; a fault where the reader of today finds no event in a body that held one."""
+    found = read(row["body"])
+    if isinstance(found, Unreadable):
+        return Fault(str(row["event_key"]), f"Unreadable: {found.reason}", None)
+    return found, Delivery(
+        body=row["body"],
+        signature=row["signature"],
+        signed_timestamp=row["signed_timestamp"],
+        key_id=row["key_id"],
+        account=row["account"],
+        received_at=row["received_at"],
+    )

@@ -1,0 +1,186 @@
+"""A suspended projection comes back with nothing missing, whatever arrives meanwhile; what is at fault stays away."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from projections.deliveries import DELIVERIES
+from projections.inbound import INBOUND
+from projections.isolation import FAILURES_IN_A_ROW
+from projections.opt_outs import OPT_OUTS
+from projections.projection import Projection, Rows
+from projections.projector import Projector
+from projections.queries import queries
+from projections.rebuild import projections_named, rebuild
+from projections.stored_events import PAGE_EVENTS
+from schemas.errors import LedgerError, Misconfigured
+from schemas.event import Event
+from schemas.record import Delivery
+from tests import builders
+from tests.integration.test_isolation import PROJECTIONS, delivered, letters
+from tests.integration.test_projector import RING, bodies
+from tests.ten_dlc import new_projector, onboarding, tables
+from tests.waiting import eventually
+
+MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
+
+
+def quietly(_done: int, _total: int) -> None: ...
+
+
+def projector(url: str, projections: Sequence[Projection], owner: str = "one") -> Projector:
+    return Projector(url, keys=RING, verify=False, owner=owner, projections=projections)
+
+
+async def suspend(url: str, messages: int = 30) -> None:
+    """Apply with the planted bug until `deliveries` is suspended; `messages` good ones come after that."""
+    buggy = projector(url, PROJECTIONS)
+    await buggy.apply(bodies(*(builders.message_sent(f"bad-{number}") for number in range(FAILURES_IN_A_ROW + 1))))
+    await buggy.apply(bodies(*(builders.message_sent(f"missed-{number}") for number in range(messages))))
+    await buggy.close()
+
+
+async def state(connection: asyncpg.Connection, name: str = "deliveries") -> tuple[object, ...]:
+    return tuple(
+        await connection.fetchrow("select status, version, reason from telnyx.projection_state where name = $1", name)
+    )
+
+
+async def test_it_is_live_again_with_what_it_missed(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    assert (await state(connection))[0] == "suspended"
+    assert await delivered(connection) == []
+    seen = []
+    rebuilt = await rebuild(database_url, DELIVERIES, lambda done, total: seen.append((done, total)))
+    assert (rebuilt.events, rebuilt.dead, rebuilt.live) == (36, 0, True)
+    assert await state(connection) == ("live", DELIVERIES.version, None)
+    assert len(await delivered(connection)) == 36
+    assert await letters(connection) == []
+    assert seen[-1][0] == seen[-1][1]
+
+
+async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, connection: asyncpg.Connection) -> None:
+    """Three writers that never pause: each of their messages is in the table at the end, by whichever way it came."""
+    await suspend(database_url, messages=400)
+    back = asyncio.Event()
+    sent: list[str] = []
+
+    async def write(owner: str) -> None:
+        mended, number, after = projector(database_url, MENDED, owner), 0, 0
+        while after < 5:
+            names = [f"{owner}-{number + item}" for item in range(20)]
+            assert (await mended.apply(bodies(*map(builders.message_sent, names)))).stored == 20
+            sent.extend(names)
+            number, after = number + 20, after + back.is_set()
+        await mended.close()
+
+    writers = [asyncio.create_task(write(f"w{number}")) for number in range(3)]
+    while len(sent) < 200:  # noqa: ASYNC110 -- nothing tells
+        await asyncio.sleep(0.01)
+    assert not set(await delivered(connection)) & set(sent)
+    rebuilt = await rebuild(database_url, DELIVERIES, quietly)
+    back.set()
+    await asyncio.gather(*writers)
+    assert rebuilt.live
+    stored = set(await delivered(connection))
+    assert set(sent) <= stored
+    assert len(stored) == len(sent) + 406
+
+
+async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, connection: asyncpg.Connection) -> None:
+    """The protocol step by step: the batch has asked what is live, and has not appended its event when all else is."""
+    await suspend(database_url, messages=2 * PAGE_EVENTS)
+    blocker, batch = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    async with blocker.transaction():
+        await blocker.execute("lock table telnyx.message_deliveries in access exclusive mode")
+        working = asyncio.create_task(rebuild(database_url, DELIVERIES, quietly))
+        await eventually(lambda: state(connection), lambda found: found[0] == "rebuilding")
+        late = batch.transaction()
+        await late.start()
+        assert await batch.fetch(queries("isolation")["not_live"])
+    await eventually(lambda: delivered(connection), lambda found: len(found) > PAGE_EVENTS)
+    await asyncio.sleep(0.3)
+    assert not working.done()
+    await batch.execute(
+        """insert into telnyx.events (event_key, event_type, retention_class, occurred_at, body, account, received_at,
+             signature, signed_timestamp, key_id)
+           select gen_random_uuid(), event_type, retention_class, occurred_at, $1, account, received_at, signature,
+             signed_timestamp, key_id
+           from telnyx.events order by position limit 1""",
+        builders.encode(builders.message_sent("late")),
+    )
+    await late.commit()
+    assert (await working).live
+    assert "late" in await delivered(connection)
+    await blocker.close()
+    await batch.close()
+
+
+async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connection: asyncpg.Connection) -> None:
+    def one_is_left(event: Event, delivery: Delivery) -> Rows:
+        if event.payload["id"] == "bad-3":
+            raise ZeroDivisionError
+        return DELIVERIES.rows(event, delivery)
+
+    await suspend(database_url)
+    rebuilt = await rebuild(database_url, replace(DELIVERIES, rows=one_is_left), quietly)
+    assert (rebuilt.dead, rebuilt.live) == (1, True)
+    assert (await state(connection))[0] == "live"
+    assert [letter[3] for letter in await letters(connection)] == [2]
+
+
+async def test_too_many_that_still_fail_suspend_it_again(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    rebuilt = await rebuild(database_url, PROJECTIONS[0], quietly)
+    assert (rebuilt.dead, rebuilt.live) == (FAILURES_IN_A_ROW + 1, False)
+    status, _, reason = await state(connection)
+    assert (status, reason) == ("suspended", "too many events failed in its rebuild; the last with ZeroDivisionError")
+    assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
+
+
+async def test_an_interrupted_one_leaves_it_not_live_and_can_be_repeated(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await suspend(database_url, messages=2 * PAGE_EVENTS)
+    blocker = await asyncpg.connect(database_url)
+    async with blocker.transaction():
+        await blocker.execute("lock table telnyx.message_deliveries in access exclusive mode")
+        working = asyncio.create_task(rebuild(database_url, DELIVERIES, quietly))
+        await eventually(lambda: state(connection), lambda found: found[0] == "rebuilding")
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    await blocker.close()
+    status, _, reason = await state(connection)
+    assert (status, reason) == (
+        "rebuilding",
+        "being rebuilt; if that was interrupted, run `telnyx-ledger rebuild deliveries` again",
+    )
+    assert (await rebuild(database_url, DELIVERIES, quietly)).live
+
+
+async def test_one_at_a_time(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    await connection.fetchval("select pg_advisory_lock(7310006, hashtext('deliveries'))")
+    with pytest.raises(LedgerError, match="another process is rebuilding it"):
+        await rebuild(database_url, DELIVERIES, quietly)
+
+
+async def test_tables_that_are_folded_come_back_as_well(database_url: str, connection: asyncpg.Connection) -> None:
+    ten_dlc = new_projector(database_url)
+    await ten_dlc.apply(bodies(*onboarding()))
+    expected = await tables(connection)
+    await connection.execute(" ".join(f"delete from telnyx.{table};" for table in expected))
+    await connection.execute("update telnyx.projection_state set status = 'suspended'")
+    [projection] = projections_named(["ten_dlc"])
+    assert (await rebuild(database_url, projection, quietly)).live
+    assert await tables(connection) == expected
+    await ten_dlc.close()
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(Misconfigured, match="delivery: no projection of this name; there are deliveries, inbound"):
+        projections_named(["delivery"])
