@@ -21,7 +21,8 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, asyncio.Future[Any]]] = []
         self._count = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._fires_at = 0.0
 
     def watch(self, future: "asyncio.Future[Any]", at: float) -> None:
         """Set the future to GIVEN_UP at loop time `at` unless it is done by then."""
@@ -30,13 +31,14 @@ class Deadlines:
             heappop(heap)
         self._count += 1
         heappush(heap, (at, self._count, future))
-        if self._timer is None or self._timer.when() > at:
+        if self._timer is None or self._fires_at > at:
             self._arm(at)
 
     def _arm(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._expire)
+        # Its time is kept here: uvloop gives a handle without `when` for what is due in less than a millisecond.
+        self._timer, self._fires_at = asyncio.get_running_loop().call_at(at, self._expire), at
 
     def _expire(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import uvloop
+
 from ingest.deadlines import GIVEN_UP, Deadlines
 
 
@@ -27,3 +29,14 @@ async def test_a_future_that_was_settled_in_time_keeps_its_value() -> None:
     settled.set_result("acknowledged")
     assert await other is GIVEN_UP
     assert await settled == "acknowledged"
+
+
+def test_a_time_that_is_now_is_watched_on_the_loop_of_production_too() -> None:
+    async def watch_three() -> list[object]:
+        loop = asyncio.get_running_loop()
+        deadlines, futures = Deadlines(), [loop.create_future() for _ in range(3)]
+        for future in futures:
+            deadlines.watch(future, loop.time())
+        return await asyncio.gather(*futures)
+
+    assert uvloop.run(watch_three()) == [GIVEN_UP] * 3
