@@ -11,7 +11,9 @@ from schemas import clean
 from schemas.event import Event, Unreadable, exact_payload, read
 from tests.hostile import BROKEN, HOSTILE, Raw
 from tests.oracle import bodies, values
-from tests.streams import BODIES, MONEY, PEOPLE, STATUSES, TEXTS, TIMES, body_of
+from tests.streams import BODIES, body_of
+from tests.streams.messages import PEOPLE, STATUSES, TEXTS
+from tests.streams.pools import MONEY, TIMES
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DIGITS = st.text("0123456789.-+eE", max_size=24)
