@@ -101,15 +101,19 @@ class Projector:
             try:
                 with outages():
                     await require_current(connection)
-                    self._keys = await key_book(connection, self._ring)
+                    await self._remember_ring(connection)
                     await self._declare(connection)
             except BaseException:
                 connection.terminate()
                 raise
             self._connection = connection
-            self._ring_is_new = False
         elif self._ring_is_new:
-            await self._remember_ring(self._connection)
+            try:
+                with outages():
+                    await self._remember_ring(self._connection)
+            except BaseException:
+                self._drop()
+                raise
         return self._connection
 
     def replace_keys(self, keys: KeyRing) -> None:
@@ -118,13 +122,9 @@ class Projector:
         self._keys = {**self._keys, **keys.by_id}
 
     async def _remember_ring(self, connection: asyncpg.Connection) -> None:
-        try:
-            with outages():
-                self._keys = await key_book(connection, self._ring)
-        except BaseException:
-            self._drop()
-            raise
         self._ring_is_new = False
+        book = await key_book(connection, self._ring)
+        self._keys = {**book, **self._ring.by_id}  # it may have been replaced again meanwhile
 
     async def close(self) -> None:
         """Lets go of the connection and the threads."""

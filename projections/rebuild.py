@@ -29,7 +29,7 @@ _SQL = queries("rebuild")
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How it ended: events that could not be applied are dead letters; too many, and it is suspended again."""
+    """How it ended: of `events`, `dead` could not be applied and are dead letters; too many, and it is not live."""
 
     name: str
     events: int

@@ -23,7 +23,7 @@ def run_rebuild(names: Sequence[str]) -> None:
     problems = []
     for projection in projections:
         rebuilt = asyncio.run(_rebuild(database_url, projection))
-        print(f"{rebuilt.name}: {rebuilt.events} events applied, {'live' if rebuilt.live else 'suspended again'}")
+        print(f"{rebuilt.name}: " + (f"live, with {rebuilt.events} events" if rebuilt.live else "suspended again"))
         if rebuilt.dead:
             problems.append(f"{rebuilt.name}: {rebuilt.dead} events could not be applied: see `dead-letters list`")
     if problems:

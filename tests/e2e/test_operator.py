@@ -1,0 +1,155 @@
+"""The operator's commands on a running installation: what went wrong comes right again, and nothing is missing."""
+
+import json
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from deploy.kafka.local import LocalKafka
+from projections.isolation import FAILURES_IN_A_ROW
+from tests.builders import KEY, OTHER_KEY, encode, key_id, message_received, message_sent, public_key_setting
+from tests.e2e.kafka_mode import KafkaMode
+from tests.e2e.posting import Connection, post
+from tests.programs import Programs
+from tests.waiting import eventually
+
+POISON = "alter table telnyx.message_deliveries add constraint planted check (message_id not like 'bad%')"
+CURE = "alter table telnyx.message_deliveries drop constraint planted"
+
+
+def counting(database: asyncpg.Connection, table: str) -> Callable[[], Awaitable[int]]:
+    async def count() -> int:
+        found: int = await database.fetchval(f"select count(*) from telnyx.{table}")
+        return found
+
+    return count
+
+
+async def send(port: int, *names: str) -> None:
+    async with Connection(port) as connection:
+        for name in names:
+            assert (await connection.webhook(encode(message_sent(name)))).status == 200
+
+
+async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
+    programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
+) -> None:
+    mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
+    mode.prepare()
+    ingest, project = await mode.ingest(), await mode.project()
+    live = ("ledger_projection_live", {"projection": "deliveries"})
+    events, deliveries = counting(connection, "events"), counting(connection, "message_deliveries")
+
+    await connection.execute(POISON)
+    await send(ingest.port, "good-1", "bad-1", "good-2")
+    await eventually(events, lambda found: found == 3)
+    assert await deliveries() == 2
+    left = programs.run("dead-letters", "retry", "--json", environment=mode.environment)
+    assert left.returncode == 1
+    assert left.stderr == "applied 0; 1 could not be applied and stay dead letters\n"
+    [letter] = json.loads(left.stdout)
+    assert (letter["projection"], letter["sqlstate"], letter["attempts"]) == ("deliveries", "23514", 2)
+    assert await project.metric(live[0], **live[1]) == 1
+
+    await send(ingest.port, *(f"bad-{number}" for number in range(2, 3 + FAILURES_IN_A_ROW)))
+    await send(ingest.port, "while-suspended")
+    await eventually(lambda: project.metric(live[0], **live[1]), lambda found: found == 0)
+    await post(ingest.port, encode(message_received()))
+    await eventually(counting(connection, "inbound_messages"), lambda found: found == 1)
+    await eventually(events, lambda found: found == 11)
+    assert await project.metric("ledger_projector_dead_letters_total", projection="deliveries") >= 6
+    assert await project.metric("ledger_projection_live", projection="inbound") == 1
+    assert await deliveries() == 2
+
+    still = programs.run("rebuild", "deliveries", environment=mode.environment)
+    assert (still.returncode, still.stdout.splitlines()) == (1, ["deliveries: suspended again"])
+    await connection.execute(CURE)
+    rebuilt = programs.run("rebuild", "deliveries", environment=mode.environment)
+    assert (rebuilt.returncode, rebuilt.stdout) == (0, "deliveries: live, with 10 events\n"), rebuilt.stderr
+    assert await deliveries() == 10
+    assert json.loads(programs.run("dead-letters", "list", "--json", environment=mode.environment).stdout) == []
+    await eventually(lambda: project.metric(live[0], **live[1]), lambda found: found == 1)
+    await send(ingest.port, "after")
+    await eventually(deliveries, lambda found: found == 11)
+
+
+async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_projector(
+    programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
+) -> None:
+    mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
+    mode.prepare()
+    ring = programs.directory / "keys"
+    ring.write_text(public_key_setting() + "\n")
+    mode.environment |= {"TELNYX_PUBLIC_KEYS": "", "TELNYX_PUBLIC_KEYS_FILE": str(ring)}
+    ingest, project = await mode.ingest(), await mode.project()
+    parked = counting(connection, "quarantined_webhooks")
+
+    late, unreadable = encode(message_sent("late")), b'{"data": 1}'
+    assert (await post(ingest.port, late, signed_timestamp=int(time.time()) - 3600)).status == 403
+    assert (await post(ingest.port, unreadable)).status == 200
+    await eventually(parked, lambda found: found == 2)
+    listed = json.loads(programs.run("quarantine", "list", "--json", environment=mode.environment).stdout)
+    assert {row["reason"] for row in listed} == {"stale_timestamp", "no_data"}
+    keys = [row["quarantine_key"] for row in listed]
+    released = programs.run("quarantine", "requeue", *keys, environment=mode.environment)
+    assert released.returncode == 1
+    assert released.stdout == "1 released and published to Kafka\n"
+    assert "its body still is no event: no_data" in released.stderr
+    await eventually(counting(connection, "message_deliveries"), lambda found: found == 1)
+
+    # A rotation in the wrong order: ingest knows the new key first, the projector parks what it signed.
+    ring.write_text(public_key_setting() + "\n" + public_key_setting(OTHER_KEY, "acme") + "\n")
+    ingest.program.process.send_signal(signal.SIGHUP)
+    await ingest.program.says('"event":"keys_loaded"')
+    assert (await post(ingest.port, encode(message_sent("new key")), key=OTHER_KEY)).status == 200
+    await eventually(parked, lambda found: found == 3)
+    project.program.process.send_signal(signal.SIGHUP)
+    await project.program.says('"event":"keys_loaded"')
+    assert (await post(ingest.port, encode(message_sent("newer")), key=OTHER_KEY)).status == 200
+    await eventually(counting(connection, "message_deliveries"), lambda found: found == 2)
+    released = programs.run("quarantine", "requeue", "--reason", "forged", environment=mode.environment)
+    assert (released.returncode, released.stdout) == (0, "1 released and published to Kafka\n"), released.stderr
+    await eventually(counting(connection, "message_deliveries"), lambda found: found == 3)
+
+    shown = json.loads(programs.run("keys", "--json", environment=mode.environment).stdout)
+    assert [(key["account"], key["key_id"], key["configured"]) for key in shown] == [
+        ("acme", key_id(OTHER_KEY), True),
+        ("default", key_id(KEY), True),
+    ]
+    assert all(key["first_seen_at"] for key in shown)
+
+
+async def test_in_embedded_mode_quarantine_is_released_into_the_tables(
+    programs: Programs, database_url: str, connection: asyncpg.Connection
+) -> None:
+    dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS=public_key_setting())
+    port = int((await dev.says(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
+    late = encode(message_sent("late"))
+    assert (await post(port, late, signed_timestamp=int(time.time()) - 3600)).status == 403
+    await eventually(counting(connection, "quarantined_webhooks"), lambda found: found == 1)
+    released = programs.run("quarantine", "requeue", "--reason", "stale_timestamp", DATABASE_URL=database_url)
+    assert (released.returncode, released.stdout) == (0, "1 released and applied\n"), released.stderr
+    assert await connection.fetchval("select message_id from telnyx.message_deliveries") == "late"
+    assert dev.ends(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("rebuild", "delivery"), "delivery: no projection of this name; there are deliveries, inbound"),
+        (("dead-letters", "retry", "delivery"), "delivery: no projection of this name"),
+        (("quarantine", "requeue"), "quarantine requeue: expected keys, or --reason"),
+        (("quarantine", "requeue", "x"), "quarantine requeue: 'x' is no key"),
+        (("keys",), "DATABASE_URL: not set, and no `dev` is running"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_status_2(
+    programs: Programs, arguments: tuple[str, ...], line: str
+) -> None:
+    refused = programs.run(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    [shown] = refused.stderr.splitlines()
+    assert shown.startswith(line)
