@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from tests.fixture_expectations import CASES, EXPECTED, FIXTURES, case_body, expected_rows, key_of
+from tests.fixture_cases import EXPECTED
+from tests.fixture_expectations import CASES, FIXTURES, case_body, expected_rows, key_of
 from tests.integration.applying import apply, closing, expected_delivery, new_projector
 from tests.oracle import compare
 from tests.oracle.tables import tables
