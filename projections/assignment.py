@@ -7,7 +7,8 @@ between aiokafka's own look-up of positions being started and the listener being
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -47,6 +48,7 @@ class Held:
     cluster_id: str = ""
     proof: tuple[int, str] | None = None  # offset and event key of the last record that was applied
     sought: bool = True  # nothing has come since the consumer was placed at next_offset
+    in_batch: bool = False  # its stored position may be ahead of `next_offset` at this moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,38 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def ready(self) -> dict[TopicPartition, int]:
         """The next offset of every partition that is read and applied."""
         return {one: held.next_offset for one, held in self._held.items() if held.stage is Stage.READY}
+
+    @contextmanager
+    def batch(self, of: Collection[Held]) -> Iterator[None]:
+        """These are in a transaction during the block."""
+        self.idle.clear()
+        for held in of:
+            held.in_batch = True
+        try:
+            yield
+        finally:
+            for held in of:
+                held.in_batch = False
+            self.idle.set()
+
+    def snapshot(self) -> dict[TopicPartition, tuple[Held, int]]:
+        """What is ready and how far it is, to be compared with what is stored a moment later."""
+        return {one: (held, held.next_offset) for one, held in self._held.items() if held.stage is Stage.READY}
+
+    def compare(
+        self, before: Mapping[TopicPartition, tuple[Held, int]], stored: Mapping[TopicPartition, Position], owner: str
+    ) -> None:
+        """Read the positions again of those that stood still meanwhile and are stored elsewhere, or as another's."""
+        moved = []
+        for partition, (held, next_offset) in before.items():
+            # One that was in a batch while `stored` was read still is, or has moved, or is another Held.
+            still = self.holds(partition, held) and held.next_offset == next_offset and not held.in_batch
+            position = stored.get(partition)
+            if still and (position is None or (position.next_offset, position.owner) != (next_offset, owner)):
+                moved.append(partition)
+        if moved:
+            log.warning("positions_moved", count=len(moved), what_now="read again from what is stored")
+            self.wait_again(moved, due=0.0)
 
     def due(self, now: float) -> dict[TopicPartition, Held]:
         """Partitions whose position is to be looked at; a stopped one from time to time: its gap may be accepted."""

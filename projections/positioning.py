@@ -64,6 +64,24 @@ class Positioner:
         else:
             self._place(due, found, now())
 
+    async def check_ready(self) -> None:
+        """Have a partition placed again whose stored position is not the one that we hold.
+
+        A fence says so only where records come. A quiet partition of a database that was replaced by an older copy
+        would else stay at its older rows.
+        """
+        before = self.assignment.snapshot()
+        if not before:
+            return
+        try:
+            async with connection_to(self.database_url) as connection:
+                stored = await read_positions(connection, list(before))
+        except (Unavailable, Misconfigured) as error:
+            self.postgres.failed(error)
+        else:
+            self.postgres.answered()
+            self.assignment.compare(before, stored, self.owner)
+
     async def _find(self, partitions: list[TopicPartition]) -> Found:
         """Raises Unavailable, Misconfigured and KAFKA_ERRORS."""
         cluster_id = await cluster_id_of(self.client_options)

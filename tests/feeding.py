@@ -1,40 +1,28 @@
-"""What the tests of the consumer share: a projector that keeps a journal only, members of a group, and records to read.
-
-A trigger on `projection_offsets` writes each interval of offsets that was applied, with the owner that applied it, in
-the same transaction. Intervals that tile a log from its start, without gap or overlap, prove that every record was
-applied once.
-"""
+"""What the tests of the consumer share: a projector that moves offsets only, members of a group, records to read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
+from nacl.signing import SigningKey
 
 from projections.consumer import owner_name, run
 from projections.database import connect, outages
 from projections.metrics import ProjectorMetrics
 from projections.positions import Advance, advance_offsets
-from projections.projector import Applied, Fenced, Incoming
+from projections.projector import Applied, Fenced, Incoming, Projector
 from projections.settings import ProjectSettings
+from schemas.event import Event, read
+from schemas.record import Delivery, Record, event_record
 from schemas.settings import KafkaSettings
-from tests.builders import public_key_setting
+from schemas.topics import Topics
+from tests.builders import ACCOUNT, KEY, NOON, encode, key_id, public_key_setting, sign
+from tests.journal import sign_session
 
-JOURNAL = """
-create table if not exists public.applied (
-  seq bigserial primary key, topic text, partition int, from_offset bigint, to_offset bigint, owner text);
-create or replace function public.note_applied() returns trigger language plpgsql as $$
-begin
-  if new.next_offset <> old.next_offset then
-    insert into public.applied (topic, partition, from_offset, to_offset, owner)
-    values (new.topic, new.partition, old.next_offset, new.next_offset, new.owner);
-  end if;
-  return new;
-end $$;
-create or replace trigger note_applied after update on telnyx.projection_offsets
-  for each row execute function public.note_applied();
-"""
+RECEIVED_AT = NOON + timedelta(seconds=3)
 
 
 class Journalist:
@@ -51,12 +39,13 @@ class Journalist:
         try:
             if self._connection is None:
                 self._connection = await connect(self._database_url)
+                await sign_session(self._connection, self._owner)
             with outages():
                 await self._commit(self._connection, advances)
         except Fenced:
             raise
         except BaseException:
-            self.close()
+            self._drop()
             raise
         self.seen += [item.value for item in batch]
         return Applied(len(batch), 0)
@@ -66,16 +55,20 @@ class Journalist:
             if lost := await advance_offsets(connection, advances, self._owner):
                 raise Fenced(lost)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Lets go of the connection."""
+        self._drop()
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
 
 
 class Member:
-    """A projector of the group, in this process."""
+    """A projector of the group, in this process. `projector` gets the owner's name from here."""
 
-    def __init__(self, settings: ProjectSettings, projector: Journalist | None = None) -> None:
+    def __init__(self, settings: ProjectSettings, projector: Journalist | Projector | None = None) -> None:
         self.owner = owner_name()
         self.metrics = ProjectorMetrics()
         self.projector = projector or Journalist(settings.database_url, self.owner)
@@ -85,13 +78,19 @@ class Member:
             run(settings, self.projector, owner=self.owner, metrics=self.metrics, stop=self._stop)
         )
 
+    @property
+    def seen(self) -> list[bytes]:
+        """The values that its Journalist committed."""
+        assert isinstance(self.projector, Journalist)
+        return self.projector.seen
+
     async def leave(self) -> None:
         """Stop it as SIGTERM does; raises what it ended with."""
         self._stop.set()
         try:
             await self.running
         finally:
-            self.projector.close()
+            await self.projector.close()
 
     def gauge(self, name: str, **labels: str) -> float | None:
         """The value of one of its metrics."""
@@ -99,7 +98,7 @@ class Member:
 
 
 @asynccontextmanager
-async def member(settings: ProjectSettings, projector: Journalist | None = None) -> AsyncIterator[Member]:
+async def member(settings: ProjectSettings, projector: Journalist | Projector | None = None) -> AsyncIterator[Member]:
     """A member that has left when the block ends."""
     one = Member(settings, projector)
     try:
@@ -120,11 +119,6 @@ def project_settings(kafka: KafkaSettings, database_url: str) -> ProjectSettings
     )
 
 
-async def keep_journal(connection: asyncpg.Connection) -> None:
-    """Make the table and the trigger of the journal."""
-    await connection.execute(JOURNAL)
-
-
 @asynccontextmanager
 async def producing(bootstrap: str, *, transactional_id: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
     """A producer, flushed and stopped at the end."""
@@ -143,27 +137,20 @@ async def produce(bootstrap: str, topic: str, values: Sequence[bytes], *, partit
         await asyncio.gather(*sent)
 
 
-async def applied(connection: asyncpg.Connection, topic: str, partition: int = 0) -> list[tuple[int, int]]:
-    """The intervals of one partition, in the order in which they were committed."""
-    rows = await connection.fetch(
-        "select from_offset, to_offset from applied where topic = $1 and partition = $2 order by seq", topic, partition
-    )
-    return [(row["from_offset"], row["to_offset"]) for row in rows]
+async def publish(kafka: KafkaSettings, webhooks: Iterable[object], *, key: SigningKey = KEY) -> int:
+    """Publish webhooks as ingest does, signed and under their record keys. Gives how many."""
+    topics = Topics(kafka.ledger_topic_prefix)
+    async with producing(kafka.kafka_bootstrap_servers) as producer:
+        records = [signed_record(topics, encode(webhook), key=key) for webhook in webhooks]
+        await asyncio.gather(
+            *[await producer.send(one.topic, one.value, key=one.key, headers=list(one.headers)) for one in records]
+        )
+    return len(records)
 
 
-async def position(connection: asyncpg.Connection, topic: str, partition: int = 0) -> int | None:
-    """The stored next offset."""
-    found: int | None = await connection.fetchval(
-        "select next_offset from telnyx.projection_offsets where topic = $1 and partition = $2", topic, partition
-    )
-    return found
-
-
-def tile(intervals: Sequence[tuple[int, int]], end: int, *, start: int = 0) -> bool:
-    """Whether intervals follow each other from `start` to `end` without gap or overlap."""
-    reached = start
-    for begin, until in intervals:
-        if begin != reached or until <= begin:
-            return False
-        reached = until
-    return reached == end
+def signed_record(topics: Topics, body: bytes, *, key: SigningKey = KEY) -> Record:
+    """The record of a body that Telnyx signed, or that `key` did."""
+    event = read(body)
+    assert isinstance(event, Event)
+    stamp = str(int(RECEIVED_AT.timestamp()))
+    return event_record(topics, event, Delivery(body, sign(body, stamp, key), stamp, key_id(), ACCOUNT, RECEIVED_AT))

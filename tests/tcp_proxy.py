@@ -13,6 +13,8 @@ class TcpProxy:
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._words: bytes | None = None
+        self._delivered = False
         self.port = 0
 
     async def open(self) -> None:
@@ -28,15 +30,28 @@ class TcpProxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def break_at(self, words: bytes, *, delivered: bool) -> None:
+        """Break the connection that says these words next, once: they get there and the answer is lost, or neither."""
+        self._words, self._delivered = words, delivered
+
+    @property
+    def broke(self) -> bool:
+        """Whether the words were said."""
+        return self._words is None
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         there, onward = await asyncio.open_connection(*self._target)
-        ways = {asyncio.create_task(_pump(reader, onward)), asyncio.create_task(_pump(there, writer))}
+        answers = asyncio.create_task(_pump(there, writer))
+        ways = {asyncio.create_task(self._requests(reader, onward, there, answers)), answers}
         try:
+            # A broken connection has no answers any more, while the request may be on its way.
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if answers.cancelled():
+                await asyncio.wait(ways)
         except asyncio.CancelledError:
             pass  # cut; asyncio reports a connection handler that ends cancelled as an error
         finally:
@@ -45,6 +60,30 @@ class TcpProxy:
             await asyncio.gather(*ways, return_exceptions=True)
             for end in (writer, onward):
                 end.transport.abort()
+
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        onward: asyncio.StreamWriter,
+        there: asyncio.StreamReader,
+        answers: asyncio.Task[None],
+    ) -> None:
+        try:
+            while chunk := await reader.read(65536):
+                broken = self._words is not None and self._words in chunk
+                if broken:
+                    self._words = None
+                    answers.cancel()
+                    await asyncio.wait([answers])
+                if not broken or self._delivered:
+                    onward.write(chunk)
+                    await onward.drain()
+                if broken:
+                    if self._delivered:
+                        await there.read(1)  # it was answered
+                    return
+        except OSError:
+            pass  # one end is gone: the other follows
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

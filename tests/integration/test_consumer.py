@@ -16,18 +16,8 @@ from projections.settings import ProjectSettings
 from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import KafkaSettings
 from schemas.topics import Topics
-from tests.feeding import (
-    Journalist,
-    Member,
-    applied,
-    keep_journal,
-    member,
-    position,
-    produce,
-    producing,
-    project_settings,
-    tile,
-)
+from tests.feeding import Journalist, Member, member, produce, producing, project_settings
+from tests.journal import applied, keep_journal, position, tile
 from tests.kafka import admin, create_topics, delete_topics
 from tests.waiting import eventually
 
@@ -66,13 +56,13 @@ async def test_every_record_is_applied_once_and_a_restart_goes_on_at_the_next(
     await produce(bootstrap, topics.messages, values(1200), partition=3)
     async with member(settings) as one:
         await reaches(connection, topics.messages, 1200, partition=3)
-        assert one.projector.seen == values(1200)
+        assert one.seen == values(1200)
     await produce(bootstrap, topics.messages, values(10, start=1200), partition=3)
     await produce(bootstrap, topics.quarantine, values(5))
     async with member(settings) as one:
         await reaches(connection, topics.messages, 1210, partition=3)
         await reaches(connection, topics.quarantine, 5)
-        assert sorted(one.projector.seen) == sorted(values(10, start=1200) + values(5))
+        assert sorted(one.seen) == sorted(values(10, start=1200) + values(5))
     assert tile(await applied(connection, topics.messages, 3), 1210)
     assert tile(await applied(connection, topics.quarantine), 5)
 
@@ -90,7 +80,7 @@ async def test_what_kafka_has_stored_as_the_groups_offset_counts_for_nothing(
     await consumer.stop()
     async with member(settings) as one:
         await reaches(connection, topics.other, 20)
-        assert one.projector.seen == values(20)
+        assert one.seen == values(20)
 
 
 async def test_an_error_after_the_commit_repeats_nothing_and_one_before_it_skips_nothing(
@@ -133,7 +123,7 @@ async def test_a_partition_that_another_process_moved_is_read_again_from_there(
         await produce(bootstrap, topics.other, values(1, start=10))
         await reaches(connection, topics.other, 11)
         assert one.gauge("ledger_projector_fenced_total") == 1
-    assert one.projector.seen == values(10) + values(7, start=4)
+    assert one.seen == values(10) + values(7, start=4)
 
 
 async def test_a_bug_in_the_projector_ends_the_process_with_that_error(
@@ -161,11 +151,11 @@ async def test_markers_of_transactions_are_holes_of_the_log_and_no_gap(
                 async with producer.transaction():
                     await producer.send_and_wait(topics.other, values(1, start=number)[0], partition=0)
                 await reaches(connection, topics.other, 2 * number + 1)
-        assert one.projector.seen == values(3)
+        assert one.seen == values(3)
     async with member(settings) as one:  # its first fetch begins at a marker
         await produce(bootstrap, topics.other, values(1, start=3))
         await reaches(connection, topics.other, 7)
-        assert one.projector.seen == values(1, start=3)
+        assert one.seen == values(1, start=3)
 
 
 async def test_topics_that_are_missing_at_the_start_are_waited_for_and_never_created(
@@ -201,7 +191,7 @@ async def test_a_topic_that_was_made_again_stops_while_the_others_go_on_until_th
         assert (gap.from_offset, gap.to_offset) == (5, 0)
         await reaches(connection, topics.other, 9)
         assert await stopped(one, topics.other) == 0
-        assert sorted(one.projector.seen) == sorted(values(2) + values(9, start=100))
+        assert sorted(one.seen) == sorted(values(2) + values(9, start=100))
 
 
 async def test_a_topic_that_is_made_again_under_a_running_projector_stops(
@@ -216,7 +206,7 @@ async def test_a_topic_that_is_made_again_under_a_running_projector_stops(
         await produce(bootstrap, topics.quarantine, values(9, start=100))
         await eventually(lambda: stopped(one, topics.quarantine), lambda seen: seen == 1)
         assert await position(connection, topics.quarantine) == 5
-        assert one.projector.seen == values(5)
+        assert one.seen == values(5)
 
 
 @pytest.mark.parametrize("where", ["after", "before", "elsewhere"])
@@ -241,7 +231,7 @@ async def test_a_position_that_does_not_fit_the_log_stops_its_partition_alone(
         await eventually(lambda: stopped(one, topics.other), lambda seen: seen == 1)
         await produce(bootstrap, topics.messages, values(2))
         await reaches(connection, topics.messages, 2)
-        assert one.projector.seen == values(2)
+        assert one.seen == values(2)
 
 
 async def test_a_log_whose_applied_part_was_deleted_is_read_on(
@@ -256,7 +246,7 @@ async def test_a_log_whose_applied_part_was_deleted_is_read_on(
     async with member(settings) as one:
         await produce(bootstrap, topics.other, values(2, start=6))
         await reaches(connection, topics.other, 8)
-        assert one.projector.seen == values(2, start=6)
+        assert one.seen == values(2, start=6)
 
 
 @pytest.mark.parametrize("name", ["nothing", "telnyx.messages:x", "no.such.topic:0"])
