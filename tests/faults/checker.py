@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,20 @@ def _judge(case: Case, sent: Sent, webhook: Webhook, entry: Entry) -> None:
     sent.answers[f"{entry.status} {entry.word}"] += 1
     sent.slowest_seconds = max(sent.slowest_seconds, entry.seconds)
     if entry.seconds > ANSWER_SECONDS:
-        sent.problems.append(f"{webhook.key}: {entry.status} {entry.word} took {entry.seconds:.2f} s")
+        sent.problems.append(f"{_clock(entry)} {webhook.key}: {entry.status} {entry.word} took {entry.seconds:.2f} s")
     if entry.status == 200:
         (sent.events if webhook.is_event else sent.quarantined).add(webhook.key)
         expected = {"accepted", "duplicate"} if webhook.is_event else {"quarantined"}
         if entry.word not in expected or entry.key not in ("", webhook.key):
             sent.problems.append(f"{webhook.key}: answered {entry.word} {entry.key}")
     elif entry.status and entry.status not in case.statuses:
-        sent.problems.append(f"{webhook.key}: answered {entry.status} {entry.word}")
+        took = f"after {entry.seconds:.2f} s"
+        sent.problems.append(f"{_clock(entry)} {webhook.key}: answered {entry.status} {entry.word} {took}")
+
+
+def _clock(entry: Entry) -> str:
+    """To find the moment in the logs of the product, which are in UTC."""
+    return datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
 
 
 async def judge(case: Case) -> tuple[list[str], dict[str, Any]]:

@@ -91,3 +91,22 @@ async def postgres_killed(site: Site) -> None:
         lambda: figures(site.ingest), lambda now: now["acknowledged"] >= before["acknowledged"] + 200
     )  # a 2xx goes on without it
     await asyncio.to_thread(site.postgres.start)
+
+
+@fault("Postgres frozen for 5 s")
+async def postgres_frozen(site: Site) -> None:
+    site.postgres.freeze()
+    try:
+        await lasts(FROZEN_SECONDS / 2)
+        assert await site.ingest.ready() == 200
+    finally:
+        site.postgres.thaw()
+
+
+@fault("broker and Postgres and ingest killed at once")
+async def all_killed(site: Site) -> None:
+    site.broker.kill()
+    await asyncio.to_thread(site.postgres.kill)
+    await site.restart_ingest(signal.SIGKILL)
+    await spooled(site, 100)
+    await asyncio.gather(asyncio.to_thread(site.broker.start), asyncio.to_thread(site.postgres.start))

@@ -2,19 +2,21 @@
 
 import json
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request. `status` 0: no answer, and `word` says why. Without `seconds`: it was only begun."""
+    """One request. `status` 0: no answer, and `word` says why. No `seconds`: it was only begun. `at`: Unix time."""
 
     number: int
     status: int = 0
     word: str = ""
     key: str = ""
     seconds: float | None = None
+    at: float = field(default_factory=time.time)
 
 
 class Ledger:
@@ -24,7 +26,7 @@ class Ledger:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, entry: Entry) -> None:
-        line = [entry.number, entry.status, entry.word, entry.key, entry.seconds]
+        line = [entry.number, entry.status, entry.word, entry.key, entry.seconds, entry.at]
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
 

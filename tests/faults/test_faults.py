@@ -3,34 +3,51 @@
 The order of the faults and every byte that is sent follow from a seed; a failure names the command that replays it.
 """
 
+import asyncio
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
 from deploy.kafka.local import LocalKafka
 from tests.faults.faults import FAULTS
 from tests.faults.site import Site
 from tests.programs import Programs
+from tests.waiting import eventually
 
 RATE = 200
+# 503 says that neither Kafka nor the spool took it in time: a disk that other programs keep busy can do that, rarely.
+STATUSES = [200, 503]
 log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with every failure
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def replayable(seed: int, plan: list[str]) -> Iterator[None]:
-    """A failure says by which command it comes again."""
+def explained(programs: Programs, *, replay: str = "") -> Iterator[None]:
+    """A failure says what the programs said about it, and by which command it comes again."""
     try:
         yield
     except BaseException as failure:
-        command = f"FAULT_SEED={seed} FAULTS={','.join(plan)!r} python -m pytest tests/faults/test_faults.py"
-        failure.add_note(f"replay: {command}")
+        for name, line in said(programs):
+            failure.add_note(f"{name}: {line}")
+        if replay:
+            failure.add_note(f"replay: {replay}")
         raise
+
+
+def said(programs: Programs) -> Iterator[tuple[str, str]]:
+    """Warnings and worse, by program in the order of their start; not each webhook that is quarantined as it should."""
+    for file in sorted(programs.directory.glob("[0-9]*-[a-z]*.log"), key=lambda file: int(file.name.split("-")[0])):
+        for line in file.read_text(errors="replace").splitlines():
+            if '"level":"info"' not in line and '"event":"quarantined"' not in line:
+                yield file.stem, line
 
 
 def chosen() -> tuple[int, list[str]]:
@@ -43,7 +60,8 @@ def chosen() -> tuple[int, list[str]]:
 
 async def test_every_acknowledged_webhook_survives_every_fault(programs: Programs, own_broker: LocalKafka) -> None:
     seed, plan = chosen()
-    with replayable(seed, plan):
+    command = f"FAULT_SEED={seed} FAULTS={','.join(plan)!r} python -m pytest tests/faults/test_faults.py"
+    with explained(programs, replay=command):
         async with Site.opened(programs, own_broker) as site:
             await site.start()
             site.send(f"faults-{seed}", rate=RATE)
@@ -53,20 +71,40 @@ async def test_every_acknowledged_webhook_survives_every_fault(programs: Program
                 await FAULTS[name](site)
                 await site.recovered()
             await site.silence()
-            figures = site.verdict()
+            figures = site.verdict(statuses=STATUSES)
             log.info("seed %s: %s", seed, figures)
-            assert figures["promised"] > 500 * len(plan)
+            assert figures["promised"] > 100 * len(plan)
+            assert figures["answers"].get("503 unavailable", 0) < figures["sent"] / 100
 
 
 async def test_two_ingests_and_three_projectors_store_once_what_both_were_sent(
     programs: Programs, own_broker: LocalKafka
 ) -> None:
-    async with Site.opened(programs, own_broker) as site:
-        await site.start(ingests=2, projectors=3)
-        site.send("twins", rate=RATE / 2)
-        await site.recovered()
-        await site.silence()
-        log.info("%s", site.verdict())
+    """Both ingests get every webhook; one of each kind is killed under way."""
+    with explained(programs):
+        async with Site.opened(programs, own_broker) as site:
+            await site.start(ingests=2, projectors=3)
+            site.send("twins", rate=RATE / 2)
+            await eventually(lambda: owners(site), lambda count: count == 3)
+            await asyncio.gather(
+                site.restart_ingest(signal.SIGKILL, number=1), site.restart_projector(signal.SIGKILL, number=2)
+            )
+            await site.recovered()
+            await site.silence()
+            figures = site.verdict(statuses=STATUSES)
+            log.info("%s", figures)
+            assert figures["promised"] > 500
+
+
+async def owners(site: Site) -> int:
+    """How many projectors have moved a partition of the largest topic."""
+    connection = await asyncpg.connect(site.postgres.url)
+    try:
+        query = "select count(distinct owner) from telnyx.projection_offsets where topic = $1"
+        found: int = await connection.fetchval(query, site.mode.topics["messages"])
+    finally:
+        await connection.close()
+    return found
 
 
 def test_those_who_send_and_judge_share_no_code_with_the_product() -> None:

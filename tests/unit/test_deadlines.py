@@ -1,6 +1,7 @@
 """One timer for many futures: each is given up at its own time, and never once it is settled."""
 
 import asyncio
+from typing import Any
 
 import uvloop
 
@@ -32,11 +33,11 @@ async def test_a_future_that_was_settled_in_time_keeps_its_value() -> None:
 
 
 def test_a_time_that_is_now_is_watched_on_the_loop_of_production_too() -> None:
-    async def watch_three() -> list[object]:
+    async def watch_three() -> list[Any]:
         loop = asyncio.get_running_loop()
         deadlines, futures = Deadlines(), [loop.create_future() for _ in range(3)]
         for future in futures:
             deadlines.watch(future, loop.time())
-        return await asyncio.gather(*futures)
+        return [await future for future in futures]
 
     assert uvloop.run(watch_three()) == [GIVEN_UP] * 3
