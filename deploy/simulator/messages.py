@@ -44,14 +44,14 @@ REVOCATIONS = (
 def delivery(world: World) -> Story:
     """Sent, then finalized; one in eight arrives in the wrong order, and a few are never heard of again."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
-    yield from _send(world, profile, person)
+    yield from send(world, compose(world, profile, person))
 
 
 def conversation(world: World) -> Story:
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
-    yield from _send(world, profile, person)
+    yield from send(world, compose(world, profile, person))
     yield world.rng.randint(2, 20)
-    yield _received(world, profile, person, world.pick(REPLIES))
+    yield received(world, profile, person, world.pick(REPLIES))
 
 
 def picture(world: World) -> Story:
@@ -64,59 +64,37 @@ def picture(world: World) -> Story:
         "url": f"https://media.example.com/{world.new_id()}.jpg",
     }
     text = None if world.chance(0.3) else "this is the one that arrived broken"
-    yield _received(world, profile, person, text, type="MMS", media=[media])
+    yield received(world, profile, person, text, type="MMS", media=[media])
 
 
 def opt_out(world: World) -> Story:
     """STOP, sends refused with 40300, and half of the time a START after which messages go through again."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
-    yield from _send(world, profile, person)
+    yield from send(world, compose(world, profile, person))
     yield world.rng.randint(1, 10)
     world.blocked.add((profile.id, person.phone_number))
-    yield _received(world, profile, person, world.pick(STOPS), autoresponse_type="STOP")
+    yield received(world, profile, person, world.pick(STOPS), autoresponse_type="STOP")
     for _ in range(world.rng.randint(1, 2)):
         yield world.rng.randint(3, 30)
-        yield from _send(world, profile, person)
+        yield from send(world, compose(world, profile, person))
     if world.chance(0.5):
         yield world.rng.randint(10, 60)
         world.blocked.discard((profile.id, person.phone_number))
-        yield _received(world, profile, person, "START", autoresponse_type="START")
-        yield from _send(world, profile, person)
+        yield received(world, profile, person, "START", autoresponse_type="START")
+        yield from send(world, compose(world, profile, person))
 
 
 def revocation(world: World) -> Story:
     """An opt-out in the person's own words: Telnyx does not act on it, so a later message still goes out."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
-    yield _received(world, profile, person, world.pick(REVOCATIONS))
+    yield received(world, profile, person, world.pick(REVOCATIONS))
     yield world.rng.randint(10, 40)
-    yield from _send(world, profile, person)
+    yield from send(world, compose(world, profile, person))
 
 
 def help_wanted(world: World) -> Story:
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
-    yield _received(world, profile, person, "HELP", autoresponse_type="HELP")
-
-
-def group_mms(world: World) -> Story:
-    """One message to several people: a finalized event for each, all with the id of the group."""
-    people = world.rng.sample(world.people, 3)
-    message = _compose(world, world.profiles[0], people[0])
-    group: dict[str, Any] = {"type": "MMS", "group_message_id": message.id}
-    sent_at = message.queued_at + timedelta(milliseconds=90)
-    everybody = [bodies.recipient(person, "sent") for person in people]
-    yield _outbound(world, message, "sent", sent_at, sent_at=bodies.stamp(sent_at), **group | {"to": everybody})
-    for person in people:
-        yield world.rng.randint(1, 6)
-        status = world.pick((("delivered", 3), ("unknown", 2)))
-        yield _finalized(
-            world,
-            message,
-            status,
-            sent_at,
-            to=[bodies.recipient(person, status)],
-            cc=[other.phone_number for other in people if other is not person],
-            **group,
-        )
+    yield received(world, profile, person, "HELP", autoresponse_type="HELP")
 
 
 STORIES: tuple[tuple[Callable[[World], Story], int], ...] = (
@@ -125,26 +103,25 @@ STORIES: tuple[tuple[Callable[[World], Story], int], ...] = (
     (opt_out, 6),
     (picture, 4),
     (revocation, 3),
-    (group_mms, 3),
     (help_wanted, 2),
 )
 
 
-def _compose(world: World, profile: Profile, person: Person) -> Message:
+def compose(world: World, profile: Profile, person: Person) -> Message:
+    """A message that Telnyx has just taken."""
     sender, line_type = world.rng.choice(profile.numbers)
     text = world.rng.choice(profile.texts).format(n=world.rng.randint(100_000, 999_999), h=world.rng.randint(8, 17))
     tags = tuple(sorted(world.rng.sample(profile.tags, world.rng.randint(0, len(profile.tags)))))
     return Message(world.new_id(), profile, sender, line_type, person, text, world.clock(), tags)
 
 
-def _send(world: World, profile: Profile, person: Person) -> Story:
+def send(world: World, message: Message) -> Story:
     """The webhooks of one message to one person, as it fares."""
-    message = _compose(world, profile, person)
-    if (profile.id, person.phone_number) in world.blocked:
+    if (message.profile.id, message.recipient.phone_number) in world.blocked:
         yield _blocked(world, message)
         return
     sent_at = message.queued_at + timedelta(milliseconds=world.rng.randint(20, 400))
-    sent = _outbound(world, message, "sent", sent_at, sent_at=bodies.stamp(sent_at))
+    sent = outbound(world, message, "sent", sent_at, sent_at=bodies.stamp(sent_at))
     if world.chance(0.02):  # some carriers never report back
         yield sent
     elif world.chance(0.12):
@@ -165,20 +142,21 @@ def _final(world: World, message: Message, sent_at: datetime) -> Webhook:
         if world.chance(0.4):
             failure = CARRIER_FAILURES.get(message.recipient.carrier, failure)
         changes["errors"] = [_error(*failure)]
-    return _finalized(world, message, outcome, sent_at, **changes)
+    return finalized(world, message, outcome, sent_at, **changes)
 
 
-def _finalized(world: World, message: Message, status: str, sent_at: datetime, **changes: Any) -> Webhook:
+def finalized(world: World, message: Message, status: str, sent_at: datetime, **changes: Any) -> Webhook:
+    """The last word about a message."""
     completed_at = max(world.clock(), sent_at + timedelta(milliseconds=world.rng.randint(20, 900)))
     changes = {"sent_at": bodies.stamp(sent_at), "completed_at": bodies.stamp(completed_at)} | changes
     changes["cost_breakdown"] = bodies.cost_breakdown(message)
-    return _outbound(world, message, status, completed_at, "message.finalized", **changes)
+    return outbound(world, message, status, completed_at, "message.finalized", **changes)
 
 
 def _blocked(world: World, message: Message) -> Webhook:
     """A send that Telnyx refused because the person had opted out; it never left, and costs nothing."""
     refused_at = message.queued_at + timedelta(milliseconds=15)
-    return _outbound(
+    return outbound(
         world,
         message,
         "sending_failed",
@@ -190,15 +168,17 @@ def _blocked(world: World, message: Message) -> Webhook:
     )
 
 
-def _outbound(
+def outbound(
     world: World, message: Message, status: str, occurred_at: datetime, event_type: str = "message.sent", **changes: Any
 ) -> Webhook:
+    """A message on its way; `changes` as in `bodies.outbound`."""
     payload = bodies.outbound(world, message, status, **changes)
     kind = "sent" if event_type == "message.sent" else f"finalized {status}"
     return Webhook(kind, bodies.event(world, event_type, occurred_at, payload))
 
 
-def _received(world: World, profile: Profile, person: Person, text: str | None, **changes: Any) -> Webhook:
+def received(world: World, profile: Profile, person: Person, text: str | None, **changes: Any) -> Webhook:
+    """A message from a person."""
     payload = bodies.inbound(world, profile, person, text, **changes)
     return Webhook("received", bodies.event(world, "message.received", world.clock(), payload))
 

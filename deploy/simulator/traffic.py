@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from deploy.simulator import messages, odd
+from deploy.simulator import accounts, channels, groups, messages, odd, ten_dlc
 from deploy.simulator.messages import Story
 from deploy.simulator.webhook import STORED, Webhook
 from deploy.simulator.world import World
 
 # A family of events is a tuple of (story, weight): add its module here.
-FAMILIES = messages.STORIES
+FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + accounts.STORIES + ten_dlc.STORIES
 ODD = odd.STORIES
 REDELIVERED = 0.05
 SEEDED_ORIGIN = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
@@ -34,7 +34,8 @@ def traffic(seed: int, clock: Callable[[], datetime], *, chaos: bool = False) ->
     world = World(Random(seed), clock)  # noqa: S311 - repeatable on purpose
     stories = FAMILIES + ODD if chaos else FAMILIES
     order = itertools.count()  # stories that are due together go on in the order in which they paused
-    paused: list[tuple[int, int, Story]] = []
+    # The campaigns that the messages are sent under are registered from the beginning on, beside everything else.
+    paused: list[tuple[int, int, Story]] = [(0, next(order), story) for story in ten_dlc.opening(world)]
     sent = 0
     while True:
         due = bool(paused) and paused[0][0] <= sent

@@ -19,6 +19,7 @@ CARRIERS = (
     ("Google (Grand Central) - SVR", 4, 200),
 )
 AREA_CODES = ("206", "212", "303", "312", "404", "415", "512", "617", "702", "919")
+REGISTRY_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RATE = 400  # what Telnyx takes for a part, in the same unit as the fees
 
 
@@ -57,6 +58,10 @@ class World:
     def new_id(self) -> str:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
+    def new_tcr_id(self, letter: str) -> str:
+        """An id of The Campaign Registry: of a campaign (C) or a brand (B). Each has a digit in it."""
+        return f"{letter}{self.rng.randint(0, 9)}{''.join(self.rng.choices(REGISTRY_LETTERS, k=5))}"
+
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
@@ -83,7 +88,7 @@ def _profiles(world: World) -> tuple[Profile, ...]:
         Profile(
             id=world.new_id(),
             numbers=(("+13125550190", "long_code"), ("+13125550191", "long_code"), ("+17735550192", "long_code")),
-            tcr_campaign_id="CNZO3VL",
+            tcr_campaign_id=world.new_tcr_id("C"),
             tags=("orders", "shipping"),
             texts=(
                 "Your order {n} has shipped and should arrive on Thursday. Reply STOP to opt out.",
@@ -104,7 +109,7 @@ def _profiles(world: World) -> tuple[Profile, ...]:
         Profile(
             id=world.new_id(),
             numbers=(("88555", "short_code"), ("+14155550194", "long_code")),
-            tcr_campaign_id="C4D06C2",
+            tcr_campaign_id=world.new_tcr_id("C"),
             tags=("login", "2fa"),
             texts=(
                 "{n} is your login code. It is valid for ten minutes.",

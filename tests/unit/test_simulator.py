@@ -3,15 +3,19 @@
 import itertools
 import json
 import stat
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from deploy.simulator import ten_dlc
 from deploy.simulator.connection import Target
 from deploy.simulator.key import FILE_NAME, DevelopmentKey, development_key
 from deploy.simulator.outcome import Outcome, Totals
 from deploy.simulator.traffic import seeded_clock, traffic
 from deploy.simulator.webhook import STORED, Signing, Webhook
+from deploy.simulator.world import World
 from schemas.errors import Misconfigured
 from schemas.event import Event, Unreadable, read
 from schemas.signing import decode_signature, parse_keys, verify
@@ -62,30 +66,82 @@ def test_what_is_expected_to_be_quarantined_is_unreadable_for_that_reason() -> N
 def test_a_redelivery_is_the_same_event_in_other_bytes() -> None:
     webhooks = sent(5, 2000)
     again = [webhook for webhook in webhooks if webhook.attempt == 2]
-    originals = {webhook.data["id"]: webhook for webhook in webhooks if webhook.attempt == 1}
+    originals = {json.dumps(webhook.data): webhook for webhook in webhooks if webhook.attempt == 1}
     assert len(again) > 20
     for webhook in again:
-        original = originals[webhook.data["id"]]
+        original = originals[json.dumps(webhook.data)]
         assert webhook.body != original.body
         assert read(webhook.body) == read(original.body)
 
 
+def of_messages(found: list[Event]) -> list[Event]:
+    return [event for event in found if event.type.startswith("message.")]
+
+
 def test_the_traffic_tells_the_stories_that_the_tables_are_about() -> None:
-    found = events(sent(6, 3000))
+    found = of_messages(events(sent(6, 3000)))
     payloads = [event.payload for event in found]
     texts = {payload.get("text") for payload in payloads}
-    assert {"message.sent", "message.finalized", "message.received"} == {event.type for event in found}
+    assert {event.type for event in found} == {"message.sent", "message.finalized", "message.received", "message.read"}
     assert {"STOP", "START", "HELP"} <= {payload.get("autoresponse_type") for payload in payloads}
     assert "please stop texting me" in texts
     assert {error["code"] for payload in payloads for error in payload["errors"]} >= {"40300", "40008", "40001"}
     assert any(payload.get("group_message_id") == payload["id"] for payload in payloads)
-    assert {"delivered", "delivery_failed", "delivery_unconfirmed"} <= {p["to"][0]["status"] for p in payloads}
+    to = [payload["to"][0] for payload in payloads if isinstance(payload["to"], list)]
+    assert {"delivered", "delivery_failed", "delivery_unconfirmed", "read"} <= {one.get("status") for one in to}
+    assert {"SMS", "MMS", "RCS", "WHATSAPP"} == {payload["type"] for payload in payloads}
+    assert any("suggestion_response" in payload.get("body", {}) for payload in payloads)
+
+
+def test_every_family_of_events_is_there_and_most_of_it_is_messages() -> None:
+    found = events(sent(6, 3000))
+    families = Counter(event.type.split(".")[0] for event in found)
+    assert set(families) == {
+        "message",
+        "10dlc",
+        "messaging-profile",
+        "messaging_hosted_numbers_orders",
+        "toll_free_verification",
+        "link_clicked",
+    }
+    assert families["message"] > 0.8 * len(found)
+
+
+def test_a_first_minute_already_shows_a_campaign_that_may_send() -> None:
+    """Five webhooks a second: that is what `make run` sends."""
+    first_minute = events(sent(6, 300))
+    senders = {event.payload.get("tcr_campaign_id") for event in of_messages(first_minute)} - {None}
+    told = [event.payload for event in first_minute if event.type.startswith("10dlc.")]
+    provisioned = {payload["campaignId"] for payload in told if payload["type"] == "VERIFIED"}
+    known = {payload.get("tcrCampaignId") for payload in told if payload.get("campaignId") in provisioned}
+    assert senders <= known
+
+
+def test_registrations_go_every_way_that_the_table_of_states_has() -> None:
+    world = World(Random(6), seeded_clock())
+    steps = itertools.chain.from_iterable(ten_dlc.registration(world) for _ in range(150))
+    told = [event.payload for event in events([step for step in steps if isinstance(step, Webhook)])]
+    types = {(payload["type"], payload.get("status", "")) for payload in told}
+    assert {
+        *(("REGISTRATION", "failed"), ("TELNYX_REVIEW", "ACCEPTED"), ("TELNYX_REVIEW", "REJECTED")),
+        *(("MNO_REVIEW", "ACCEPTED"), ("MNO_REVIEW", "REJECTED"), ("VERIFIED", ""), ("CAMPAIGN_NUDGE", "")),
+        *(("TELNYX_EVENT", "DORMANT"), ("ASSIGNMENT", "success"), ("ASSIGNMENT", "failed"), ("DELETION", "success")),
+        *(("DELETION", "failed"), ("STATUS_UPDATE", "ADDED"), ("STATUS_UPDATE", "PENDING"), ("REVET", "success")),
+        *(("NUMBER_POOL_PROVISIONED", ""), ("NUMBER_POOL_DEPROVISIONED", ""), ("ORDER_EXTERNAL_VETTING", "success")),
+    } <= types
+    assert {payload["eventType"] for payload in told if "eventType" in payload} >= {
+        *("BRAND_ADD", "BRAND_APPEAL_ADD", "BRAND_APPEAL_COMPLETE", "CAMPAIGN_ADD", "CAMPAIGN_EXPIRED"),
+        *("CAMPAIGN_RESUBMISSION", "MNO_CAMPAIGN_OPERATION_SUSPENDED", "MNO_CAMPAIGN_OPERATION_UNSUSPENDED"),
+    }
+    by_registry_id = {payload["campaignId"] for payload in told if len(payload.get("campaignId", "")) == 7}
+    learnt_late = {payload["tcrCampaignId"] for payload in told if "tcrCampaignId" in payload}
+    assert by_registry_id & learnt_late
 
 
 def test_a_refused_send_follows_a_stop_of_that_person() -> None:
     stopped = set()
     refused = 0
-    for event in events(sent(8, 3000)):
+    for event in of_messages(events(sent(8, 3000))):
         payload = event.payload
         if payload.get("autoresponse_type") == "STOP":
             stopped.add((payload["messaging_profile_id"], payload["from"]["phone_number"]))
@@ -97,7 +153,7 @@ def test_a_refused_send_follows_a_stop_of_that_person() -> None:
 
 def test_some_receipts_overtake_the_sent_event() -> None:
     order: dict[str, list[str]] = {}
-    for event in events(sent(9, 2000)):
+    for event in of_messages(events(sent(9, 2000))):
         order.setdefault(event.payload["id"], []).append(event.type)
     assert sum(types[0] == "message.finalized" and "message.sent" in types for types in order.values()) > 20
 
