@@ -24,7 +24,10 @@ _OUTAGE_STATES = ("25006", "25P03", "55P03")
 
 
 async def connect(database_url: str) -> asyncpg.Connection:
-    """A connection for a projector. Raises Unavailable; Misconfigured where the login or the database is wrong."""
+    """A connection for a projector. Raises Unavailable; Misconfigured where the login or the database is wrong.
+
+    Whatever a server says against a connection is no fault of an event: a database that is being replaced, too.
+    """
     with outages():
         try:
             return await asyncpg.connect(
@@ -32,6 +35,8 @@ async def connect(database_url: str) -> asyncpg.Connection:
             )
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise Misconfigured([f"DATABASE_URL: {error.args[0]}"]) from None
+        except asyncpg.PostgresError as error:
+            raise Unavailable(f"postgres: {type(error).__name__} ({error.sqlstate})") from error
 
 
 @contextmanager
