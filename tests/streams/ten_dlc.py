@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 # --- which thing -----------------------------------------------------------------------------------------------------
 
+PAIRS = (("k1", "C1AAAA"), ("k2", "C1AAAA"), ("k1", "C2BBBB"))
 CAMPAIGNS: list[Json] = [
     *([{"campaignId": "k1"}] * 6 + [{"campaignId": "k2"}] * 2),
     *({"campaignId": "C1AAAA"}, {"campaignId": "C1AAAA"}, {"campaignId": "C2BBBB"}, {"tcrCampaignId": "C1AAAA"}),
@@ -86,6 +87,13 @@ ONE_CAMPAIGN: list[Json] = [{"campaignId": "k1"}, {"campaignId": "C1AAAA"}, {"ca
 SUSPENSIONS: list[Json] = [
     *({"type": "TCR_EVENT", "eventType": f"MNO_CAMPAIGN_OPERATION_{operation}"} for operation in OPERATIONS[2:]),
     *({"type": "VERIFIED"}, {"type": "TELNYX_EVENT", "status": "DORMANT"}, {"campaignStatus": "MNO_PENDING"}),
+]
+# About two campaigns and one TCR id: from a description, or from a field of its own, which outdoes all descriptions.
+LINKS: list[Json] = [
+    *({"campaignId": telnyx, "type": "TCR_EVENT", "description": "C1AAAA was added"} for telnyx in ("k1", "k2")),
+    *({"campaignId": telnyx, "type": "TELNYX_REVIEW", "description": f"Campaign {tcr}."} for telnyx, tcr in PAIRS),
+    *({"campaignId": telnyx, "tcrCampaignId": tcr} for telnyx, tcr in PAIRS),
+    *({"campaignId": "C1AAAA", "status": "ADDED"}, {"campaignId": "C1AAAA", "type": "VERIFIED"}),
 ]
 BRAND_TYPES = ("REGISTRATION", "REVET", "ORDER_EXTERNAL_VETTING", "BRAND_ADD")
 BRAND_EVENTS = ("BRAND_ADD", "BRAND_APPEAL_ADD", "BRAND_APPEAL_COMPLETE", "BRAND_REVET", "REGISTRATION", "BRAND_UPDATE")
@@ -195,6 +203,7 @@ ANY_SHAPE = an_object(
 TEN_DLC = weighted(
     (9, _told(CAMPAIGNS, CAMPAIGN_SAYS)),
     (6, _told(ONE_CAMPAIGN, SUSPENSIONS)),
+    (4, _told(LINKS)),
     (4, _told(BRANDS, BRAND_SAYS)),
     (5, _told(CAMPAIGNS, NUMBERS, NUMBER_SAYS)),
     (1, _told(NUMBERS + BRANDS, NUMBER_SAYS + BRAND_SAYS + CAMPAIGN_SAYS)),
