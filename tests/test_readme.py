@@ -33,6 +33,7 @@ SHELL = {
     "telnyx-ledger simulate --public-key": RUN,
     "telnyx-ledger migrate": RUN,
     "telnyx-ledger ingest": SERVE,
+    "telnyx-ledger dead-letters list": RUN,
 }
 
 
@@ -81,6 +82,7 @@ async def test_the_blocks_work_together(programs: Programs, broker: LocalKafka, 
         sent = programs.run("simulate", "--url", url, "--seed", "11", "--count", "900", "--rate", "0")
         assert sent.returncode == 0, sent.stderr
         await every_query_has_rows(empty_database_url)
+        run_block(programs, shell("telnyx-ledger dead-letters list"), environment)
         await the_consumer_consumes(programs, environment)
         assert [program.process.poll() for program in served] == [None, None]
         assert [program.ends(signal.SIGTERM) for program in served] == [0, 0]
