@@ -118,7 +118,8 @@ class Projector:
 
     def replace_keys(self, keys: KeyRing) -> None:
         """A new ring, in force at once and remembered with the next batch; what an old key signed still verifies."""
-        self._ring, self._ring_is_new = keys, True
+        # The old keys stay in it: there may have been no connection yet over which they could be remembered.
+        self._ring, self._ring_is_new = KeyRing([*(self._ring.by_id | keys.by_id).values()]), True
         self._keys = {**self._keys, **keys.by_id}
 
     async def _remember_ring(self, connection: asyncpg.Connection) -> None:

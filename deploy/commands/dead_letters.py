@@ -6,12 +6,10 @@ from dataclasses import astuple, fields
 from deploy import logs
 from deploy.rows import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import which_database
+from deploy.which_database import operating_on, which_database
 from projections.dead_letters import DeadLetter, dead_letters, retry
-from projections.positioning import connection_to
 from projections.rebuild import projections_named
 from schemas.errors import LedgerError
-from schemas.migrate import require_current
 from schemas.settings import load
 
 
@@ -37,14 +35,12 @@ def retry_dead_letters(projection: str | None, *, as_json: bool) -> None:
 
 
 async def _list(database_url: str) -> list[DeadLetter]:
-    async with connection_to(database_url) as connection:
-        await require_current(connection)
+    async with operating_on(database_url) as connection:
         return await dead_letters(connection)
 
 
 async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter]]:
-    async with connection_to(database_url) as connection:
-        await require_current(connection)
+    async with operating_on(database_url) as connection:
         return await retry(connection, projection), await dead_letters(connection, projection)
 
 

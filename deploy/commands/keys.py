@@ -6,10 +6,8 @@ from typing import Any
 
 from deploy.rows import print_json, print_table
 from deploy.settings import KeysSettings
-from deploy.which_database import which_database
+from deploy.which_database import operating_on, which_database
 from projections.keys import remembered_keys
-from projections.positioning import connection_to
-from schemas.migrate import require_current
 from schemas.settings import load
 from schemas.signing import Key
 
@@ -28,8 +26,7 @@ def run_keys(*, as_json: bool) -> None:
 
 
 async def _remembered(database_url: str) -> dict[str, tuple[Key, datetime]]:
-    async with connection_to(database_url) as connection:
-        await require_current(connection)
+    async with operating_on(database_url) as connection:
         return {key.key_id: (key, first_seen_at) for key, first_seen_at in await remembered_keys(connection)}
 
 

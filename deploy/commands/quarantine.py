@@ -12,15 +12,13 @@ from deploy.progress import progress_bar
 from deploy.projector_target import ProjectorTarget
 from deploy.rows import print_json, print_table
 from deploy.settings import FoundDatabaseSettings, ReleaseSettings
-from deploy.which_database import which_database
+from deploy.which_database import operating_on, which_database
 from ingest.metrics import IngestMetrics
 from ingest.publisher import Publisher
 from projections.consumer import owner_name
-from projections.positioning import connection_to
 from projections.projector import Projector
 from projections.release import Destination, Quarantined, Released, keys_by_reason, quarantined, release
 from schemas.errors import LedgerError, Misconfigured, Unavailable
-from schemas.migrate import require_current
 from schemas.settings import load
 from schemas.signing import KeyRing
 from schemas.topics import Topics
@@ -52,15 +50,13 @@ def requeue(keys: Sequence[str], reason: str | None) -> None:
 
 
 async def _list(database_url: str, reason: str | None) -> list[Quarantined]:
-    async with connection_to(database_url) as connection:
-        await require_current(connection)
+    async with operating_on(database_url) as connection:
         return await quarantined(connection, reason)
 
 
 async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str | None) -> Released:
     database_url = which_database(settings)
-    async with connection_to(database_url) as connection:
-        await require_current(connection)
+    async with operating_on(database_url) as connection:
         if reason:
             keys = await keys_by_reason(connection, reason)
         topics = Topics(settings.ledger_topic_prefix)

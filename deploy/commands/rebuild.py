@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deploy import logs
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import which_database
+from deploy.which_database import enough_rights, which_database
 from projections.projection import Projection
 from projections.rebuild import Rebuilt, projections_named, rebuild
 from schemas.errors import LedgerError, Unavailable
@@ -43,6 +43,7 @@ async def _rebuild(database_url: str, projection: Projection) -> Rebuilt:
     if work.cancelled():
         raise LedgerError(f"interrupted: {again}")
     try:
-        return work.result()
+        with enough_rights():
+            return work.result()
     except Unavailable as away:
         raise Unavailable(f"{away}: {again}") from None

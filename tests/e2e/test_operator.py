@@ -1,9 +1,11 @@
 """The operator's commands on a running installation: what went wrong comes right again, and nothing is missing."""
 
 import json
+import secrets
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -13,6 +15,7 @@ from projections.isolation import FAILURES_IN_A_ROW
 from tests.builders import KEY, OTHER_KEY, encode, key_id, message_received, message_sent, public_key_setting
 from tests.e2e.kafka_mode import KafkaMode
 from tests.e2e.posting import Connection, post
+from tests.postgres import PostgresServer, blocking
 from tests.programs import Programs
 from tests.waiting import eventually
 
@@ -134,6 +137,69 @@ async def test_in_embedded_mode_quarantine_is_released_into_the_tables(
     assert (released.returncode, released.stdout) == (0, "1 released and applied\n"), released.stderr
     assert await connection.fetchval("select message_id from telnyx.message_deliveries") == "late"
     assert dev.ends(signal.SIGTERM) == 0
+
+
+async def test_an_interrupted_rebuild_says_that_it_is_to_be_run_again(
+    programs: Programs, database_url: str, connection: asyncpg.Connection
+) -> None:
+    # A table that is locked keeps the rebuild from its end, which is where a projector is stopped.
+    async with connection.transaction():
+        await connection.execute("lock table telnyx.dead_letters in access exclusive mode")
+        rebuild = programs.start("rebuild", "deliveries", DATABASE_URL=database_url)
+        waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.dead_letters'::regclass"
+        await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)
+        assert rebuild.ends(signal.SIGINT) == 1
+    assert rebuild.output == ("interrupted: deliveries is not live; run `telnyx-ledger rebuild deliveries` again\n")
+    assert await connection.fetchval("select status from telnyx.projection_state") == "rebuilding"
+    again = programs.run("rebuild", "deliveries", DATABASE_URL=database_url)
+    assert (again.returncode, again.stdout) == (0, "deliveries: live, with 0 events\n")
+
+
+async def test_in_embedded_mode_a_new_key_reaches_the_projector_with_what_it_signed(
+    programs: Programs, database_url: str, connection: asyncpg.Connection
+) -> None:
+    ring = programs.directory / "keys"
+    ring.write_text(public_key_setting() + "\n")
+    dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS_FILE=str(ring))
+    port = int((await dev.says(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
+    await send(port, "old key")
+    ring.write_text(public_key_setting(OTHER_KEY, "acme") + "\n")
+    dev.process.send_signal(signal.SIGHUP)
+    await dev.says('"event":"keys_loaded"')
+    assert (await post(port, encode(message_sent("new key")), key=OTHER_KEY)).status == 200
+    await eventually(counting(connection, "message_deliveries"), lambda found: found == 2)
+    assert await counting(connection, "quarantined_webhooks")() == 0
+    assert dev.ends(signal.SIGTERM) == 0
+
+
+@pytest.fixture
+def login(postgres_server: PostgresServer, database_url: str) -> Iterator[Callable[[str], str]]:
+    """Makes logins with a role; gives the database's URL for them."""
+    made = []
+
+    def with_role(role: str) -> str:
+        made.append(name := f"login_{secrets.token_hex(6)}")
+        blocking(postgres_server.execute(f"create role {name} login password 'secret' in role {role}"))
+        url = urlsplit(database_url)
+        return url._replace(netloc=f"{name}:secret@{url.netloc.rpartition('@')[2]}").geturl()
+
+    yield with_role
+    for name in made:
+        blocking(postgres_server.execute(f"drop role {name}"))
+
+
+def test_the_writers_role_is_enough_and_the_readers_is_one_line(
+    programs: Programs, login: Callable[[str], str]
+) -> None:
+    writer, reader = login("telnyx_writer"), login("telnyx_reader")
+    for arguments in (("rebuild", "opt_outs"), ("quarantine", "requeue", "--reason", "x")):
+        assert programs.run(*arguments, DATABASE_URL=writer).returncode == 0
+    for arguments in (("rebuild", "opt_outs"), ("dead-letters", "list")):
+        refused = programs.run(*arguments, DATABASE_URL=reader)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        [line] = refused.stderr.splitlines()
+        assert line.startswith("DATABASE_URL: permission denied for table")
+    assert programs.run("keys", DATABASE_URL=reader).returncode == 0
 
 
 @pytest.mark.parametrize(

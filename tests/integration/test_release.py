@@ -17,7 +17,8 @@ from tests.integration.test_projector import NOW, RING, incoming
 
 GOOD = builders.encode(builders.message_sent())
 TOPICS = Topics("ours")
-NOTHING_KNOWN = KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY, "other")]))
+ONE = KeyRing(parse_keys([builders.public_key_setting()]))
+OTHER = KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY, "other")]))
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, con
 async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
-    await park(database_url, GOOD, ring=NOTHING_KNOWN)
+    await park(database_url, GOOD, ring=OTHER)
     assert await parked(connection) == [("forged", False)]
     [key] = await keys_by_reason(connection, "forged")
     done = await release(connection, [key], topics=TOPICS, destination=Shelf())
@@ -104,13 +105,15 @@ async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -
     assert done.refused == {missing: "there is no such row in quarantine"}
 
 
+@pytest.mark.parametrize("connected", [True, False])
 @pytest.mark.parametrize("known_at_first", [True, False])
-async def test_a_new_ring_counts_from_the_next_batch_and_is_remembered(
-    database_url: str, connection: asyncpg.Connection, known_at_first: bool
+async def test_a_new_ring_counts_from_the_next_batch_and_all_are_remembered(
+    database_url: str, connection: asyncpg.Connection, known_at_first: bool, connected: bool
 ) -> None:
-    projector = Projector(database_url, keys=RING if known_at_first else NOTHING_KNOWN, verify=True, owner="one")
-    await projector.connect()
-    projector.replace_keys(NOTHING_KNOWN if known_at_first else RING)
+    projector = Projector(database_url, keys=ONE if known_at_first else OTHER, verify=True, owner="one")
+    if connected:
+        await projector.connect()
+    projector.replace_keys(OTHER if known_at_first else ONE)
     applied = await projector.apply([incoming(GOOD)])
     assert (applied.stored, applied.quarantined) == (1, {}), "what a removed key signed still verifies"
     remembered = await connection.fetch("select key_id from telnyx.signing_keys order by 1")
