@@ -15,6 +15,8 @@ create table if not exists public.journal (
   seq bigserial primary key, at timestamptz not null default clock_timestamp(), claimed boolean not null,
   topic text not null, partition int not null, from_offset bigint not null, to_offset bigint not null,
   owner text, mover text not null);
+create index if not exists journal_claims on public.journal (topic, partition, seq) where claimed;
+create index if not exists journal_intervals on public.journal (topic, partition, seq) where not claimed;
 create or replace function public.keep_journal() returns trigger language plpgsql as $$
 begin
   if new.next_offset <> old.next_offset or new.owner is distinct from old.owner then

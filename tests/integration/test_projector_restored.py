@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
+from projections import consumer
 from projections.gaps import accept_gap
 from schemas.settings import KafkaSettings
 from schemas.topics import Topics
@@ -44,6 +46,12 @@ def traffic(name: str) -> list[Json]:
         *[stop_received(f"{name}-stop-{person}", person) for person in PEOPLE[::3]],
         *[unknown_event(call=f"{name}-{number}") for number in range(40)],
     ]
+
+
+@pytest.fixture(autouse=True)
+def noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the time until it is noticed a test need not wait for all."""
+    monkeypatch.setattr(consumer, "CHECK_SECONDS", 1.5)
 
 
 async def picture(database_url: str) -> Picture:
