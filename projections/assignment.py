@@ -71,6 +71,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = consumer
         self._metrics = metrics
         self._held: dict[TopicPartition, Held] = {}
+        self._given = False  # by the group, since it last took everything back
         self.changed = asyncio.Event()  # something is waiting for its position
         self.idle = asyncio.Event()  # no batch is in its transaction
         self.idle.set()
@@ -78,6 +79,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Let the batch in flight end before the group goes on: the next owner would meet its locks, and fence it."""
         self._held.clear()
+        self._given = False
         self._metrics.released()
         try:
             async with asyncio.timeout(REVOKED_SECONDS):
@@ -88,6 +90,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Not a coroutine: nothing may run between the assignment and the pause."""
         self._held = {partition: Held() for partition in assigned}
+        self._given = True
         for partition in self._held:
             self._pause(partition)
         self.changed.set()
@@ -100,6 +103,15 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def reading(self) -> list[TopicPartition]:
         """Partitions whose records are wanted."""
         return [one for one, held in self._held.items() if held.stage in (Stage.PROVING, Stage.READY)]
+
+    @property
+    def fruitless(self) -> bool:
+        """Whether nothing is read although something should be: the group gave nothing yet, or nothing is placed.
+
+        No partitions at all is no such case (a group may have more members than partitions), nor are stopped ones.
+        """
+        waits = any(held.stage is Stage.WAITING for held in self._held.values())
+        return not self._given or (waits and not self.reading())
 
     def ready(self) -> dict[TopicPartition, int]:
         """The next offset of every partition that is read and applied."""

@@ -17,7 +17,12 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupCoordinatorNotAvailableError,
+    IllegalStateError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.structs import TopicPartition
 
 from projections.assignment import Assignment
@@ -38,6 +43,7 @@ COMMIT_SECONDS = 3.0
 CHECK_SECONDS = 10.0  # until a database that was replaced is noticed where no record comes
 LAST_BATCH_SECONDS = 12.0  # of the 20 s that a stop may take
 LEAVE_SECONDS = 6.0
+STALLED_SECONDS = 30.0  # longer than any rebalance: then the client is in doubt, and a new one joins
 # A frozen owner is expelled after 9 s; the others learn it by their next heartbeat and take over: 12 s, of 15 allowed.
 # Polls are far apart only where Postgres is away, and that is no reason to leave the group.
 MEMBERSHIP = {
@@ -131,7 +137,9 @@ class Feed:
             self._stopping = True
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ended, _ = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+            for task in ended:
+                task.cancelled() or task.exception()  # the first one's was raised already
             await self._leave()
 
     async def _join(self) -> None:
@@ -202,10 +210,14 @@ class Feed:
 
     async def _tend(self) -> None:
         """What goes on beside the batches: placing partitions, and telling Kafka and the metrics how far we are."""
-        told = checked = time.monotonic()
+        told = checked = fruitful = time.monotonic()
         while True:
             self._assignment.changed.clear()
             await self._positioner.place_due()
+            if self._postgres.lasts or not self._assignment.fruitless:
+                fruitful = time.monotonic()
+            elif time.monotonic() - fruitful > STALLED_SECONDS:
+                raise GroupCoordinatorNotAvailableError(f"nothing to read for {STALLED_SECONDS:.0f} s")
             if time.monotonic() - checked > CHECK_SECONDS:
                 await self._positioner.check_ready()
                 checked = time.monotonic()
@@ -250,7 +262,9 @@ class Feed:
         except KAFKA_ERRORS as error:
             log.warning("group_left_without_goodbye", error=type(error).__name__)
             # What stop() would have come to: without it the client's own task lives on, for ever.
-            await self._consumer._client.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await self._consumer._client.close()
 
 
 async def _first(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -38,7 +38,9 @@ async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdm
             await admin.start()
             yield admin
     finally:
-        await admin.close()
+        with suppress(TimeoutError):  # a client whose connection died under it has been seen not to end
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await admin.close()
 
 
 async def log_bounds(
