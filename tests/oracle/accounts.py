@@ -4,14 +4,15 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
+from decimal import ROUND_DOWN, Decimal
 
 from tests.oracle.bodies import Event
 from tests.oracle.rows import Row, Rows
-from tests.oracle.values import Real, id_, latest, list_, lower, member, money, party, phone, text, time
+from tests.oracle.values import Real, decimal, id_, latest, list_, lower, member, money, party, phone, text, time
 
 HOSTED = "messaging_hosted_numbers_orders."
 TOLL_FREE = "toll_free_verification."
+MICROSECOND = Decimal("0.000001")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THE_YEAR_2200 = int((datetime(2200, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
 
@@ -74,17 +75,16 @@ def deadline(value: object) -> datetime | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{9,10}", value.strip()):
         return EPOCH + timedelta(seconds=int(value))
     if isinstance(value, Real):
-        written = money(value)
-        return None if written is None else _instant(Fraction(written))
+        return _instant(decimal(value.written))
     if isinstance(value, int) and not isinstance(value, bool):
-        return _instant(Fraction(value))
+        return _instant(Decimal(value))
     return time(value)
 
 
-def _instant(seconds: Fraction) -> datetime | None:
+def _instant(seconds: Decimal) -> datetime | None:
     if not 0 <= seconds < THE_YEAR_2200:
         return None
-    return EPOCH + timedelta(microseconds=int(seconds * 1_000_000))
+    return EPOCH + timedelta(microseconds=int(seconds.quantize(MICROSECOND, ROUND_DOWN) * 1_000_000))
 
 
 def hosted_numbers(events: Sequence[Event]) -> Rows:

@@ -144,8 +144,13 @@ def money(value: object) -> Decimal | None:
 def _written(number: str) -> Decimal | None:
     if _digits_behind_the_point(number) > NUMERIC_SCALE:
         return None
-    amount = Decimal("{}e{}".format(*_parts(number)))
+    amount = decimal(number)
     return _unsigned_zero(amount) if amount.copy_abs() < TEN_TO_THE_20 else None
+
+
+def decimal(number: str) -> Decimal:
+    """A JSON number, exactly."""
+    return Decimal("{}e{}".format(*_parts(number)))
 
 
 def _digits_behind_the_point(number: str) -> int:

@@ -62,6 +62,8 @@ def test_a_deleted_order_says_so_by_its_type_alone() -> None:
         ("99999999", None),
         ("15882807670", None),
         (Real("1588280767.12345678"), datetime(2020, 4, 30, 21, 6, 7, 123456, UTC)),
+        (Real("1e-20000"), datetime(1970, 1, 1, tzinfo=UTC)),
+        (Real("1588280767." + "9" * 20000), datetime(2020, 4, 30, 21, 6, 7, 999999, UTC)),
         (-1, None),
         (7258118400, None),
         (True, None),
