@@ -21,6 +21,8 @@ from schemas.record import Record
 __all__ = ["Outbox", "OutboxMetrics", "Target"]
 
 SPOOL_RESERVE_SECONDS = 0.3  # what is kept of a deadline for the spool
+# A deadline (1.5 s) is for body, look-up and publish; a disk that stalls has until shortly before 2 s, the last moment.
+SPOOL_GRACE_SECONDS = 0.3
 CLOSE_SECONDS = 2.0
 
 
@@ -121,7 +123,8 @@ class Outbox:
         await self._spool.close()
 
     async def persist(self, record: Record, deadline: float) -> None:
-        """Return when the record is durable. Raises Unavailable by `deadline` (loop time) if nothing could take it."""
+        """Return when the record is durable. Raises Unavailable if nothing could take it, 0.3 s after `deadline` (loop
+        time) at the latest."""
         attempt = self._published(record, deadline - SPOOL_RESERVE_SECONDS)
         if attempt is None:
             await self._spooled(record, deadline)
@@ -157,7 +160,7 @@ class Outbox:
 
     async def _spooled(self, record: Record, deadline: float) -> int:
         future: asyncio.Future[int | GivenUp] = self._spool.append(record)
-        self._deadlines.watch(future, deadline)
+        self._deadlines.watch(future, deadline + SPOOL_GRACE_SECONDS)
         seq = await future
         if isinstance(seq, GivenUp):
             raise Unavailable("the spool did not answer in time")

@@ -1,7 +1,6 @@
 """What `persist` has returned from is in Kafka at the end, whatever the broker did; then Kafka comes first again."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -231,16 +230,21 @@ async def test_a_publish_that_was_given_up_is_in_the_spool_until_its_acknowledge
     await create_topics(own_broker.bootstrap, topics)
     async with running(settings_for(own_broker, "late"), tmp_path) as receiver:
         await receiver.persist(record(topics.quarantine, 1))
-        frozen_at = time.monotonic()
-        own_broker.freeze()
-        await receiver.persist(record(topics.quarantine, 2), within_seconds=0.5)  # given up after 0.2 s
-        assert receiver.spool.entries == 1
-        own_broker.thaw()
-        frozen_seconds = time.monotonic() - frozen_at
-        await receiver.drained()
-        if frozen_seconds < 1:  # on a slower machine the request itself timed out, and the drainer had to send again
-            assert receiver.metrics.registry.get_sample_value("ledger_spool_drained_total") == 0
-    assert await in_kafka(own_broker.bootstrap, topics, topics.quarantine) == receiver.acknowledged
+        sent_again = []
+        for number in range(2, 6):
+            own_broker.freeze()
+            await receiver.persist(record(topics.quarantine, number), within_seconds=0.5)  # given up after 0.2 s
+            assert receiver.spool.entries == 1
+            own_broker.thaw()
+            await receiver.drained()
+            drained = receiver.metrics.registry.get_sample_value("ledger_spool_drained_total") or 0
+            sent_again.append(drained - sum(sent_again))
+            if sent_again[-1] == 0:
+                break
+            await receiver.direct_again()
+    # The drainer may come first, and then the record is in Kafka twice; that it always does would be a fault.
+    assert sent_again[-1] == 0
+    assert set(await in_kafka(own_broker.bootstrap, topics, topics.quarantine)) == set(receiver.acknowledged)
 
 
 async def test_started_while_kafka_is_away_it_is_able_and_drains_when_kafka_comes(
