@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import asyncpg
+
 from projections.database import connect, outages
 from projections.metrics import ProjectorMetrics
 from projections.projection import Projection
@@ -12,6 +14,12 @@ from schemas.errors import Misconfigured, Unavailable
 
 LIVE = "live"
 EVERY_SECONDS = 5.0
+
+
+async def not_live(connection: asyncpg.Connection) -> list[str]:
+    """The names of the projections that are suspended, or being rebuilt."""
+    rows = await connection.fetch(queries("operation")["projection_states"])
+    return sorted(row["name"] for row in rows if row["status"] != LIVE)
 
 
 async def watch(
@@ -36,10 +44,9 @@ async def _keep_showing(
     try:
         while True:
             with outages():
-                rows = await connection.fetch(queries("operation")["projection_states"])
-            status = {row["name"]: row["status"] for row in rows}
+                asleep = await not_live(connection)
             for item in projections:
-                metrics.live.labels(item.name).set(status.get(item.name, LIVE) == LIVE)
+                metrics.live.labels(item.name).set(item.name not in asleep)
             await asyncio.sleep(every_seconds)
     finally:
         connection.terminate()

@@ -9,6 +9,7 @@ from deploy.settings import FoundDatabaseSettings
 from deploy.which_database import operating_on, which_database
 from projections.dead_letters import DeadLetter, dead_letters, retry
 from projections.rebuild import projections_named
+from projections.states import not_live
 from schemas.errors import LedgerError
 from schemas.settings import load
 
@@ -23,13 +24,13 @@ def retry_dead_letters(projection: str | None, *, as_json: bool) -> None:
     settings = load(FoundDatabaseSettings)
     logs.configure(settings.ledger_log_level)
     projections_named([projection] if projection else [])
-    resolved, left = asyncio.run(_retry(which_database(settings), projection))
-    if as_json:
-        _print(left, as_json=True)
-    elif left:
-        _print(left, as_json=False)
+    resolved, left, asleep = asyncio.run(_retry(which_database(settings), projection))
+    if as_json or left:
+        _print(left, as_json=as_json)
     else:
         print(f"applied {resolved}; no dead letter is left")
+    for name in [] if as_json else asleep:
+        print(f"{name} is not live, so that more than these are missing: run `telnyx-ledger rebuild {name}`")
     if left:
         raise LedgerError(f"applied {resolved}; {len(left)} could not be applied and stay dead letters")
 
@@ -39,9 +40,10 @@ async def _list(database_url: str) -> list[DeadLetter]:
         return await dead_letters(connection)
 
 
-async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter]]:
+async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter], list[str]]:
     async with operating_on(database_url) as connection:
-        return await retry(connection, projection), await dead_letters(connection, projection)
+        resolved = await retry(connection, projection)
+        return resolved, await dead_letters(connection, projection), await not_live(connection)
 
 
 def _print(letters: list[DeadLetter], *, as_json: bool) -> None:

@@ -70,6 +70,11 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
     still = programs.run("rebuild", "deliveries", environment=mode.environment)
     assert (still.returncode, still.stdout.splitlines()) == (1, ["deliveries: suspended again"])
     await connection.execute(CURE)
+    retried = programs.run("dead-letters", "retry", environment=mode.environment)
+    assert retried.returncode == 0, retried.stdout
+    assert retried.stdout.splitlines()[1:] == [
+        "deliveries is not live, so that more than these are missing: run `telnyx-ledger rebuild deliveries`"
+    ]
     rebuilt = programs.run("rebuild", "deliveries", environment=mode.environment)
     assert (rebuilt.returncode, rebuilt.stdout) == (0, "deliveries: live, with 10 events\n"), rebuilt.stderr
     assert await deliveries() == 10

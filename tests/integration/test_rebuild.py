@@ -22,6 +22,7 @@ from schemas.record import Delivery
 from tests import builders
 from tests.integration.test_isolation import PROJECTIONS, delivered, letters
 from tests.integration.test_projector import RING, bodies
+from tests.sql_rows import plan
 from tests.ten_dlc import new_projector, onboarding, tables
 from tests.waiting import eventually
 
@@ -179,6 +180,17 @@ async def test_tables_that_are_folded_come_back_as_well(database_url: str, conne
     assert (await rebuild(database_url, projection, quietly)).live
     assert await tables(connection) == expected
     await ten_dlc.close()
+
+
+async def test_stored_events_are_read_by_their_positions(database_url: str, connection: asyncpg.Connection) -> None:
+    """Whatever is stored, a page costs what it holds."""
+    await suspend(database_url, messages=4 * PAGE_EVENTS)
+    await connection.execute("analyze telnyx.events")
+    page = (100, 1900, ["message.sent"], ["10dlc."], PAGE_EVENTS)
+    found = await plan(connection, queries("stored_events")["between_positions"], *page)
+    assert "position_idx" in found
+    assert "Seq Scan" not in found
+    assert "Sort Key" not in found or "Merge Append" in found
 
 
 def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
