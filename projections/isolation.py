@@ -6,7 +6,9 @@ and never the others. An outage is no fault of an event: it passes through and n
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 
 import asyncpg
@@ -58,6 +60,19 @@ class Isolation:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
+        self._news: list[tuple[str, dict[str, object]]] = []
+
+    @contextmanager
+    def tentative(self) -> Iterator[None]:
+        """What is noted in the block counts, and is told, only if it ends well: else it was rolled back with it."""
+        before, self._news = deepcopy(self._records), []
+        try:
+            yield
+        except BaseException:
+            self._records = before
+            raise
+        for event, fields in self._news:
+            log.error(event, **fields)
 
     def went_well(self, feeds: Mapping[Projection, Sequence[Stored]]) -> None:
         """A whole batch was committed without a fault."""
@@ -76,9 +91,10 @@ class Isolation:
             if faults:
                 dead[projection.name] = len(faults)
                 await bury(connection, projection, faults)
-                log.error("dead_letters", projection=projection.name, events=len(faults), error=faults[0].error_class)
+                told = {"projection": projection.name, "events": len(faults), "error": faults[0].error_class}
+                self._news.append(("dead_letters", told))
             if record.too_many:
-                await _suspend(connection, projection, faults)
+                self._news.append(("projection_suspended", await _suspend(connection, projection, faults)))
                 del self._records[projection.name]  # after its rebuild it starts anew
         return dead
 
@@ -119,12 +135,10 @@ async def bury(connection: asyncpg.Connection, projection: Projection, faults: S
     )
 
 
-async def _suspend(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+async def _suspend(
+    connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]
+) -> dict[str, object]:
     reason = f"too many events failed; the last with {faults[-1].error_class}" if faults else "too many events failed"
     await connection.execute(_SQL["suspend"], projection.name, reason)
-    log.critical(
-        "projection_suspended",
-        projection=projection.name,
-        reason=reason,
-        what_now=f"its tables stand still, no event is lost; mend it, then `telnyx-ledger rebuild {projection.name}`",
-    )
+    what_now = f"its tables stand still, no event is lost; mend it, then `telnyx-ledger rebuild {projection.name}`"
+    return {"projection": projection.name, "reason": reason, "what_now": what_now}

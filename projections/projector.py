@@ -7,8 +7,9 @@ offsets. Projections are idempotent and come first, so they need not know which 
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -221,7 +222,7 @@ class Projector:
         feeds = self._routing.feeds(events)
         prepared = [] if isolate else [prepare(projection, given) for projection, given in feeds.items()]
         dead: dict[str, int] = {}
-        async with connection.transaction(isolation="read_committed"):
+        async with self._transaction(connection):
             asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
             for item in prepared:
                 if item.projection.name not in asleep:
@@ -237,6 +238,13 @@ class Projector:
         if not isolate:
             self._isolation.went_well(feeds)
         return stored, dead
+
+    @asynccontextmanager
+    async def _transaction(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+        """One transaction, and what is noted of failures in it: both count, or neither."""
+        with self._isolation.tentative():
+            async with connection.transaction(isolation="read_committed"):
+                yield
 
     async def _append(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> int:
         stored, accounts = await append(connection, events)

@@ -10,7 +10,7 @@ from projections.deliveries import DELIVERIES
 from projections.inbound import INBOUND
 from projections.opt_outs import OPT_OUTS
 from projections.projection import Rows
-from projections.projector import Applied, Projector
+from projections.projector import Applied, Fenced, Projector
 from schemas.errors import Unavailable
 from schemas.event import Event
 from schemas.record import Delivery
@@ -124,3 +124,16 @@ async def test_a_suspended_projection_of_another_process_is_left_alone(
     await connection.execute("update telnyx.projection_state set status = 'live'")
     assert await projector.apply(bodies(builders.message_sent("a"))) == Applied(0, 1)
     assert await delivered(connection) == ["a"]
+
+
+async def test_a_batch_that_is_rolled_back_counts_no_failures(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await claim(connection, 0)
+    bad = bodies(*(builders.message_sent(f"bad-{number}") for number in range(3)))
+    for _ in range(4):  # 12 failures in a row, were they counted
+        with pytest.raises(Fenced):
+            await projector.apply(bad, [advance(0, 7, 8)])
+    assert await letters(connection) == []
+    assert await projector.apply(bad, [advance(0, 0, 3)]) == Applied(3, 0, {}, {"deliveries": 3})
+    assert set((await status(connection)).values()) == {"live"}
