@@ -7,6 +7,7 @@ projection live.
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import asyncpg
@@ -91,12 +92,12 @@ class _Rebuild:
     async def _end(self) -> None:
         """The last transaction, tried again where a batch under way takes longer than a lock is waited for."""
         for tries_left in reversed(range(LAST_TRIES)):
-            position, events = self._position, self._events
+            before = self._position, self._events, dict(self._faults), deepcopy(self._record)
             try:
                 with outages():
                     await self._end_in_one_transaction()
             except Unavailable:
-                self._position, self._events = position, events
+                self._position, self._events, self._faults, self._record = before
                 if tries_left == 0 or self._connection.is_closed():
                     raise
             else:
