@@ -230,7 +230,7 @@ async def test_a_publish_that_was_given_up_is_in_the_spool_until_its_acknowledge
     await create_topics(own_broker.bootstrap, topics)
     async with running(settings_for(own_broker, "late"), tmp_path) as receiver:
         await receiver.persist(record(topics.quarantine, 1))
-        sent_again = []
+        sent_again: list[float] = []
         for number in range(2, 6):
             own_broker.freeze()
             await receiver.persist(record(topics.quarantine, number), within_seconds=0.5)  # given up after 0.2 s
