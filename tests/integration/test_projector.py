@@ -1,5 +1,6 @@
 """The projector's transaction on a real Postgres: atomic, fenced, idempotent, and it believes no header."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from schemas.record import Delivery, event_record, quarantine_record
 from schemas.signing import KeyRing, parse_keys
 from schemas.topics import Topics
 from tests import builders
+from tests.waiting import eventually
 
 NOW = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
 RING = KeyRing(
@@ -165,10 +167,14 @@ async def test_an_outage_is_told_as_one_and_the_next_batch_connects_again(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await projector.apply(bodies(builders.message_sent("a")))
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'telnyx-ledger'"
-    await connection.execute(kill)
-    with pytest.raises(Unavailable):
-        await projector.apply(bodies(builders.message_sent("b")))
+    async with connection.transaction():
+        await connection.execute("lock table telnyx.message_deliveries in access exclusive mode")
+        batch = asyncio.create_task(projector.apply(bodies(builders.message_sent("b"))))
+        waiting = "select pid from pg_locks where not granted and relation = 'telnyx.message_deliveries'::regclass"
+        pid = await eventually(lambda: connection.fetchval(waiting), lambda found: found is not None)
+        await connection.execute("select pg_terminate_backend($1)", pid)
+        with pytest.raises(Unavailable):
+            await batch
     assert await projector.apply(bodies(builders.message_sent("b"))) == Applied(1, 0)
 
 
