@@ -22,16 +22,19 @@ def verbatim(found_in: Callable[[dict[str, Any]], Any], event: Event, body: byte
     if not _any(value, lambda number: isinstance(number, float)):
         return value
     exact = printable(found_in(exact_payload(event, body)))
-    if _any(exact, _beyond_numeric):
-        return value
-    return orjson.Fragment(_NUMBERS.encode(exact))
+    return orjson.Fragment(_NUMBERS.encode(_within_numeric(exact)))
 
 
-def _beyond_numeric(number: Any) -> bool:
-    if not isinstance(number, Decimal):
-        return False
-    exponent = number.as_tuple().exponent
-    return not isinstance(exponent, int) or exponent < NUMERIC_MIN_EXPONENT
+def _within_numeric(value: Any) -> Any:
+    """The same JSON value; only the numbers that Postgres cannot hold are doubles, the others keep every digit."""
+    if isinstance(value, list):
+        return [_within_numeric(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _within_numeric(item) for name, item in value.items()}
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return value if isinstance(exponent, int) and exponent >= NUMERIC_MIN_EXPONENT else float(value)
+    return value
 
 
 def _any(value: Any, holds: Callable[[Any], bool]) -> bool:

@@ -26,9 +26,10 @@ async def test_a_number_in_media_is_kept_as_sent(
 async def test_a_number_that_jsonb_cannot_hold_costs_no_other_value(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
-    payload = {"id": "m1", "media": [{"size": Raw("1e-20000"), "url": "https://example.com/a.png"}]}
+    hurts, exact = Raw("1e-20000"), Raw("0.12345678901234567890")
+    payload = {"id": "m1", "media": [{"size": hurts, "url": "https://example.com/a.png", "ratio": exact}]}
     body = body_of({"event_type": "message.received", "occurred_at": "2026-01-01T00:00Z", "payload": payload})
     async with closing(new_projector(database_url)) as projector:
         await apply(projector, [[Webhook(body, "a", BASE)]])
     media = await connection.fetchval("select media::text from telnyx.message_contents")
-    assert media == '[{"url": "https://example.com/a.png", "size": 0.0}]'
+    assert media == '[{"url": "https://example.com/a.png", "size": 0.0, "ratio": 0.12345678901234567890}]'

@@ -62,10 +62,10 @@ NO_WEBHOOKS = st.sampled_from(BROKEN)
 BODIES = weighted(*((5, bodies) for bodies in FAMILIES), (1, NO_WEBHOOKS))
 
 
-def streams(messages: int = 12, ten_dlc: int = 15, account_things: int = 10) -> st.SearchStrategy[list[Webhook]]:
+def streams(messages: int = 9, ten_dlc: int = 12, account_things: int = 7) -> st.SearchStrategy[list[Webhook]]:
     """Streams of deliveries in the order of their arrival, with at most so many of each family, in turn."""
     sizes = zip(FAMILIES, (messages, ten_dlc, account_things), strict=True)
-    families = [st.lists(webhooks(bodies), min_size=size * 2 // 3, max_size=size) for bodies, size in sizes]
+    families = [st.lists(webhooks(bodies), min_size=size // 2, max_size=size) for bodies, size in sizes]
     return st.tuples(*families, st.lists(webhooks(NO_WEBHOOKS), max_size=2)).map(_in_turn)
 
 
