@@ -34,7 +34,7 @@ from tests.streams import BASE, Webhook, streams
 FAMILIES = {
     "messages": {"messages": 30, "ten_dlc": 0, "account_things": 0},
     "ten_dlc": {"messages": 0, "ten_dlc": 30, "account_things": 0},
-    "account_things": {"messages": 0, "ten_dlc": 0, "account_things": 24},
+    "account_things": {"messages": 0, "ten_dlc": 0, "account_things": 40},
 }
 # Tables that are refolded, by the one that holds their facts.
 FACTS = {
