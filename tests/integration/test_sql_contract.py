@@ -60,6 +60,34 @@ CONTRACT = {
     "signing_keys": """key_id text, account text, public_key bytea, not_before timestamptz, not_after timestamptz,
         first_seen_at timestamptz""",
 }
+_CLASSES = "messages bigint, delivered bigint, failed bigint, unconfirmed bigint, pending bigint"
+VIEWS = {
+    "delivery_hourly": f"""account text, messaging_profile_id text, hour timestamptz, {_CLASSES}, parts bigint,
+        cost_amount numeric""",
+    "delivery_by_carrier_daily": f"account text, carrier text, line_type text, day date, {_CLASSES}",
+    "error_breakdown_daily": """account text, error_code text, day date, title text, category text,
+        messages bigint""",
+    "opt_out_daily": """account text, messaging_profile_id text, day date, opt_outs bigint, opt_ins bigint,
+        helps bigint, blocked_sends bigint""",
+    "campaign_health": """campaign_id text, tcr_campaign_id text, account text, status text, status_at timestamptz,
+        reason text, numbers_assigned bigint, messages bigint, delivered bigint, failed bigint, spam_blocked bigint""",
+    "stuck_messages": """message_id text, recipient text, account text, sender text, carrier text,
+        sent_at timestamptz""",
+    "opt_out_violations": """message_id text, recipient text, account text, messaging_profile_id text, status text,
+        sent_at timestamptz, opted_out_at timestamptz, basis text, opt_out_event_key uuid, seconds_after numeric,
+        known_before_send boolean, is_confirmation boolean""",
+    "opt_outs_any_profile": """account text, phone_number text, profiles text[], first_opted_out_at timestamptz,
+        last_changed_at timestamptz""",
+    "toll_free_blocks": """via_number text, phone_number text, account text, blocked boolean,
+        changed_at timestamptz""",
+    "uncovered_revocations": CONTRACT["opt_outs"],
+    "unregistered_traffic": """account text, sender text, day date, messages bigint, first_sent_at timestamptz,
+        last_sent_at timestamptz, campaign_id text, campaign_status text, assigned_at timestamptz""",
+    "event_id_conflicts": """account text, event_id text, events bigint, first_occurred_at timestamptz,
+        last_occurred_at timestamptz""",
+    "pipeline_lag": "minute timestamptz, events bigint, p50_seconds double, p99_seconds double",
+}
+CONTRACT |= VIEWS
 PRIMARY_KEYS = {
     "events": "retention_class, occurred_at, event_key",
     "message_deliveries": "message_id, recipient",
@@ -94,7 +122,7 @@ COLUMNS = """
     where c.relnamespace = 'telnyx'::regnamespace and c.relkind in ('r', 'p', 'v') and a.attnum > 0 and not attisdropped
     order by c.relname, a.attnum
 """
-SPELLING = {"timestamp with time zone": "timestamptz"}
+SPELLING = {"timestamp with time zone": "timestamptz", "double precision": "double"}
 
 
 def listed(text: str) -> dict[str, str]:

@@ -31,6 +31,11 @@ ACCOUNT_TABLES = [
 ]
 READ_MODELS = ["message_deliveries", "inbound_messages", "opt_out_events", "opt_outs", "error_codes"]
 READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES]
+VIEWS = [
+    *("delivery_hourly", "delivery_by_carrier_daily", "error_breakdown_daily", "stuck_messages", "opt_out_daily"),
+    *("opt_out_violations", "opt_outs_any_profile", "toll_free_blocks", "uncovered_revocations", "campaign_health"),
+    *("unregistered_traffic", "event_id_conflicts", "pipeline_lag"),
+]
 OPERATION = ["projection_state", "projection_offsets", "signing_keys", "schema_revision"]
 PRIVATE = ["event_payloads", "message_contents", "quarantined_webhooks", "dead_letters"]
 WRITTEN = [
@@ -97,7 +102,7 @@ async def refused(connection: asyncpg.Connection, *statements: str) -> None:
 
 async def test_the_reader_reads_read_models_and_the_open_columns_of_events(login: Login) -> None:
     reader = await login("telnyx_reader")
-    for relation in READ_MODELS + OPERATION:
+    for relation in READ_MODELS + OPERATION + VIEWS:
         await reader.fetch(f"select * from telnyx.{relation}")
     assert len(await reader.fetch(f"select {OPEN_COLUMNS} from telnyx.events")) == 1
     assert len(await reader.fetch("select * from telnyx.opt_outs_as_of(now())")) == 1
@@ -162,6 +167,8 @@ async def test_the_auditor_reads_everything_and_changes_nothing(login: Login) ->
     for relation in ["events", *READ_MODELS, *OPERATION, *PRIVATE]:
         await auditor.fetch(f"select * from telnyx.{relation}")
         await refused(auditor, f"delete from telnyx.{relation}")
+    for view in VIEWS:
+        await auditor.fetch(f"select * from telnyx.{view}")
     assert SECRET in await auditor.fetchval("select payload ->> 'text' from telnyx.event_payloads")
     assert SECRET.encode() in await auditor.fetchval(f"select body from {EVIDENCE}")
 
