@@ -34,7 +34,8 @@ select d.message_id, d.recipient, d.account, d.messaging_profile_id, d.status, d
        stood.basis,
        stood.last_event_key as opt_out_event_key,
        extract(epoch from d.sent_at - stood.changed_at) as seconds_after,
-       decided.received_at < d.sent_at as known_before_send,
+       (select decided.received_at from telnyx.opt_out_events decided
+        where decided.event_key = stood.last_event_key and decided.phone_number = d.recipient) < d.sent_at as known_before_send,
        coalesce(stood.basis <> 'blocked_send' and d.sender = stood.via_number
                 and d.sent_at <= stood.changed_at + interval '5 minutes', false) as is_confirmation
 from telnyx.message_deliveries d
@@ -50,7 +51,6 @@ cross join lateral (
   order by state.messaging_profile_id = ''
   limit 1
 ) stood
-join telnyx.opt_out_events decided on decided.event_key = stood.last_event_key and decided.phone_number = d.recipient
 where d.sent_at is not null
   and not d.error_codes @> array['40300'::text collate "C"]
   and exists (
