@@ -1,4 +1,4 @@
-"""The views of deliveries and of events, clause by clause: rows in, the rows that a person expects, in any time zone."""
+"""The views of deliveries and of events, clause by clause: rows in, the rows that a person expects out, in any zone."""
 
 import uuid
 from datetime import UTC, date, datetime, timedelta
