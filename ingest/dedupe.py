@@ -21,8 +21,6 @@ Wanted = tuple[str, datetime, str]  # retention_class, occurred_at, event_key: t
 # Just below the size at which CPython doubles the table of a set; both generations full take about 19 MB.
 GENERATION_KEYS = 75_000
 LOOK_UP_KEYS = 500
-# A query costs nearly the same for one event as for ten: under load they gather; a lone one is asked about at once.
-PAUSE_SECONDS = 0.004
 
 
 class Outcome(Enum):
@@ -135,7 +133,7 @@ class LookUps:
             while self._waiting:
                 batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
                 await self._ask(batch)
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(0)  # those that are being read from their sockets now may join the next
         finally:
             self._worker = None
 

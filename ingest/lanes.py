@@ -7,6 +7,7 @@ neighbours nothing but a second request.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -22,7 +23,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     UnsupportedForMessageFormatError,
 )
-from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2
 
 from schemas.errors import Rejected, Unavailable
 from schemas.record import Record
@@ -168,7 +169,6 @@ class Lanes:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._cluster = producer.client.cluster
-        self._partitioner = DefaultPartitioner()
         self._partitions: dict[str, list[int]] = {}
         self._lanes: dict[tuple[str, int], Lane] = {}
         self.unanswered_since: float | None = None
@@ -185,7 +185,7 @@ class Lanes:
         if not partitions:
             self.producer.client.force_metadata_update()
             raise Unavailable(f"Kafka has no topic {record.topic}")
-        place = (record.topic, self._partitioner(record.key, partitions, partitions))
+        place = (record.topic, partitions[key_hash(record.key) % len(partitions)])
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = Lane(self, *place)
@@ -229,6 +229,12 @@ class Lanes:
         self._cluster.remove_listener(self._learn)
         for lane in self._lanes.values():
             lane.abandon()
+
+
+@lru_cache(maxsize=4096)
+def key_hash(key: bytes) -> int:
+    """What Kafka's default partitioner divides by the number of partitions; the events of a message share their key."""
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def _appended(batch: Any, record: Record) -> bool:

@@ -23,7 +23,6 @@ from schemas.topics import MAX_MESSAGE_BYTES
 
 REQUEST_TIMEOUT_MS = 1_200  # below what a webhook may take, so that a request fails before its sender gives up
 BATCH_BYTES = 512 * 1024
-LINGER_MS = 4  # a request costs the client the same for one record as for ten; until it leaves, records may join it
 FIRST_TRY_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
@@ -157,7 +156,6 @@ class Publisher:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=MAX_MESSAGE_BYTES,
             max_batch_size=BATCH_BYTES,
-            linger_ms=LINGER_MS,
             **self._settings.client_options(),
         )
         try:

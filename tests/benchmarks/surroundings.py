@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,23 @@ def ingest(variables: Mapping[str, str]) -> Iterator[int]:
         process.wait(25)
 
 
-def send(variables: Mapping[str, str], requests: Sequence[bytes], connections: int) -> dict[str, Any]:
-    """Runs the client of `load.py` to its end."""
+def send(
+    variables: Mapping[str, str],
+    requests: Sequence[bytes],
+    connections: int,
+    *,
+    beside: Callable[[Callable[[], bool]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Runs the client of `load.py` to its end, and `beside` while it runs (given a way to ask whether it does)."""
     with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
         file.write(pickle.dumps(list(requests)))
         file.flush()
         command = [sys.executable, "-m", "tests.benchmarks.load", variables["LEDGER_PORT"], str(connections), file.name]
-        result: dict[str, Any] = orjson.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
+            beside(lambda: client.poll() is None)
+            output, _ = client.communicate()
+        assert client.returncode == 0, "the client failed"
+        result: dict[str, Any] = orjson.loads(output)
         return result
 
 
