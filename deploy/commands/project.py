@@ -1,6 +1,7 @@
 """`project`: Kafka in, tables out; or, with `--accept-gap`, the one decision that it leaves to a person."""
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -57,6 +58,8 @@ async def _run(settings: ProjectCommandSettings) -> None:
     watching = asyncio.create_task(watch(settings.database_url, metrics))
     try:
         async with health(metrics.registry, is_ready, host=host, port=port):
+            gc.collect()
+            gc.freeze()  # what lives as long as the process need not be looked at by every collection
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
         watching.cancel()

@@ -70,7 +70,7 @@ def main() -> None:
             table.add_row(name, *(f"{value:.2f}" for value in row), unit)
         console.print("projector")
         for name, ratio in projector.measure(variables["DATABASE_URL"]).items():
-            table.add_row(f"projector, {name}", f"{ratio:.3f}", "", "", "of COPY")
+            table.add_row(f"projector, {name}", f"{ratio:.3f}", "", "", "")
     Console(width=120).print(table)
 
 
