@@ -194,7 +194,7 @@ async def test_frozen_under_load_nothing_is_lost_or_late_and_kafka_comes_first_a
         await receiver.persist(record(topics.messages, 9_999_999))
         assert receiver.spool.entries == 0
         assert receiver.published() == before + 1
-        assert receiver.slowest_seconds < 1.9
+        assert receiver.slowest_seconds < 1.6
     assert set(receiver.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 
 
@@ -220,7 +220,7 @@ async def test_killed_under_load_and_started_again_nothing_is_lost_and_kafka_com
 
         await under_load(receiver, topics.messages, fault)
         await receiver.drained()
-        assert receiver.slowest_seconds < 1.9
+        assert receiver.slowest_seconds < 1.6
     assert set(receiver.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 
 
@@ -339,5 +339,5 @@ async def test_a_partition_without_leader_takes_the_spool_while_the_others_go_to
         await asyncio.to_thread(own_brokers.start)
         await receiver.drained()
         await receiver.direct_again()
-        assert receiver.slowest_seconds < 1.9
+        assert receiver.slowest_seconds < 1.6
     assert set(receiver.acknowledged) <= set(await in_kafka(own_brokers.bootstrap, topics, topics.messages))
