@@ -240,6 +240,6 @@ def webhook_routes(webhooks: ASGIApp) -> list[Route]:
 
 
 def application(routes: list[Route]) -> Router:
-    """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware: a fifth of the
-    cost of a request, to catch what the endpoints never raise."""
+    """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware, whose work at
+    every request is to catch what the endpoints never raise."""
     return Router(routes, redirect_slashes=False, default=NotFound())
