@@ -59,6 +59,8 @@ CONTRACT = {
         last_event_key uuid, cluster_id text, owner text, updated_at timestamptz""",
     "signing_keys": """key_id text, account text, public_key bytea, not_before timestamptz, not_after timestamptz,
         first_seen_at timestamptz""",
+    "event_seals": """seq bigint, first_position bigint, last_position bigint, events bigint, root bytea, chain bytea,
+        sealed_at timestamptz""",
 }
 _CLASSES = "messages bigint, delivered bigint, failed bigint, unconfirmed bigint, pending bigint"
 VIEWS = {
@@ -112,6 +114,7 @@ PRIMARY_KEYS = {
     "projection_state": "name",
     "projection_offsets": "topic, partition",
     "signing_keys": "key_id",
+    "event_seals": "seq",
 }
 COLUMNS = """
     select c.relname as relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,

@@ -30,7 +30,7 @@ ACCOUNT_TABLES = [
     "link_clicks",
 ]
 READ_MODELS = ["message_deliveries", "inbound_messages", "opt_out_events", "opt_outs", "error_codes"]
-READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES]
+READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES, "event_seals"]
 VIEWS = [
     *("delivery_hourly", "delivery_by_carrier_daily", "error_breakdown_daily", "stuck_messages", "opt_out_daily"),
     *("opt_out_violations", "opt_outs_any_profile", "toll_free_blocks", "uncovered_revocations", "campaign_health"),
@@ -211,6 +211,9 @@ async def test_the_writer_neither_rewrites_history_nor_the_schema(login: Login) 
         "update telnyx.events set account = 'x'",
         "delete from telnyx.events",
         "truncate telnyx.events",
+        "update telnyx.event_seals set events = 1",
+        "delete from telnyx.event_seals",
+        "truncate telnyx.event_seals",
         *(f"truncate telnyx.{relation}" for relation in WRITTEN),
         "delete from telnyx.error_codes",
         "delete from telnyx.schema_revision",

@@ -1,0 +1,79 @@
+"""What a seal is made of: the Merkle tree hash of RFC 9162 over events, and the chain that binds each seal to the last.
+
+An auditor can compute all of it from the comments of telnyx.event_seals and RFC 9162, section 2.1: SHA-256 throughout,
+with 0x00 before what is hashed as a leaf and 0x01 as a node, so that neither can stand in for the other.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from uuid import UUID
+
+FIRST_CHAIN = bytes(32)
+
+
+def leaf_hash(position: int, event_key: UUID, body_sha256: bytes) -> bytes:
+    """The leaf of an event: hash of position (8 bytes, big-endian), event_key (16 bytes) and SHA-256 of its body."""
+    return sha256(b"\0" + position.to_bytes(8) + event_key.bytes + body_sha256).digest()
+
+
+def tree_hash(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaf hashes; that of no leaves is the hash of nothing (RFC 9162, section 2.1.1)."""
+    root = sha256(b"").digest()
+    for level in _levels(leaves):
+        root = level[0]
+    return root
+
+
+def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The hashes that lead from the leaf at `index` to the root, nearest first (RFC 9162, section 2.1.3.1).
+
+    Raises IndexError where there is no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise IndexError(index)
+    path = []
+    for level in _levels(leaves):
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index >>= 1
+    return path
+
+
+def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root of the tree of `size` leaves that has `leaf` at `index`, as the path has it (RFC 9162, section 2.1.3.2).
+
+    None where no path of this length belongs to that place. The caller compares the root with that of the seal.
+    """
+    if not 0 <= index < size:
+        return None
+    root, last, rest = leaf, size - 1, list(path)
+    while last:
+        if index & 1 or index < last:
+            if not rest:
+                return None
+            root = _node(rest.pop(0), root) if index & 1 else _node(root, rest.pop(0))
+        index, last = index >> 1, last >> 1
+    return None if rest else root
+
+
+def chain_value(previous: bytes, root: bytes, last_position: int) -> bytes:
+    """The chain of a seal; `previous` is that of the seal before, FIRST_CHAIN for the first."""
+    return sha256(previous + root + last_position.to_bytes(8)).digest()
+
+
+def _levels(leaves: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The tree from the leaves to the root. A last node without a partner moves up as it is.
+
+    That is the tree of the RFC, which splits at the largest power of two below the size.
+    """
+    level = leaves
+    while level:
+        yield level
+        if len(level) == 1:
+            return
+        pairs = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + [level[-1]] * (len(level) % 2)
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\1" + left + right).digest()
