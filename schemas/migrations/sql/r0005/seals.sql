@@ -13,7 +13,7 @@ create table telnyx.event_seals (
   constraint event_seals_pk primary key (seq),
   constraint event_seals_first_position_key unique (first_position),
   constraint event_seals_from_one check (seq >= 1),
-  constraint event_seals_range check (1 <= first_position and first_position <= last_position),
+  constraint event_seals_range check (first_position >= 1),
   constraint event_seals_events check (1 <= events and events <= last_position - first_position + 1),
   constraint event_seals_hashes check (octet_length(root) = 32 and octet_length(chain) = 32)
 );
