@@ -214,6 +214,28 @@ def quarantine_requeue(
 
 
 @app.command()
+def replay(
+    *,
+    since: Annotated[str | None, typer.Option(help="Events that occurred at or after this time (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Events that occurred before this time (UTC).")] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Of this type only, or of all that begin so: 'message.*'. May be repeated."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second at most; 0: as fast as Kafka takes them.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Go on after this position, which an interrupted run named.")] = 0,
+    json: Json = False,
+) -> None:
+    """Publish stored events to Kafka once more, for a consumer that is new.
+
+    To the topics of LEDGER_TOPIC_PREFIX, as ingest did, with the header `ledger_replay`. Who had them has duplicates.
+    """
+    from deploy.commands.replay import Asked, run_replay
+
+    run_replay(Asked(since, until, types or [], rate, after), as_json=json)
+
+
+@app.command()
 def keys(*, json: Json = False) -> None:
     """List every public key that is or was in force."""
     from deploy.commands.keys import run_keys

@@ -52,6 +52,10 @@ class ReleaseSettings(FoundDatabaseSettings, KafkaSettings):
     kafka_bootstrap_servers: str = Field("", validate_default=False)
 
 
+class ReplaySettings(FoundDatabaseSettings, KafkaSettings):
+    """`replay`: the store, and Kafka."""
+
+
 class DevSettings(ReceiveSettings, VerifySettings, DataSettings):
     """What `ingest` and `project` are told, less Kafka. No database: an embedded one. No key: the development key."""
 

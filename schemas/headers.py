@@ -5,7 +5,7 @@ Each value is UTF-8 text. The `ce_` ones are CloudEvents 1.0 in binary mode, so 
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 Key = Annotated[str, Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Instant = Annotated[
@@ -55,6 +55,10 @@ class EventHeaders(_Evidence, frozen=True, kw_only=True):
     ce_id: Annotated[Key, Meta(description="The event_key: a hash of the content. Duplicates have the same.")]
     ce_type: Annotated[str, Meta(description="The event_type.", examples=["message.finalized"])]
     ce_time: Annotated[Instant, Meta(description="When it occurred, as Telnyx says, in RFC 3339 UTC.")]
+    ledger_replay: (
+        Annotated[Instant, Meta(description="Only on what `replay` published again: when it began, in RFC 3339 UTC.")]
+        | UnsetType
+    ) = UNSET
 
 
 class QuarantineHeaders(_Evidence, frozen=True, kw_only=True):

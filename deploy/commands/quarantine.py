@@ -8,22 +8,19 @@ from dataclasses import astuple, fields
 from uuid import UUID
 
 from deploy import logs
+from deploy.kafka_target import kafka_target
 from deploy.progress import progress_bar
 from deploy.projector_target import ProjectorTarget
 from deploy.rows import print_json, print_table
 from deploy.settings import FoundDatabaseSettings, ReleaseSettings
 from deploy.which_database import operating_on, which_database
-from ingest.metrics import IngestMetrics
-from ingest.publisher import Publisher
 from projections.consumer import owner_name
 from projections.projector import Projector
 from projections.release import Destination, Quarantined, Released, keys_by_reason, quarantined, release
-from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
 from schemas.signing import KeyRing
 from schemas.topics import Topics
-
-KAFKA_SECONDS = 15.0
 
 
 def list_quarantine(reason: str | None, *, as_json: bool) -> None:
@@ -75,7 +72,7 @@ async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str |
 @asynccontextmanager
 async def _destination(settings: ReleaseSettings, database_url: str) -> AsyncIterator[Destination]:
     if settings.kafka_bootstrap_servers:
-        async with _kafka(settings) as publisher:
+        async with kafka_target(settings) as publisher:
             yield publisher
         return
     # Every key that ever counted is remembered in the database; a ring of our own is not needed.
@@ -84,23 +81,6 @@ async def _destination(settings: ReleaseSettings, database_url: str) -> AsyncIte
         yield ProjectorTarget(projector)
     finally:
         await projector.close()
-
-
-@asynccontextmanager
-async def _kafka(settings: ReleaseSettings) -> AsyncIterator[Publisher]:
-    """The producer that ingest uses, so that a record lands where ingest would have put it. Raises Unavailable."""
-    publisher, up = Publisher(settings, IngestMetrics()), asyncio.Event()
-    publisher.on_up = up.set
-    await publisher.start()
-    try:
-        try:
-            async with asyncio.timeout(KAFKA_SECONDS):
-                await up.wait()
-        except TimeoutError:
-            raise Unavailable(f"Kafka does not answer at {settings.kafka_bootstrap_servers}") from None
-        yield publisher
-    finally:
-        await publisher.close()
 
 
 def _uuid(key: str) -> str:

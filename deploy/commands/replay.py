@@ -1,0 +1,107 @@
+"""`replay`: stored events into the Kafka topics once more, for a consumer that is new or has lost what it had."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from rich.progress import TextColumn
+
+from deploy import logs
+from deploy.kafka_target import kafka_target
+from deploy.progress import progress_bar
+from deploy.settings import ReplaySettings
+from deploy.which_database import operating_on, which_database
+from projections.replay import Replay, Replayed, Wanted
+from schemas.clean import time_
+from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.settings import load
+from schemas.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stands on the command line."""
+
+    since: str | None
+    until: str | None
+    types: Sequence[str]
+    rate: float
+    after: int
+
+
+def run_replay(asked: Asked, *, as_json: bool) -> None:
+    """Prints how many went where. Raises LedgerError where some were refused, or it was interrupted; Unavailable: the
+    line says how to go on."""
+    wanted = wanted_by(asked)
+    settings = load(ReplaySettings)
+    logs.configure(settings.ledger_log_level)
+    done = Replayed(position=asked.after)
+    began_at = datetime.now(UTC)
+    try:
+        interrupted = asyncio.run(_replay(settings, wanted, done, began_at, asked.rate))
+    except Unavailable as away:
+        raise Unavailable(f"{away}: {_how_far(done)}") from None
+    for key, why in done.refused.items():
+        print(f"{key}: {why}", file=sys.stderr)
+    if interrupted:
+        raise LedgerError(f"interrupted: {_how_far(done)}")
+    if as_json:
+        print(json.dumps(asdict(done)))
+    else:
+        print(f"{done.events} events replayed to {settings.ledger_topic_prefix}.*, up to position {done.position}")
+        print("what is stored from now on is published as it comes")
+    if done.refused:
+        raise LedgerError(f"{len(done.refused)} events could not be replayed")
+
+
+def wanted_by(asked: Asked) -> Wanted:
+    """Raises Misconfigured with everything that is wrong."""
+    problems = []
+    times = {}
+    for name, words in (("--since", asked.since), ("--until", asked.until)):
+        times[name] = None if words is None else time_(words) or time_(f"{words}T00:00Z")
+        if words is not None and times[name] is None:
+            problems.append(f"{name}: expected a time such as 2026-03-01 or 2026-03-01T12:00:00Z, found {words!r}")
+    since, until = times["--since"], times["--until"]
+    if since and until and since >= until:
+        problems.append("--since: is not before --until")
+    problems += [
+        f"--type: {name!r}: expected an event type, or the beginning of one and `*`"
+        for name in asked.types
+        if "*" in name[:-1] or not name
+    ]
+    if problems:
+        raise Misconfigured(problems)
+    return Wanted(since, until, tuple(asked.types) or ("*",), asked.after)
+
+
+def _how_far(done: Replayed) -> str:
+    return f"{done.events} events replayed; go on with the same command and `--after {done.position}`"
+
+
+async def _replay(settings: ReplaySettings, wanted: Wanted, done: Replayed, began_at: datetime, rate: float) -> bool:
+    """Whether a signal ended it."""
+    working = asyncio.ensure_future(_work(settings, wanted, done, began_at, rate))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    await asyncio.wait([working])
+    if working.cancelled():
+        return True
+    working.result()
+    return False
+
+
+async def _work(settings: ReplaySettings, wanted: Wanted, done: Replayed, began_at: datetime, rate: float) -> None:
+    topics = Topics(settings.ledger_topic_prefix)
+    async with operating_on(which_database(settings)) as connection, kafka_target(settings) as kafka:
+        with progress_bar(TextColumn("{task.fields[events]} events")) as bar:
+            task = bar.add_task("position", total=None, events=0)
+
+            def tick() -> None:
+                bar.update(task, completed=done.position, total=done.end, events=done.events)
+
+            await Replay(connection, kafka, topics, began_at, rate).run(wanted, done, tick)

@@ -1,0 +1,180 @@
+"""`replay` on a running installation: a new consumer gets what ingest published, and the tables stay as they are."""
+
+import re
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from deploy.kafka.local import LocalKafka
+from schemas.topics import Topics
+from tests import builders
+from tests.e2e.kafka_mode import ACCOUNT, KafkaMode, kafka_mode
+from tests.e2e.posting import Connection
+from tests.kafka import create_topics
+from tests.oracle import compare
+from tests.programs import Programs
+from tests.waiting import eventually
+
+MARK = "ledger_replay"
+
+
+def webhooks() -> list[bytes]:
+    """Of every family, over five hours; the later deliveries of an event are other bytes."""
+    times = [builders.NOON + timedelta(hours=hour) for hour in range(5)]
+    found: list[Any] = []
+    for hour, at in enumerate(times):
+        sent = builders.message_sent(f"m-{hour}", at=at)
+        found += [sent, builders.again(sent), builders.message_finalized(f"m-{hour}", at=at)]
+        found += [builders.stop_received(f"in-{hour}", at=at), builders.send_refused(f"r-{hour}", at=at)]
+        found += [builders.campaign_update(f"c-{hour}", type="VERIFIED", at=at), builders.spend_limit_reached(at=at)]
+        found += [builders.unknown_event(at=at), builders.link_clicked(f"m-{hour}", at=at)]
+    return [builders.encode(webhook) for webhook in found]
+
+
+EVENTS = 5 * 8
+
+
+@pytest.fixture
+async def mode(
+    programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
+) -> AsyncIterator[KafkaMode]:
+    """An installation that has stored and projected the webhooks, and still runs."""
+    async with kafka_mode(programs, bootstrap=broker.bootstrap, database_url=database_url) as (mode, ingest, _):
+        async with Connection(ingest.port) as sender:
+            for body in webhooks():
+                assert (await sender.webhook(body)).status == 200
+        await eventually(
+            lambda: connection.fetchval("select count(*) from telnyx.events"), lambda found: found == EVENTS
+        )
+        yield mode
+
+
+async def records(bootstrap: str, prefix: str) -> list[ConsumerRecord]:
+    """Everything that the topics hold now."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        topics = Topics(prefix)
+        every = [TopicPartition(name, number) for name in topics.all for number in range(topics.partitions[name])]
+        consumer.assign(every)
+        await consumer.seek_to_beginning(*every)
+        ends = await consumer.end_offsets(every)
+        found: list[ConsumerRecord] = []
+        while len(found) < sum(ends.values()):
+            for batch in (await consumer.getmany(timeout_ms=1000)).values():
+                found += batch
+        return found
+    finally:
+        await consumer.stop()
+
+
+def shown(record: ConsumerRecord) -> tuple[object, ...]:
+    """All that a consumer sees of a record but where it lies and the mark."""
+    headers = [(name, value) for name, value in record.headers if name != MARK]
+    return record.topic.partition(".")[2], record.partition, record.key, record.value, headers
+
+
+def mark(record: ConsumerRecord) -> bytes | None:
+    return dict(record.headers).get(MARK)
+
+
+def event_key(record: ConsumerRecord) -> bytes:
+    return bytes(dict(record.headers)["ce_id"])
+
+
+async def as_published(mode: KafkaMode) -> dict[bytes, ConsumerRecord]:
+    """What ingest wrote, by event."""
+    return {event_key(record): record for record in await records(mode.bootstrap, mode.prefix) if not mark(record)}
+
+
+async def test_what_is_replayed_is_what_was_published_and_changes_no_table(
+    mode: KafkaMode, programs: Programs, connection: asyncpg.Connection
+) -> None:
+    before = await compare.stored_tables(connection)
+    positions = await connection.fetch("select event_key, position, recorded_at from telnyx.events order by 2")
+    published = await as_published(mode)
+    done = programs.run("replay", environment=mode.environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{EVENTS} events replayed to {mode.prefix}.*, up to position ")
+
+    replayed = [record for record in await records(mode.bootstrap, mode.prefix) if mark(record)]
+    assert len(replayed) == EVENTS
+    assert {event_key(record): shown(record) for record in replayed} == {
+        key: shown(record) for key, record in published.items()
+    }
+    [began] = {mark(record) for record in replayed}
+    assert began is not None
+    assert datetime.fromisoformat(began.decode()).utcoffset() == timedelta(0)
+    assert dict(replayed[0].headers)["ce_source"] == f"telnyx/{ACCOUNT}".encode()
+
+    async def read_to_the_end() -> int:
+        read: int = await connection.fetchval("select sum(next_offset) from telnyx.projection_offsets")
+        return read
+
+    await eventually(read_to_the_end, lambda read: read == len(published) + EVENTS)
+    assert await compare.stored_tables(connection) == before
+    assert await connection.fetch("select event_key, position, recorded_at from telnyx.events order by 2") == positions
+    assert await connection.fetchval("select count(*) from telnyx.quarantined_webhooks") == 0
+
+
+async def test_only_what_is_wanted_goes_to_a_new_prefix(mode: KafkaMode, programs: Programs) -> None:
+    """Half-open in occurred_at: a message.sent occurs 300 ms after noon, a finalized 2 s after it."""
+    prefix = f"{mode.prefix}-new"
+    await create_topics(mode.bootstrap, Topics(prefix))
+    done = programs.run(
+        *("replay", "--since", "2026-03-01 13:00:00.3", "--until", "2026-03-01T16:00:00.300+01:00"),
+        *("--type", "message.sent", "--type", "10dlc.*", "--json"),
+        environment=mode.environment,
+        LEDGER_TOPIC_PREFIX=prefix,
+    )
+    assert done.returncode == 0, done.stderr
+    found = await records(mode.bootstrap, prefix)
+    seen = Counter((dict(record.headers)["ce_type"], dict(record.headers)["ce_time"]) for record in found)
+    assert seen == {
+        (b"message.sent", b"2026-03-01T13:00:00.300000Z"): 1,
+        (b"message.sent", b"2026-03-01T14:00:00.300000Z"): 1,
+        (b"10dlc.campaign.update", b"2026-03-01T14:00:00Z"): 1,
+        (b"10dlc.campaign.update", b"2026-03-01T15:00:00Z"): 1,
+    }
+    assert '"events": 4' in done.stdout
+    published = await as_published(mode)
+    assert {event_key(record): shown(record) for record in found} == {
+        event_key(record): shown(published[event_key(record)]) for record in found
+    }
+
+
+async def test_an_interrupted_one_says_how_far_it_went_and_goes_on_there(mode: KafkaMode, programs: Programs) -> None:
+    prefix = f"{mode.prefix}-new"
+    await create_topics(mode.bootstrap, Topics(prefix))
+    environment = {**mode.environment, "LEDGER_TOPIC_PREFIX": prefix}
+    slow = programs.start("replay", "--rate", "20", environment=environment)
+    await eventually(lambda: records(mode.bootstrap, prefix), lambda found: len(found) >= 4)
+    assert slow.ends(signal.SIGINT) == 1
+    told = re.search(
+        r"^interrupted: (\d+) events replayed; go on with the same command and `--after (\d+)`$",
+        slow.output,
+        re.MULTILINE,
+    )
+    assert told is not None, slow.output
+    assert 4 <= int(told[1]) < EVENTS
+    done = programs.run("replay", "--after", told[2], environment=environment)
+    assert (done.returncode, done.stdout.split()[0]) == (0, str(EVENTS - int(told[1]))), done.stderr
+    found = await records(mode.bootstrap, prefix)
+    assert {event_key(record) for record in found} == set(await as_published(mode))
+    assert len({mark(record) for record in found}) == 2
+
+
+def test_what_cannot_be_replayed_is_said_at_once(programs: Programs) -> None:
+    refused = programs.run("replay", "--since", "yesterday", "--until", "2026-02-30", "--type", "*.sent")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert [line.split()[0] for line in refused.stderr.splitlines()] == ["--since:", "--until:", "--type:"]
+    refused = programs.run("replay", "--since", "2026-03-01", "--until", "2026-03-01", KAFKA_BOOTSTRAP_SERVERS="x:1")
+    assert (refused.returncode, refused.stderr) == (2, "--since: is not before --until\n")
+    refused = programs.run("replay")
+    assert (refused.returncode, refused.stderr.split(":")[0]) == (2, "KAFKA_BOOTSTRAP_SERVERS")
