@@ -214,7 +214,7 @@ class Feed:
         while True:
             self._assignment.changed.clear()
             await self._positioner.place_due()
-            if self._postgres.lasts or not self._assignment.fruitless:
+            if self._postgres.lately or not self._assignment.fruitless:
                 fruitful = time.monotonic()
             elif time.monotonic() - fruitful > STALLED_SECONDS:
                 raise GroupCoordinatorNotAvailableError(f"nothing to read for {STALLED_SECONDS:.0f} s")

@@ -9,6 +9,7 @@ from projections.metrics import ProjectorMetrics
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
 FORGET_SECONDS = 30.0
+LATELY_SECONDS = 15.0  # beyond the longest delay and the time that a try may take
 log = structlog.get_logger()
 
 
@@ -21,6 +22,11 @@ class Outage:
         self._failures = 0
         self._last_failure = float("-inf")
         self.lasts = False
+
+    @property
+    def lately(self) -> bool:
+        """Whether a try has just failed."""
+        return time.monotonic() - self._last_failure < LATELY_SECONDS
 
     def failed(self, error: BaseException) -> float:
         """Note a failure. Gives how long to wait before the next try, in seconds."""

@@ -5,7 +5,6 @@ import gc
 import signal
 
 import structlog
-import uvloop
 
 from deploy import logs
 from deploy.health import health
@@ -30,7 +29,9 @@ def run_project(accepted_gaps: list[str]) -> None:
     if accepted_gaps:
         asyncio.run(_accept(settings, accepted_gaps))
     else:
-        uvloop.run(_run(settings))
+        # Not on uvloop: its transport raises RuntimeError where asyncio's drops what is written to a connection that has
+        # just closed, and that ends aiokafka's own tasks one by one: a broker that was killed was never noticed again.
+        asyncio.run(_run(settings))
 
 
 async def _accept(settings: ProjectSettings, names: list[str]) -> None:

@@ -66,7 +66,7 @@ async def ask(port: int, sent: bytes) -> bytes:
     """The whole answer to one request; empty if the connection was refused or closed without one."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stood in the queue of a listener that closed
         return b""
     try:
         writer.write(sent.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
