@@ -132,6 +132,7 @@ OPT_OUTS = Projection(
     rows=rows,
     refold=Refold(
         facts=OPT_OUT_EVENTS,
+        tables=("opt_outs",),
         touched=("messaging_profile_id", "phone_number"),
         lock=queries("opt_outs")["lock_persons"],
         fold=queries("opt_outs")["fold_persons"],

@@ -27,10 +27,11 @@ class Refold:
     uncommitted fact, and the later write is wrong.
 
     In SQL both take one array a column of `touched`, sorted; a `fold` in Python takes these rows, each once,
-    and its lock nothing.
+    and its lock nothing. `tables` are those that it writes.
     """
 
     facts: Table
+    tables: tuple[str, ...]
     touched: tuple[str, ...]
     lock: str
     fold: str | Fold

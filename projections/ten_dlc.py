@@ -84,5 +84,11 @@ TEN_DLC = Projection(
     event_types=("10dlc.*", "brand.*", "campaign.*"),
     tables=(TEN_DLC_EVENTS,),
     rows=rows,
-    refold=Refold(facts=TEN_DLC_EVENTS, touched=Named._fields, lock=queries("ten_dlc")["lock"], fold=refold),
+    refold=Refold(
+        facts=TEN_DLC_EVENTS,
+        tables=("ten_dlc_aliases", "brands", "campaigns", "campaign_transitions", "campaign_numbers"),
+        touched=Named._fields,
+        lock=queries("ten_dlc")["lock"],
+        fold=refold,
+    ),
 )
