@@ -61,6 +61,7 @@ CONTRACT = {
         first_seen_at timestamptz""",
     "event_seals": """seq bigint, first_position bigint, last_position bigint, events bigint, root bytea, chain bytea,
         sealed_at timestamptz""",
+    "seal_count": "seals bigint, one_row boolean",
 }
 _CLASSES = "messages bigint, delivered bigint, failed bigint, unconfirmed bigint, pending bigint"
 VIEWS = {
@@ -115,6 +116,7 @@ PRIMARY_KEYS = {
     "projection_offsets": "topic, partition",
     "signing_keys": "key_id",
     "event_seals": "seq",
+    "seal_count": "one_row",
 }
 COLUMNS = """
     select c.relname as relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,

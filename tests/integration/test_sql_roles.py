@@ -30,19 +30,20 @@ ACCOUNT_TABLES = [
     "link_clicks",
 ]
 READ_MODELS = ["message_deliveries", "inbound_messages", "opt_out_events", "opt_outs", "error_codes"]
-READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES, "event_seals"]
+READ_MODELS += [*TEN_DLC_TABLES, *ACCOUNT_TABLES, "event_seals", "seal_count"]
 VIEWS = [
     *("delivery_hourly", "delivery_by_carrier_daily", "error_breakdown_daily", "stuck_messages", "opt_out_daily"),
     *("opt_out_violations", "opt_outs_any_profile", "toll_free_blocks", "uncovered_revocations", "campaign_health"),
     *("unregistered_traffic", "event_id_conflicts", "pipeline_lag"),
 ]
-OPERATION = ["projection_state", "projection_offsets", "signing_keys", "schema_revision"]
+PERSONS = ["person_events", "person_events_filled"]
+OPERATION = [*PERSONS, "projection_state", "projection_offsets", "signing_keys", "schema_revision"]
 PRIVATE = ["event_payloads", "message_contents", "quarantined_webhooks", "dead_letters"]
 WRITTEN = [
     *READ_MODELS[:4],
     *TEN_DLC_TABLES,
     *ACCOUNT_TABLES,
-    *OPERATION[:3],
+    *OPERATION[:5],
     "message_contents",
     "quarantined_webhooks",
     "dead_letters",
@@ -214,6 +215,7 @@ async def test_the_writer_neither_rewrites_history_nor_the_schema(login: Login) 
         "update telnyx.event_seals set events = 1",
         "delete from telnyx.event_seals",
         "truncate telnyx.event_seals",
+        "delete from telnyx.seal_count",
         *(f"truncate telnyx.{relation}" for relation in WRITTEN),
         "delete from telnyx.error_codes",
         "delete from telnyx.schema_revision",

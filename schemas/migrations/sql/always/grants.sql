@@ -43,7 +43,7 @@ declare
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
-    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals';
+    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count';
   views constant text :=
     'telnyx.delivery_hourly, telnyx.delivery_by_carrier_daily, telnyx.error_breakdown_daily, telnyx.stuck_messages,'
     ' telnyx.opt_out_daily, telnyx.opt_out_violations, telnyx.opt_outs_any_profile, telnyx.toll_free_blocks,'
@@ -70,6 +70,7 @@ begin
       ('telnyx_writer', 'grant usage on schema telnyx'),
       ('telnyx_writer', 'grant select on telnyx.schema_revision, telnyx.error_codes, telnyx.event_payloads'),
       ('telnyx_writer', 'grant select, insert on telnyx.events, telnyx.event_seals'),
+      ('telnyx_writer', 'grant select, update on telnyx.seal_count'),
       ('telnyx_writer', 'grant usage on sequence telnyx.events_position_seq'),
       ('telnyx_writer', 'grant select, insert, update, delete on ' || written),
       ('telnyx_writer', 'grant execute on function ' || make_partitions || ', ' || as_of || ', ' || look_up),
