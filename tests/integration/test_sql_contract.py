@@ -62,6 +62,8 @@ CONTRACT = {
     "event_seals": """seq bigint, first_position bigint, last_position bigint, events bigint, root bytea, chain bytea,
         sealed_at timestamptz""",
     "seal_count": "seals bigint, one_row boolean",
+    "person_events": "phone_number text, occurred_at timestamptz, event_key uuid, retention_class text",
+    "person_events_filled": "one_row boolean, position bigint, filled_at timestamptz",
 }
 _CLASSES = "messages bigint, delivered bigint, failed bigint, unconfirmed bigint, pending bigint"
 VIEWS = {
@@ -117,6 +119,8 @@ PRIMARY_KEYS = {
     "signing_keys": "key_id",
     "event_seals": "seq",
     "seal_count": "one_row",
+    "person_events": "phone_number, occurred_at, event_key",
+    "person_events_filled": "one_row",
 }
 COLUMNS = """
     select c.relname as relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,

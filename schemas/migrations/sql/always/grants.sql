@@ -43,7 +43,8 @@ declare
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
-    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count';
+    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count,'
+    ' telnyx.person_events, telnyx.person_events_filled';
   views constant text :=
     'telnyx.delivery_hourly, telnyx.delivery_by_carrier_daily, telnyx.error_breakdown_daily, telnyx.stuck_messages,'
     ' telnyx.opt_out_daily, telnyx.opt_out_violations, telnyx.opt_outs_any_profile, telnyx.toll_free_blocks,'
@@ -58,7 +59,8 @@ declare
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.message_contents, telnyx.opt_out_events, telnyx.opt_outs,'
-    ' telnyx.quarantined_webhooks, telnyx.dead_letters, telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys';
+    ' telnyx.quarantined_webhooks, telnyx.dead_letters, telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys,'
+    ' telnyx.person_events, telnyx.person_events_filled';
   granted record;
 begin
   for granted in

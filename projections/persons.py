@@ -1,0 +1,94 @@
+"""person_events: which webhooks name a person, so that everything about one is found without reading every event.
+
+Filled behind the batches in order of position, which is the order of commits: every event up to the stored position is
+in, and whoever needs the rest reads it from the store. So no batch pays for it, and no answer has to wait for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import asyncpg
+
+from projections.database import connect, outages
+from projections.deliveries import DEFAULT_STATUS
+from projections.queries import queries
+from projections.stored_events import last_position
+from projections.table import Row, table
+from projections.writing import upsert
+from schemas.clean import parties, party, unique
+from schemas.errors import Misconfigured, Unavailable
+from schemas.event import LINK_CLICKED, Event, read
+
+EVERY_SECONDS = 30.0
+PAGE_EVENTS = 500
+PAGE_POSITIONS = 50_000
+EVENT_TYPES = ["message.received", *DEFAULT_STATUS, LINK_CLICKED]
+
+PERSON_EVENTS = table(
+    "person_events",
+    key="phone_number text, occurred_at timestamptz, event_key uuid",
+    constants="retention_class text",
+)
+Progress = Callable[[int, int], None]  # position reached, position of the last event
+_SQL = queries("persons")
+
+
+def persons(event: Event) -> list[str]:
+    """Whom an event is about: who wrote to us, who was sent to or copied in, who opened a link; each once."""
+    payload = event.payload
+    named = [party(payload.get("from"))] if event.type == "message.received" else parties(payload.get("to"))
+    return unique([*named, *parties(payload.get("cc"))])
+
+
+def rows(event: Event) -> list[Row]:
+    """One row per person."""
+    named = {"occurred_at": event.occurred_at, "event_key": event.key, "retention_class": event.retention_class}
+    return [{"phone_number": phone_number, **named} for phone_number in persons(event)]
+
+
+async def fill(connection: asyncpg.Connection, progress: Progress = lambda _done, _end: None) -> None:
+    """Adds what was stored since; returns at once where another session is at it. Interrupted, it goes on from there."""
+    end, position = await last_position(connection), -1
+    while position < end:
+        async with connection.transaction():
+            start = await connection.fetchval(_SQL["lock_position"])
+            if start is None:
+                return
+            found, position = await _page(connection, start, end)
+            await upsert(connection, PERSON_EVENTS, found)
+            await connection.execute(_SQL["move_position"], position)
+        progress(position, end)
+
+
+async def unfilled(connection: asyncpg.Connection, progress: Progress) -> AsyncIterator[Row]:
+    """The rows that are not in the table yet, as far as the caller's snapshot goes."""
+    position, end = await connection.fetchval(_SQL["filled_position"]), await last_position(connection)
+    while position < end:
+        found, position = await _page(connection, position, end)
+        for row in found:
+            yield row
+        progress(position, end)
+
+
+async def _page(connection: asyncpg.Connection, position: int, end: int) -> tuple[list[Row], int]:
+    """Rows of the next events after `position`, and the position that is reached with them."""
+    upto = max(position, min(end, position + PAGE_POSITIONS))
+    page = await connection.fetch(_SQL["after_position"], position, upto, EVENT_TYPES, PAGE_EVENTS)
+    read_again = (read(row["body"]) for row in page)
+    found = [row for event in read_again if isinstance(event, Event) for row in rows(event)]
+    return found, page[-1]["position"] if len(page) == PAGE_EVENTS else upto
+
+
+async def keep_filled(database_url: str, *, every_seconds: float = EVERY_SECONDS) -> None:
+    """Fills until cancelled. While Postgres is away, the batches say so."""
+    while True:
+        try:
+            connection = await connect(database_url)
+            try:
+                with outages():
+                    await fill(connection)
+            finally:
+                connection.terminate()
+        except (Unavailable, Misconfigured):
+            pass
+        await asyncio.sleep(every_seconds)
