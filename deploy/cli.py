@@ -26,8 +26,10 @@ app = typer.Typer(
 )
 dead_letters = typer.Typer(help="Events that a projection could not apply.", no_args_is_help=True)
 quarantine = typer.Typer(help="Webhooks that did not become events.", no_args_is_help=True)
+seal = typer.Typer(help="Seals over the events, which show if one was taken out.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(seal, name="seal")
 Json = Annotated[bool, typer.Option("--json", help="Machine output.")]
 
 
@@ -160,14 +162,21 @@ def simulate(
 
 
 @app.command()
-def rebuild(names: Annotated[list[str], typer.Argument(help="Projections, as `projection_state` names them.")]) -> None:
-    """Bring a suspended projection back: every stored event is applied to it again.
+def rebuild(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Projections, as `projection_state` names them; none: all.")
+    ] = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only look. Exit status 1 if anything differs.")] = False,
+    json: Json = False,
+) -> None:
+    """Compute tables anew from the events, and mend what differs.
 
-    Everything else goes on meanwhile. Exit status 1 if events could not be applied.
+    Everything else goes on meanwhile. Brings a suspended projection back. Exit status 1 if events could not be applied.
     """
     from deploy.commands.rebuild import run_rebuild
 
-    run_rebuild(names)
+    run_rebuild(names or [], check_only=check, as_json=json)
 
 
 @dead_letters.command("list")
@@ -235,6 +244,22 @@ def replay(
     run_replay(Asked(since, until, types or [], rate, after), as_json=json)
 
 
+@seal.command("now")
+def seal_now(*, json: Json = False) -> None:
+    """Seal every stored event that is under no seal yet. `project` and `dev` do it by themselves."""
+    from deploy.commands.seal import seal_at_once
+
+    seal_at_once(as_json=json)
+
+
+@seal.command("export")
+def seal_export(*, json: Json = False) -> None:
+    """Print the newest chain value, to be kept or time-stamped elsewhere: `verify --chain` asks for it again."""
+    from deploy.commands.seal import export_seal
+
+    export_seal(as_json=json)
+
+
 @app.command()
 def keys(*, json: Json = False) -> None:
     """List every public key that is or was in force."""
@@ -244,14 +269,28 @@ def keys(*, json: Json = False) -> None:
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="One statement.")], *, json: Json = False) -> None:
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One statement.")] = None,
+    *,
+    ask: Annotated[str | None, typer.Option(metavar="NAME", help="Instead of it: a worked question, by name.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Instead of it: a file that holds one statement.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="The value of :'NAME' in the statement.")
+    ] = None,
+    questions: Annotated[bool, typer.Option("--list", help="List the worked questions.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that it may take.")] = 60,
+    json: Json = False,
+) -> None:
     """Run one query as the reader and print a table.
 
     In a read-only transaction, on DATABASE_URL or on the Postgres of a running `dev`.
     """
-    from deploy.commands.sql import run_sql
+    from deploy.commands.sql import Asked, list_questions, run_sql
 
-    run_sql(query, as_json=json)
+    if questions:
+        list_questions(as_json=json)
+    else:
+        run_sql(Asked(query, ask, file, given or [], timeout), as_json=json)
 
 
 @app.command(hidden=True)

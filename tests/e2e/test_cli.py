@@ -153,6 +153,38 @@ class TestSql:
         assert refused.stderr.startswith(f"{sqlstate} ")
         assert len(refused.stderr.splitlines()) == 1
 
+    def test_a_worked_question_is_asked_by_its_name(self, programs: Programs, database_url: str) -> None:
+        listed = json.loads(programs.run("sql", "--list", "--json").stdout)
+        assert {"name": "number_ready", "question": "Is this number ready to send?"} in listed
+        given = ("--set", "number=+13125550190", "--json")
+        answer = programs.run("sql", "--ask", "number_ready", *given, DATABASE_URL=database_url)
+        assert answer.returncode == 0, answer.stderr
+        assert json.loads(answer.stdout)[0]["answer"] == "no: it was never assigned to a campaign"
+        refused = programs.run("sql", "--ask", "number_ready", DATABASE_URL=database_url)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == "--set number=…: missing; our number, such as +13125550190\n"
+        refused = programs.run("sql", "--ask", "numbers")
+        assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "--ask: no question 'numbers'; there are")
+
+    def test_a_file_is_one_statement_whose_variables_are_values(self, programs: Programs, database_url: str) -> None:
+        file = programs.directory / "mine.sql"
+        file.write_text("-- mine\nselect upper(:'word') as said, length(:'word') as long;\n")
+        answer = programs.run("sql", "--file", str(file), "--set", "word=it's =", "--json", DATABASE_URL=database_url)
+        assert json.loads(answer.stdout) == [{"said": "IT'S =", "long": 6}]
+        for arguments, problem in (
+            (("--file", "none.sql"), "--file: none.sql cannot be read: No such file or directory\n"),
+            (("--file", str(file), "--set", "word"), "--set word: expected NAME=VALUE\n"),
+            (("select 1", "--ask", "number_ready"), "sql: expected a query, or --ask NAME, or --file PATH; "),
+        ):
+            refused = programs.run("sql", *arguments, DATABASE_URL=database_url)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert refused.stderr.startswith(problem)
+
+    def test_what_takes_too_long_is_ended(self, programs: Programs, database_url: str) -> None:
+        refused = programs.run("sql", "select pg_sleep(30)", "--timeout", "0.2", DATABASE_URL=database_url)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == "57014 no answer within 0.2 s: narrow it, or raise --timeout\n"
+
     def test_without_a_database_it_says_what_to_set(self, programs: Programs) -> None:
         refused = programs.run("sql", "select 1")
         assert refused.returncode == 2

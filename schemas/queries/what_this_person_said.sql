@@ -1,0 +1,27 @@
+-- What has this person told us, and what did we send none the less?
+-- One row per opt-out, opt-in, call for help, refused send and violation, in order; state is what held after it.
+--
+-- phone: the person's number, such as +13125550101
+--
+-- telnyx-ledger sql --ask what_this_person_said --set phone=+13125550101
+-- psql "$DATABASE_URL" -v phone=+13125550101 -f schemas/queries/what_this_person_said.sql
+
+select told.at, told.messaging_profile_id, told.what, told.keyword, told.our_number, told.received_at,
+       case when state.opted_out then 'opted out' when not state.opted_out then 'opted in' end as state, told.event_key
+from (
+  select occurred_at as at, messaging_profile_id,
+         case when basis = 'blocked_send' then 'send refused (40300)' else action || ' by ' || basis end as what,
+         keyword, via_number as our_number, received_at, event_key
+  from telnyx.opt_out_events
+  where phone_number = :'phone'::text
+  union all
+  select sent_at, messaging_profile_id,
+         case when is_confirmation then 'the confirmation that is allowed' else 'sent to although opted out' end, null, null, null, null
+  from telnyx.opt_out_violations
+  where recipient = :'phone'::text
+) told
+left join lateral (
+  select opted_out from telnyx.opt_outs_as_of(told.at) as known
+  where known.messaging_profile_id = told.messaging_profile_id and known.phone_number = :'phone'::text
+) state on true
+order by told.at, told.event_key;
