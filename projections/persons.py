@@ -47,7 +47,7 @@ def rows(event: Event) -> list[Row]:
 
 
 async def fill(connection: asyncpg.Connection, progress: Progress = lambda _done, _end: None) -> None:
-    """Adds what was stored since; returns at once where another session is at it. Interrupted, it goes on from there."""
+    """Adds what was stored since. Interrupted, it goes on from there; where another session is at it, it returns."""
     end, position = await last_position(connection), -1
     while position < end:
         async with connection.transaction():

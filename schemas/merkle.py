@@ -29,14 +29,13 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
     Raises IndexError where there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise IndexError(index)
-    path = []
-    for level in _levels(leaves):
-        if index ^ 1 < len(level):
-            path.append(level[index ^ 1])
-        index >>= 1
-    return path
+    return inclusion_paths(leaves, [index])[0]
+
+
+def inclusion_paths(leaves: Sequence[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
+    """`inclusion_path` of each index; the tree is computed once for all of them."""
+    levels = list(_levels(leaves))
+    return [_path(levels, index) for index in indexes]
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -59,6 +58,17 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
 def chain_value(previous: bytes, root: bytes, last_position: int) -> bytes:
     """The chain of a seal; `previous` is that of the seal before, FIRST_CHAIN for the first."""
     return sha256(previous + root + last_position.to_bytes(8)).digest()
+
+
+def _path(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    if not levels or not 0 <= index < len(levels[0]):
+        raise IndexError(index)
+    path = []
+    for level in levels:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index >>= 1
+    return path
 
 
 def _levels(leaves: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

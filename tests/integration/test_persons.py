@@ -1,4 +1,4 @@
-"""person_events: complete however it is filled, by index however many events there are, and never a batch's business."""
+"""person_events: complete however it is filled, and by one session at a time."""
 
 import asyncio
 from collections.abc import Sequence
