@@ -15,6 +15,8 @@ class TcpProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._words: bytes | None = None
         self._delivered = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.port = 0
 
     async def open(self) -> None:
@@ -29,6 +31,10 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def freeze(self) -> None:
+        """Pass nothing on any more, in either direction; connections stay open, and new ones can be made."""
+        self._flowing.clear()
 
     def break_at(self, words: bytes, *, delivered: bool) -> None:
         """Break the connection that says these words next, once: they get there and the answer is lost, or neither."""
@@ -45,7 +51,7 @@ class TcpProxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         there, onward = await asyncio.open_connection(*self._target)
-        answers = asyncio.create_task(_pump(there, writer))
+        answers = asyncio.create_task(self._answers(there, writer))
         ways = {asyncio.create_task(self._requests(reader, onward, there, answers)), answers}
         try:
             # A broken connection has no answers any more, while the request may be on its way.
@@ -70,6 +76,7 @@ class TcpProxy:
     ) -> None:
         try:
             while chunk := await reader.read(65536):
+                await self._flowing.wait()
                 broken = self._words is not None and self._words in chunk
                 if broken:
                     self._words = None
@@ -85,14 +92,14 @@ class TcpProxy:
         except OSError:
             pass  # one end is gone: the other follows
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
-    except OSError:
-        pass  # one end is gone: the other follows
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(chunk)
+                await writer.drain()
+        except OSError:
+            pass  # one end is gone: the other follows
 
 
 @asynccontextmanager

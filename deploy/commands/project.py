@@ -13,7 +13,9 @@ from deploy.settings import ProjectCommandSettings
 from projections.consumer import owner_name, run
 from projections.gaps import accept_gap
 from projections.metrics import ProjectorMetrics
+from projections.persons import keep_filled
 from projections.projector import Projector
+from projections.sealing import keep_sealing
 from projections.settings import ProjectSettings
 from projections.states import watch
 from schemas.errors import Misconfigured
@@ -29,8 +31,8 @@ def run_project(accepted_gaps: list[str]) -> None:
     if accepted_gaps:
         asyncio.run(_accept(settings, accepted_gaps))
     else:
-        # Not on uvloop: its transport raises RuntimeError where asyncio's drops what is written to a connection that has
-        # just closed, and that ends aiokafka's own tasks one by one: a broker that was killed was never noticed again.
+        # Not on uvloop: its transport raises RuntimeError where asyncio's drops what is written to a connection that
+        # has just closed, and that ends aiokafka's own tasks: a broker that came back was never noticed.
         asyncio.run(_run(settings))
 
 
@@ -56,16 +58,25 @@ async def _run(settings: ProjectCommandSettings) -> None:
         return not stop.is_set()
 
     host, port = settings.ledger_host, settings.ledger_projector_port
-    watching = asyncio.create_task(watch(settings.database_url, metrics))
+    beside = [
+        asyncio.create_task(watch(settings.database_url, metrics)),
+        asyncio.create_task(keep_sealing(settings.database_url)),
+        asyncio.create_task(keep_filled(settings.database_url)),
+    ]
+    for task in beside:  # none ends by itself, but by a fault
+        task.add_done_callback(lambda _: stop.set())
     try:
         async with health(metrics.registry, is_ready, host=host, port=port):
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at by every collection
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        for task in beside:
+            task.cancel()
         await projector.close()
+        for outcome in await asyncio.gather(*beside, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
 
 def _reload_keys(projector: Projector, settings: ProjectSettings) -> None:
