@@ -1,22 +1,36 @@
-"""Brings a projection back that is not live: applies every stored event to it again, while everything else goes on.
+"""Computes tables anew from `events`, compares them with the live ones and mends what differs, while traffic goes on.
 
-Its tables are functions of the set of events, so that applying again what is there already changes nothing. Nothing is
-missing at the end either: a batch asks `not_live` (isolation.sql) first and keeps that lock until its events are
-committed. So whoever has stopped the projectors sees every event that was left out, and the next batch finds the
-projection live.
+Why it is right beside any number of projectors:
+
+- A batch commits its rows with its events, and positions are in the order of commits. So in one snapshot the live
+  tables are what the events up to its last position came to, and the shadow tables are brought to that very position
+  in it: whatever differs is wrong, without a lock. `check` ends here, and rolls back.
+- What differs is put right in one short transaction that holds projectors back: every batch asks `not_live`
+  (isolation.sql) first and keeps that lock until it commits, so that under our lock no batch is half done. The shadow
+  takes the events that came since, and the rows that these touch are looked at again with those that differed. Any
+  other row was right in the snapshot, and nobody has written it since.
+- Tables that are folded from facts are compared once more under the lock if facts came since: what a late fact
+  touches is known to the fold alone.
+
+Nothing but temporary tables is written before that transaction: interrupted, it has changed nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 
 import asyncpg
 
 from projections.database import connect, outages
+from projections.difference import Difference, find, mend
 from projections.isolation import Fault, Record, bury, isolate
-from projections.projection import Projection
+from projections.projection import Projection, Routing
 from projections.queries import queries
 from projections.registry import PROJECTIONS
+from projections.shadow import Shadow
+from projections.states import not_live
 from projections.stored_events import PAGE_EVENTS, last_position, page_after
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.migrate import require_current
@@ -24,18 +38,28 @@ from schemas.migrate import require_current
 CATCH_UP_ROUNDS = 20
 LAST_TRIES = 5
 
-Progress = Callable[[int, int], None]  # position reached, position of the last event
+Progress = Callable[[str, int, int], None]  # what is done, how far it is, how far it goes
 _SQL = queries("rebuild")
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """How it ended: of `events`, `dead` could not be applied and are dead letters; too many, and it is not live."""
+@dataclass(slots=True)
+class Outcome:
+    """What became of one projection. Of `events`, `faults` (by event_key) could not be applied: dead letters.
+
+    Too many of them (`record`): it was given up, nothing was compared or changed. `live`: as it is at the end.
+    """
 
     name: str
-    events: int
-    dead: int
-    live: bool
+    record: Record = field(default_factory=Record)
+    events: int = 0
+    faults: dict[str, Fault] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    live: bool = True
+
+    @property
+    def rows(self) -> int:
+        """How many rows differed."""
+        return sum(one.rows for one in self.differences)
 
 
 def projections_named(names: Sequence[str], projections: Sequence[Projection] = PROJECTIONS) -> list[Projection]:
@@ -47,84 +71,138 @@ def projections_named(names: Sequence[str], projections: Sequence[Projection] = 
     return [item for item in projections if item.name in names]
 
 
-async def rebuild(database_url: str, projection: Projection, progress: Progress) -> Rebuilt:
-    """Until the projection is live, or suspended because too many events failed. Cancelled, it stays: not live.
+async def check(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:
+    """How the tables differ from what the events come to, all in one snapshot. Changes nothing, locks nothing."""
+    async with _session(database_url) as session:
+        run = _Run(session, projections, progress)
+        await run.compare()
+        return list(run.outcomes.values())
 
-    Raises Unavailable (it is not live; run it again), and LedgerError where another process rebuilds it.
+
+async def rebuild(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:
+    """Mends what differs; a projection that was suspended is live again, and its version is that of this program.
+
+    Raises Unavailable (nothing was changed; run it again), and LedgerError where another process rebuilds one of them.
     """
+    async with _session(database_url) as session:
+        for projection in projections:
+            if not await session.fetchval(_SQL["try_lock"], projection.name):
+                raise LedgerError(f"{projection.name}: another process is rebuilding it")
+        run = _Run(session, projections, progress)
+        await run.compare()
+        await run.mend()
+        return list(run.outcomes.values())
+
+
+@asynccontextmanager
+async def _session(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await connect(database_url)
     try:
         with outages():
             await require_current(connection)
-            if not await connection.fetchval(_SQL["try_lock"], projection.name):
-                raise LedgerError(f"{projection.name}: another process is rebuilding it")
-            return await _Rebuild(connection, projection, progress).run()
+            yield connection
     finally:
         connection.terminate()
 
 
-class _Rebuild:
-    """One run, over one connection, whose session holds the lock of the projection."""
+class _Run:
+    """One run over one session, which holds the temporary tables."""
 
-    def __init__(self, connection: asyncpg.Connection, projection: Projection, progress: Progress) -> None:
-        self._connection = connection
-        self._projection = projection
+    def __init__(self, session: asyncpg.Connection, projections: Sequence[Projection], progress: Progress) -> None:
+        self.outcomes = {projection.name: Outcome(projection.name) for projection in projections}
+        self._session = session
+        self._projections = projections
         self._progress = progress
-        self._record = Record()
-        self._faults: dict[str, Fault] = {}
+        self._routing = Routing(projections)
+        self._shadow = Shadow(session, projections)
         self._position = 0
-        self._events = 0
+        self._pages = 0
 
-    async def run(self) -> Rebuilt:
-        name = self._projection.name
-        reason = f"being rebuilt; if that was interrupted, run `telnyx-ledger rebuild {name}` again"
-        async with self._connection.transaction(isolation="read_committed"):
-            await self._connection.execute(_SQL["stop_projectors"])
-            await self._connection.execute(_SQL["begin"], name, self._projection.version, reason)
-        for _ in range(CATCH_UP_ROUNDS):
-            end = await last_position(self._connection)
-            if end - self._position <= PAGE_EVENTS:
-                break
-            await self._apply_up_to(end)
-        await self._end()
-        return Rebuilt(name, self._events, len(self._faults), live=not self._record.too_many)
+    @property
+    def _good(self) -> list[Projection]:
+        """Those that were not given up."""
+        return [one for one in self._projections if not self.outcomes[one.name].record.too_many]
 
-    async def _end(self) -> None:
-        """The last transaction, tried again where a batch under way takes longer than a lock is waited for."""
+    async def compare(self) -> None:
+        """Fills the shadow tables and finds what differs; the keys of that are kept."""
+        await self._shadow.create()
+        await self._catch_up()
+        async with self._session.transaction(isolation="repeatable_read"):
+            await self._apply_up_to(await last_position(self._session))
+            asleep = await not_live(self._session)
+            relations = [(one.name, relation) for one in self._good for relation in self._shadow.relations[one.name]]
+            for number, (name, relation) in enumerate(relations, start=1):
+                self.outcomes[name].differences += await find(self._session, relation)
+                self._progress("comparing tables", number, len(relations))
+        for name, outcome in self.outcomes.items():
+            outcome.live = name not in asleep
+
+    async def mend(self) -> None:
+        """The transaction that mends, tried again where a batch under way takes longer than a lock is waited for."""
+        self._shadow.noting = True
+        await self._catch_up()
         for tries_left in reversed(range(LAST_TRIES)):
-            before = self._position, self._events, dict(self._faults), deepcopy(self._record)
+            before = self._position, deepcopy(self.outcomes)
             try:
                 with outages():
-                    await self._end_in_one_transaction()
+                    await self._mend_in_one_transaction()
             except Unavailable:
-                self._position, self._events, self._faults, self._record = before
-                if tries_left == 0 or self._connection.is_closed():
+                if tries_left == 0 or self._session.is_closed():
                     raise
+                self._position, self.outcomes = before
             else:
                 return
 
-    async def _end_in_one_transaction(self) -> None:
-        name = self._projection.name
-        async with self._connection.transaction(isolation="read_committed"):
-            await self._connection.execute(_SQL["stop_projectors"])
-            await self._apply_up_to(await last_position(self._connection))
-            status, reason = "live", None
-            if self._record.too_many:
-                last = list(self._faults.values())[-1].error_class
-                status, reason = "suspended", f"too many events failed in its rebuild; the last with {last}"
-            else:
-                await self._connection.execute(_SQL["resolve_all_but"], name, sorted(self._faults))
-            await self._connection.execute(_SQL["end"], name, self._projection.version, status, reason)
+    async def _mend_in_one_transaction(self) -> None:
+        async with self._session.transaction(isolation="read_committed"):
+            for projection in self._good:
+                if not self.outcomes[projection.name].live:
+                    # Nobody writes to it but who rebuilds it: what may be all of its rows need not hold anybody back.
+                    await mend(self._session, self._shadow.relations[projection.name])
+            await self._session.execute(_SQL["stop_projectors"])
+            await self._apply_up_to(await last_position(self._session))
+            for projection in self._good:
+                relations = self._shadow.relations[projection.name]
+                if projection.refold and projection.refold.facts.name in self._shadow.noted:
+                    for relation in relations[len(projection.tables) :]:
+                        await find(self._session, relation)
+                await mend(self._session, relations)
+                await self._end(projection)
+
+    async def _end(self, projection: Projection) -> None:
+        outcome = self.outcomes[projection.name]
+        await bury(self._session, projection, list(outcome.faults.values()))
+        await self._session.execute(_SQL["resolve_all_but"], projection.name, sorted(outcome.faults))
+        await self._session.execute(_SQL["live"], projection.name, projection.version)
+        outcome.live = True
+
+    async def _catch_up(self) -> None:
+        """Up to where what is left is little, whatever comes meanwhile."""
+        for _ in range(CATCH_UP_ROUNDS):
+            end = await last_position(self._session)
+            if end - self._position <= PAGE_EVENTS:
+                break
+            await self._apply_up_to(end)
 
     async def _apply_up_to(self, end: int) -> None:
-        while self._position < end and not self._record.too_many:
-            page = await page_after(self._connection, self._projection, self._position, end)
-            async with self._connection.transaction(isolation="read_committed"):
-                faults = await isolate(self._connection, self._projection, page.events, self._record)
-                faults += page.faults
-                if faults:
-                    await bury(self._connection, self._projection, faults)
-            self._faults |= {fault.event_key: fault for fault in faults}
-            self._events += len(page.events) + len(page.faults)
+        while self._position < end and self._good:
+            page = await page_after(self._session, self._projections, self._position, end)
+            async with self._session.transaction():
+                for projection, events in self._routing.feeds(page.events).items():
+                    outcome = self.outcomes[projection.name]
+                    faults = await isolate(cast("asyncpg.Connection", self._shadow), projection, events, outcome.record)
+                    self._note(outcome, len(events), faults)
+            for event_type, fault in page.faults:
+                for projection in self._projections:
+                    if projection.takes(event_type):
+                        self._note(self.outcomes[projection.name], 1, [fault])
             self._position = page.position
-            self._progress(self._position, end)
+            self._pages += 1
+            if self._pages & (self._pages - 1) == 0:  # twice as much as when it was last done
+                await self._shadow.analyze()
+            self._progress("reading events", self._position, end)
+
+    @staticmethod
+    def _note(outcome: Outcome, events: int, faults: Sequence[Fault]) -> None:
+        outcome.events += events
+        outcome.faults |= {fault.event_key: fault for fault in faults}

@@ -23,11 +23,11 @@ _SQL = queries("stored_events")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events of one projection in order of position, read up to and including `position`; and those it cannot be given
-    because they are no events any more."""
+    """Events in order of position, read up to and including `position`; and those that are no events any more, with the
+    type that they were stored under."""
 
     events: Sequence[Stored]
-    faults: Sequence[Fault]
+    faults: Sequence[tuple[str, Fault]]
     position: int
 
 
@@ -37,16 +37,19 @@ async def last_position(connection: asyncpg.Connection) -> int:
     return position
 
 
-async def page_after(connection: asyncpg.Connection, projection: Projection, position: int, end: int) -> Page:
-    """The next events that the projection takes, after `position` and up to `end`."""
-    exact = [name for name in projection.event_types if not name.endswith("*")]
-    prefixes = [name[:-1] for name in projection.event_types if name.endswith("*")]
+async def page_after(
+    connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int
+) -> Page:
+    """The next events that any of the projections takes, after `position` and up to `end`."""
+    names = sorted({name for projection in projections for name in projection.event_types})
+    exact = [name for name in names if not name.endswith("*")]
+    prefixes = [name[:-1] for name in names if name.endswith("*")]
     upto = min(end, position + PAGE_POSITIONS)
     rows = await connection.fetch(_SQL["between_positions"], position, upto, exact, prefixes, PAGE_EVENTS)
-    found = [stored(row) for row in rows]
+    found = [(row["event_type"], stored(row)) for row in rows]
     return Page(
-        [item for item in found if not isinstance(item, Fault)],
-        [item for item in found if isinstance(item, Fault)],
+        [item for _, item in found if not isinstance(item, Fault)],
+        [(event_type, item) for event_type, item in found if isinstance(item, Fault)],
         rows[-1]["position"] if len(rows) == PAGE_EVENTS else upto,
     )
 

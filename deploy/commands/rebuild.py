@@ -1,49 +1,103 @@
-"""`rebuild`: a projection that was suspended, live again and with nothing missing."""
+"""`rebuild`: the tables as the events give them; what differed is named and mended, or with `--check` only named."""
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 
 from deploy import logs
 from deploy.progress import progress_bar
+from deploy.rows import print_json
 from deploy.settings import FoundDatabaseSettings
 from deploy.which_database import enough_rights, which_database
+from projections.difference import Difference
 from projections.projection import Projection
-from projections.rebuild import Rebuilt, projections_named, rebuild
+from projections.rebuild import Outcome, Progress, check, projections_named, rebuild
+from projections.registry import PROJECTIONS
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 
+Work = Callable[[str, Sequence[Projection], Progress], Awaitable[list[Outcome]]]
 
-def run_rebuild(names: Sequence[str]) -> None:
-    """One projection after the other. Raises LedgerError for what is not live at the end, or has dead letters."""
+
+def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> None:
+    """Without names: all. Raises LedgerError for what differs (checked only), has dead letters or was given up."""
     settings = load(FoundDatabaseSettings)
     logs.configure(settings.ledger_log_level)
-    projections = projections_named(names)
-    database_url = which_database(settings)
-    problems = []
-    for projection in projections:
-        rebuilt = asyncio.run(_rebuild(database_url, projection))
-        print(f"{rebuilt.name}: " + (f"live, with {rebuilt.events} events" if rebuilt.live else "suspended again"))
-        if rebuilt.dead:
-            problems.append(f"{rebuilt.name}: {rebuilt.dead} events could not be applied: see `dead-letters list`")
+    projections = projections_named(names) if names else PROJECTIONS
+    work = check if check_only else rebuild
+    outcomes = asyncio.run(_with_progress(which_database(settings), projections, work))
+    if as_json:
+        _print_json(outcomes)
+    else:
+        for outcome in outcomes:
+            _print(outcome, check_only=check_only)
+    problems = [problem for outcome in outcomes for problem in _problems(outcome, check_only=check_only)]
     if problems:
         raise LedgerError("\n".join(problems))
 
 
-async def _rebuild(database_url: str, projection: Projection) -> Rebuilt:
+async def _with_progress(database_url: str, projections: Sequence[Projection], work: Work) -> list[Outcome]:
     with progress_bar() as bar:
-        task = bar.add_task(projection.name, total=None)
-        work = asyncio.ensure_future(
-            rebuild(database_url, projection, lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task("reading events", total=None)
+        working = asyncio.ensure_future(
+            work(
+                database_url,
+                projections,
+                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            )
         )
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-        await asyncio.wait([work])
-    again = f"{projection.name} is not live; run `telnyx-ledger rebuild {projection.name}` again"
-    if work.cancelled():
-        raise LedgerError(f"interrupted: {again}")
+            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+        await asyncio.wait([working])
+    if working.cancelled():
+        raise LedgerError("interrupted: nothing was changed")
     try:
         with enough_rights():
-            return work.result()
+            return working.result()
     except Unavailable as away:
-        raise Unavailable(f"{away}: {again}") from None
+        raise Unavailable(f"{away}: nothing was changed; run it again") from None
+
+
+def _print(outcome: Outcome, *, check_only: bool) -> None:
+    for difference in outcome.differences:
+        print(f"{difference.table}: {_words(difference)}")
+    found = "no difference"
+    if outcome.rows:
+        found = f"differs in {_rows(outcome)}" if check_only else f"{_rows(outcome)} mended"
+    state = "live" if outcome.live else "suspended"
+    print(f"{outcome.name}: {outcome.events} events, {'given up' if outcome.record.too_many else found}, {state}")
+
+
+def _rows(outcome: Outcome) -> str:
+    return f"{outcome.rows} row{'' if outcome.rows == 1 else 's'}"
+
+
+def _words(difference: Difference) -> str:
+    """`2 wrong in status, parts: message_id=a recipient=b; …`"""
+    what = difference.kind + (f" in {', '.join(difference.columns)}" if difference.columns else "")
+    keys = "; ".join(" ".join(f"{name}={value}" for name, value in key.items()) for key in difference.keys)
+    more = "; …" if difference.rows > len(difference.keys) else ""
+    return f"{difference.rows} {what}: {keys}{more}"
+
+
+def _print_json(outcomes: Sequence[Outcome]) -> None:
+    rows = [
+        {"projection": outcome.name, **asdict(difference)} for outcome in outcomes for difference in outcome.differences
+    ]
+    columns = ["projection", "table", "kind", "columns", "rows", "keys"]
+    print_json(columns, [[row[name] for name in columns] for row in rows])
+
+
+def _problems(outcome: Outcome, *, check_only: bool) -> list[str]:
+    problems = []
+    if outcome.record.too_many:
+        last = list(outcome.faults.values())[-1]
+        problems.append(
+            f"{outcome.name}: too many events failed, the last with {last.error_class}: nothing was changed"
+        )
+    elif outcome.faults and not check_only:
+        problems.append(f"{outcome.name}: {len(outcome.faults)} events could not be applied: see `dead-letters list`")
+    if outcome.rows and check_only:
+        problems.append(f"{outcome.name}: differs in {_rows(outcome)}: run `telnyx-ledger rebuild {outcome.name}`")
+    return problems

@@ -1,13 +1,77 @@
--- The state of a projection that is brought back.
+-- Tables computed anew beside the live ones, how the two differ, and how the live ones are put right.
+-- What is in braces is filled in by projections/shadow.py from the catalogue: a relation and lists of its columns.
+
+-- name: columns
+select attribute.attname as name, attribute.attgenerated <> '' as generated,
+       array_position(key.indkey::smallint[], attribute.attnum) as nth_of_key
+from pg_attribute as attribute
+join pg_index as key on key.indrelid = attribute.attrelid and key.indisprimary
+where attribute.attrelid = ('telnyx.' || $1::text)::regclass and attribute.attnum > 0 and not attribute.attisdropped
+order by attribute.attnum;
+
+-- name: function
+select pg_get_functiondef(oid) from pg_proc where pronamespace = 'telnyx'::regnamespace and proname = $1::text;
+
+-- name: create_shadow
+create temp table {table} (like telnyx.{table} including defaults including generated including constraints, primary key ({key}));
+
+-- name: create_indexed_shadow
+-- For tables that are read back while they are written.
+create temp table {table} (like telnyx.{table} including defaults including generated including constraints including indexes);
+
+-- name: create_differing
+-- The rows to look at again when the live table is put right; `kind` is null for those that were only written meanwhile.
+create temp table differing_{table} as select {key}, null::text as kind, null::text[] as columns from telnyx.{table} with no data;
+
+-- name: index_differing
+create unique index on pg_temp.differing_{table} ({key});
+
+-- name: note_written
+insert into pg_temp.differing_{table} ({key})
+select {key} from json_to_recordset($1::json) as given ({key_types})
+on conflict do nothing;
+
+-- name: find_differing
+-- By image: 1.5 and 1.50 are equal amounts and different rows.
+insert into pg_temp.differing_{table} ({key}, kind, columns)
+select {key},
+       case when live.{first_key} is null then 'missing' when shadow.{first_key} is null then 'extra' else 'wrong' end,
+       case when live.{first_key} = shadow.{first_key} then array_remove(array[{names_of_different}], null) else array[]::text[] end
+from telnyx.{table} as live full join pg_temp.{table} as shadow using ({key})
+where record_image_ne(row({live_columns}), row({shadow_columns}))
+on conflict do nothing;
+
+-- name: summary
+select kind, columns, rows, key
+from (
+  select kind, columns, array[{key_as_text}] as key,
+         count(*) over (partition by kind, columns) as rows,
+         row_number() over (partition by kind, columns order by {key}) as nth
+  from pg_temp.differing_{table} where kind is not null
+) as differing
+where nth <= $1
+order by kind, columns, nth;
+
+-- name: remove_extra
+delete from telnyx.{table} as live
+using pg_temp.differing_{table} as differing
+where {live_is_differing}
+  and not exists (select from pg_temp.{table} as shadow where {shadow_is_differing});
+
+-- name: put_right
+insert into telnyx.{table} as live ({written})
+select {shadow_written}
+from pg_temp.differing_{table} as differing join pg_temp.{table} as shadow using ({key})
+order by {key}
+on conflict ({key}) do update set {assignments}
+where record_image_ne(row({live_columns}), row({excluded_columns}));
+
+-- name: forget_differing
+delete from pg_temp.differing_{table};
 
 -- name: try_lock
 -- Held by the session: one rebuild of a projection at a time.
 select pg_try_advisory_lock(7310006, hashtext($1::text));
-
--- name: begin
-insert into telnyx.projection_state (name, version, status, reason, since)
-values ($1, $2, 'rebuilding', $3, now())
-on conflict (name) do update set status = excluded.status, reason = excluded.reason, since = excluded.since;
 
 -- name: stop_projectors
 -- Waits for every batch under way, each of which has asked `not_live`, and holds back the next ones until we commit. A
@@ -18,5 +82,8 @@ lock table telnyx.projection_state in exclusive mode;
 -- name: resolve_all_but
 delete from telnyx.dead_letters where projection = $1 and event_key <> all ($2::uuid[]);
 
--- name: end
-update telnyx.projection_state set version = $2, status = $3, reason = $4, since = now() where name = $1;
+-- name: live
+insert into telnyx.projection_state as known (name, version, status, since) values ($1, $2, 'live', now())
+on conflict (name) do update set
+  version = excluded.version, status = excluded.status, reason = null,
+  since = case when known.status = excluded.status then known.since else excluded.since end;

@@ -5,7 +5,7 @@ select coalesce(max(position), 0) from telnyx.events;
 
 -- name: between_positions
 -- Bounded by position as well as by number, so that a projection of rare events costs no statement without end.
-select position, event_key, account, received_at, body, signature, signed_timestamp, key_id
+select position, event_key, event_type, account, received_at, body, signature, signed_timestamp, key_id
 from telnyx.events
 where position > $1 and position <= $2
   and (event_type = any ($3::text[])

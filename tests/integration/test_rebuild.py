@@ -8,13 +8,14 @@ import asyncpg
 import pytest
 
 from projections.deliveries import DELIVERIES
+from projections.difference import EXAMPLES
 from projections.inbound import INBOUND
 from projections.isolation import FAILURES_IN_A_ROW
 from projections.opt_outs import OPT_OUTS
 from projections.projection import Projection, Rows
 from projections.projector import Projector
 from projections.queries import queries
-from projections.rebuild import projections_named, rebuild
+from projections.rebuild import Outcome, projections_named, rebuild
 from projections.stored_events import PAGE_EVENTS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.event import Event
@@ -29,7 +30,12 @@ from tests.waiting import eventually
 MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
 
 
-def quietly(_done: int, _total: int) -> None: ...
+def quietly(_what: str, _done: int, _total: int) -> None: ...
+
+
+async def rebuilt(url: str, projection: Projection) -> Outcome:
+    [outcome] = await rebuild(url, [projection], quietly)
+    return outcome
 
 
 def projector(url: str, projections: Sequence[Projection], owner: str = "one") -> Projector:
@@ -55,12 +61,13 @@ async def test_it_is_live_again_with_what_it_missed(database_url: str, connectio
     assert (await state(connection))[0] == "suspended"
     assert await delivered(connection) == []
     seen = []
-    rebuilt = await rebuild(database_url, DELIVERIES, lambda done, total: seen.append((done, total)))
-    assert (rebuilt.events, rebuilt.dead, rebuilt.live) == (36, 0, True)
+    [outcome] = await rebuild(database_url, [DELIVERIES], lambda *progress: seen.append(progress))
+    assert (outcome.events, outcome.faults, outcome.live) == (36, {}, True)
+    assert [(one.kind, one.rows, len(one.keys)) for one in outcome.differences] == [("missing", 36, EXAMPLES)]
     assert await state(connection) == ("live", DELIVERIES.version, None)
     assert len(await delivered(connection)) == 36
     assert await letters(connection) == []
-    assert seen[-1][0] == seen[-1][1]
+    assert seen == [("reading events", 36, 36), ("comparing tables", 1, 1)]
 
 
 async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, connection: asyncpg.Connection) -> None:
@@ -82,10 +89,10 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
     while len(sent) < 200:  # noqa: ASYNC110 -- nothing tells
         await asyncio.sleep(0.01)
     assert not set(await delivered(connection)) & set(sent)
-    rebuilt = await rebuild(database_url, DELIVERIES, quietly)
+    outcome = await rebuilt(database_url, DELIVERIES)
     back.set()
     await asyncio.gather(*writers)
-    assert rebuilt.live
+    assert outcome.live
     stored = set(await delivered(connection))
     assert set(sent) <= stored
     assert len(stored) == len(sent) + 406
@@ -93,18 +100,14 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
 
 async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, connection: asyncpg.Connection) -> None:
     """The protocol step by step: the batch has asked what is live, and has not appended its event when all else is."""
-    await suspend(database_url, messages=2 * PAGE_EVENTS)
-    blocker, batch = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
-    async with blocker.transaction():
-        await blocker.execute("lock table telnyx.message_deliveries in access exclusive mode")
-        working = asyncio.create_task(rebuild(database_url, DELIVERIES, quietly))
-        await eventually(lambda: state(connection), lambda found: found[0] == "rebuilding")
-        late = batch.transaction()
-        await late.start()
-        assert await batch.fetch(queries("isolation")["not_live"])
-    await eventually(lambda: delivered(connection), lambda found: len(found) > PAGE_EVENTS)
-    await asyncio.sleep(0.3)
-    assert not working.done()
+    await suspend(database_url)
+    batch = await asyncpg.connect(database_url)
+    late = batch.transaction()
+    await late.start()
+    assert await batch.fetch(queries("isolation")["not_live"])
+    working = asyncio.create_task(rebuilt(database_url, DELIVERIES))
+    waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.projection_state'::regclass"
+    await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)
     await batch.execute(
         """insert into telnyx.events (event_key, event_type, retention_class, occurred_at, body, account, received_at,
              signature, signed_timestamp, key_id)
@@ -116,7 +119,6 @@ async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, con
     await late.commit()
     assert (await working).live
     assert "late" in await delivered(connection)
-    await blocker.close()
     await batch.close()
 
 
@@ -127,47 +129,46 @@ async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connec
         return DELIVERIES.rows(event, delivery)
 
     await suspend(database_url)
-    rebuilt = await rebuild(database_url, replace(DELIVERIES, rows=one_is_left), quietly)
-    assert (rebuilt.dead, rebuilt.live) == (1, True)
+    outcome = await rebuilt(database_url, replace(DELIVERIES, rows=one_is_left))
+    assert (len(outcome.faults), outcome.live) == (1, True)
     assert (await state(connection))[0] == "live"
     assert [letter[3] for letter in await letters(connection)] == [2]
 
 
-async def test_too_many_that_still_fail_suspend_it_again(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
-    rebuilt = await rebuild(database_url, PROJECTIONS[0], quietly)
-    assert (rebuilt.dead, rebuilt.live) == (FAILURES_IN_A_ROW + 1, False)
-    status, _, reason = await state(connection)
-    assert (status, reason) == ("suspended", "too many events failed in its rebuild; the last with ZeroDivisionError")
+    before = await state(connection)
+    outcome = await rebuilt(database_url, PROJECTIONS[0])
+    assert (len(outcome.faults), outcome.record.too_many, outcome.live) == (FAILURES_IN_A_ROW + 1, True, False)
+    assert await state(connection) == before
+    assert await delivered(connection) == []
     assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
 
 
-async def test_an_interrupted_one_leaves_it_not_live_and_can_be_repeated(
+async def test_an_interrupted_one_changes_nothing_and_can_be_repeated(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
-    await suspend(database_url, messages=2 * PAGE_EVENTS)
-    blocker = await asyncpg.connect(database_url)
-    async with blocker.transaction():
-        await blocker.execute("lock table telnyx.message_deliveries in access exclusive mode")
-        working = asyncio.create_task(rebuild(database_url, DELIVERIES, quietly))
-        await eventually(lambda: state(connection), lambda found: found[0] == "rebuilding")
+    """Interrupted where it has written everything but the end of the suspension."""
+    await suspend(database_url)
+    before = await state(connection)
+    async with connection.transaction():
+        await connection.execute("lock table telnyx.dead_letters in access exclusive mode")
+        working = asyncio.create_task(rebuilt(database_url, DELIVERIES))
+        waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.dead_letters'::regclass"
+        await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working
-    await blocker.close()
-    status, _, reason = await state(connection)
-    assert (status, reason) == (
-        "rebuilding",
-        "being rebuilt; if that was interrupted, run `telnyx-ledger rebuild deliveries` again",
-    )
-    assert (await rebuild(database_url, DELIVERIES, quietly)).live
+    assert await state(connection) == before
+    assert await delivered(connection) == []
+    assert (await rebuilt(database_url, DELIVERIES)).live
 
 
 async def test_one_at_a_time(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     await connection.fetchval("select pg_advisory_lock(7310006, hashtext('deliveries'))")
     with pytest.raises(LedgerError, match="another process is rebuilding it"):
-        await rebuild(database_url, DELIVERIES, quietly)
+        await rebuilt(database_url, DELIVERIES)
 
 
 async def test_tables_that_are_folded_come_back_as_well(database_url: str, connection: asyncpg.Connection) -> None:
@@ -177,7 +178,7 @@ async def test_tables_that_are_folded_come_back_as_well(database_url: str, conne
     await connection.execute(" ".join(f"delete from telnyx.{table};" for table in expected))
     await connection.execute("update telnyx.projection_state set status = 'suspended'")
     [projection] = projections_named(["ten_dlc"])
-    assert (await rebuild(database_url, projection, quietly)).live
+    assert (await rebuilt(database_url, projection)).live
     assert await tables(connection) == expected
     await ten_dlc.close()
 

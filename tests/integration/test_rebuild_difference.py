@@ -1,0 +1,114 @@
+"""Rebuilding by difference: what differs is named by table, key and column, mended, and a second look finds nothing."""
+
+import random
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from projections.difference import Difference
+from projections.projector import Projector
+from projections.rebuild import Outcome, check, rebuild
+from projections.registry import PROJECTIONS
+from tests.integration.applying import allow_clearing, apply, clear, closing, new_projector
+from tests.oracle import compare
+from tests.streams import Webhook, split, streams
+
+TABLES = {
+    name
+    for one in PROJECTIONS
+    for name in (*(table.name for table in one.tables), *(one.refold.tables if one.refold else ()))
+}
+OTHER_VALUE = {
+    "text": "'planted'",
+    "boolean": "not coalesce({0}, false)",
+    "integer": "coalesce({0}, 0) + 1",
+    "smallint": "coalesce({0}, 0) + 1",
+    "numeric": "coalesce({0}, 0) + 1",
+    "uuid": "gen_random_uuid()",
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 second'",
+    "ARRAY": "array['planted']",
+    "jsonb": """'["planted"]'""",
+}
+
+
+def quietly(_what: str, _done: int, _total: int) -> None: ...
+
+
+async def differences(url: str) -> list[Difference]:
+    return _all(await check(url, PROJECTIONS, quietly))
+
+
+async def mended(url: str) -> list[Difference]:
+    return _all(await rebuild(url, PROJECTIONS, quietly))
+
+
+def _all(outcomes: list[Outcome]) -> list[Difference]:
+    assert not any(outcome.faults for outcome in outcomes)
+    return [difference for outcome in outcomes for difference in outcome.differences]
+
+
+@pytest.fixture
+async def projector(database_url: str) -> AsyncIterator[Projector]:
+    async with closing(new_projector(database_url)) as opened:
+        yield opened
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(stream=streams(), seed=st.integers(0, 2**32))
+async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_found_and_mended(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, stream: list[Webhook], seed: int
+) -> None:
+    await allow_clearing(connection)
+    await clear(connection)
+    await apply(projector, split(stream, seed))
+    assert await differences(database_url) == []
+    before = await compare.stored_tables(connection)
+    planted = await plant(connection, random.Random(seed))
+    found = await differences(database_url)
+    assert {(one.table, one.kind, key) for one in found for key in map(_as_text, one.keys)} == planted
+    assert await mended(database_url) == found
+    assert await compare.stored_tables(connection) == before
+    assert await differences(database_url) == []
+
+
+def _as_text(key: dict[str, str]) -> str:
+    return ", ".join(key.values())
+
+
+async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tuple[str, str, str]]:
+    """A wrong row, a missing row and an extra row in every table that has any. Gives (table, kind, key)."""
+    planted = set()
+    for table in sorted(TABLES):
+        key = compare.KEYS[table]
+        shown = " || ', ' || ".join(f"{name}::text" for name in key)
+        columns = {
+            row["column_name"]: row["data_type"]
+            for row in await connection.fetch(
+                """select column_name, data_type from information_schema.columns
+                   where table_schema = 'telnyx' and table_name = $1 and is_generated = 'NEVER'""",
+                table,
+            )
+        }
+        keys = sorted(row[0] for row in await connection.fetch(f"select {shown} from telnyx.{table}"))
+        chance.shuffle(keys)
+        free = sorted(columns.keys() - set(key) - {"entity", "action", "basis", "status"})
+        for kind, one in zip(("wrong", "missing", "extra"), keys, strict=False):
+            name = chance.choice(free)
+            last = OTHER_VALUE[columns[key[-1]]].format(f"{key[-1]} + 1000" if key[-1] == "seq" else key[-1])
+            statement = {
+                "wrong": f"update telnyx.{table} set {name} = {OTHER_VALUE[columns[name]].format(name)}",
+                "missing": f"delete from telnyx.{table}",
+                "extra": f"insert into telnyx.{table} ({', '.join(columns)}) select"
+                f" {', '.join(last if column == key[-1] else column for column in columns)} from telnyx.{table}",
+            }[kind]
+            where = await connection.fetchval(f"{statement} where {shown} = $1 returning {shown}", one)
+            planted.add((table, kind, where))
+    return planted
