@@ -34,10 +34,15 @@ def question(name: str) -> str:
     return known[name]
 
 
+def variables(statement: str) -> list[str]:
+    """The names in it that stand for values, in order."""
+    return list(dict.fromkeys(_VARIABLE.findall(statement)))
+
+
 def bound(statement: str, given: Mapping[str, str]) -> tuple[str, list[str]]:
     """The statement with parameters, and their values: text, to be cast where it is used. Raises Misconfigured for a
     variable without a value, and a value without a variable."""
-    names = list(dict.fromkeys(_VARIABLE.findall(statement)))
+    names = variables(statement)
     problems = [f"--set {name}=…: missing{_meaning(statement, name)}" for name in names if name not in given]
     problems += [
         f"--set {name}: no such variable; expected {', '.join(names) or 'none'}" for name in given if name not in names

@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,6 +10,8 @@ from deploy.simulator import accounts, channels, groups, messages, odd, ten_dlc
 from deploy.simulator.messages import Story
 from deploy.simulator.webhook import STORED, Webhook
 from deploy.simulator.world import World
+
+Stories = tuple[tuple[Callable[[World], Story], int], ...]
 
 # A family of events is a tuple of (story, weight): add its module here.
 FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + accounts.STORIES + ten_dlc.STORIES
@@ -30,12 +32,18 @@ def wall_clock() -> datetime:
 
 
 def traffic(seed: int, clock: Callable[[], datetime], *, chaos: bool = False) -> Iterator[Webhook]:
-    """Never ends. A story that pauses for n goes on when n webhooks have gone out, before a new one begins."""
+    """Never ends. The campaigns that the messages are sent under are registered beside everything else."""
     world = World(Random(seed), clock)  # noqa: S311 - repeatable on purpose
-    stories = FAMILIES + ODD if chaos else FAMILIES
+    return interleaved(world, FAMILIES + ODD if chaos else FAMILIES, ten_dlc.opening(world))
+
+
+def interleaved(world: World, stories: Stories, begun: Iterable[Story] = ()) -> Iterator[Webhook]:
+    """Never ends: stories by their weights, and those that have begun.
+
+    A story that pauses for n goes on when n webhooks have gone out, before a new one begins.
+    """
     order = itertools.count()  # stories that are due together go on in the order in which they paused
-    # The campaigns that the messages are sent under are registered from the beginning on, beside everything else.
-    paused: list[tuple[int, int, Story]] = [(0, next(order), story) for story in ten_dlc.opening(world)]
+    paused: list[tuple[int, int, Story]] = [(0, next(order), story) for story in begun]
     sent = 0
     while True:
         due = bool(paused) and paused[0][0] <= sent
