@@ -1,0 +1,51 @@
+-- opt_out_violations, the same rows sooner: by two looks at an index per delivery that follows an opt-out, where a fold of the person's
+-- whole history stood (50 µs; 27,000 violations took 1.35 s).
+-- Why two looks are enough: a person stood opted out if an opt-out that counts follows their latest opt-in before the send; every event
+-- between the two is an opt-out, so that the first of them begins the run, and decides. Whether a refused send counts, semantics.md says by
+-- the latest opt-in before it: here, that same one.
+-- The readings of r0004/consent.sql stand.
+
+create or replace view telnyx.opt_out_violations with (security_invoker = true) as
+select d.message_id, d.recipient, d.account, d.messaging_profile_id, d.status, d.sent_at,
+       stood.occurred_at as opted_out_at,
+       stood.basis,
+       stood.event_key as opt_out_event_key,
+       extract(epoch from d.sent_at - stood.occurred_at) as seconds_after,
+       stood.received_at < d.sent_at as known_before_send,
+       coalesce(stood.basis <> 'blocked_send' and d.sender = stood.via_number
+                and d.sent_at <= stood.occurred_at + interval '5 minutes', false) as is_confirmation
+from telnyx.message_deliveries d
+cross join lateral (
+  select first_no.*
+  from (values (d.messaging_profile_id), ('')) as meant (profile)
+  left join lateral (
+    select said.occurred_at, said.event_key
+    from telnyx.opt_out_events said
+    where said.messaging_profile_id = meant.profile and said.phone_number = d.recipient
+      and said.action = 'opt_in' and said.occurred_at < d.sent_at
+    order by said.occurred_at desc, said.event_key desc
+    limit 1
+  ) last_yes on true
+  cross join lateral (
+    select said.account, said.occurred_at, said.event_key, said.basis, said.via_number, said.received_at
+    from telnyx.opt_out_events said
+    where said.messaging_profile_id = meant.profile and said.phone_number = d.recipient
+      and said.action = 'opt_out' and said.occurred_at < d.sent_at
+      and (said.occurred_at, said.event_key)
+        > (coalesce(last_yes.occurred_at, '-infinity'), coalesce(last_yes.event_key, '00000000-0000-0000-0000-000000000000'))
+      and (said.basis <> 'blocked_send' or last_yes.occurred_at is null
+           or last_yes.occurred_at < least(said.attempted_at, said.occurred_at))
+    order by said.occurred_at, said.event_key
+    limit 1
+  ) first_no
+  where meant.profile <> '' or first_no.account = d.account
+  order by meant.profile = ''
+  limit 1
+) stood
+where d.sent_at is not null
+  and not d.error_codes @> array['40300'::text collate "C"]
+  and exists (
+    select from telnyx.opt_out_events said
+    where said.phone_number = d.recipient and said.messaging_profile_id = any (array[d.messaging_profile_id, ''])
+      and said.action = 'opt_out' and said.occurred_at < d.sent_at
+  );
