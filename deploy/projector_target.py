@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from projections.projector import Incoming, Projector
+from projections.projector import Projector
+from projections.work import Incoming
 from schemas.errors import Rejected
 from schemas.record import Record
 from schemas.signing import KeyRing

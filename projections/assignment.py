@@ -44,7 +44,8 @@ class Held:
     stage: Stage = Stage.WAITING
     due: float = 0.0  # loop time before which its position is not looked at
     problem: str | None = None
-    next_offset: int = 0
+    next_offset: int = 0  # what is committed goes up to here
+    read_to: int = 0  # and what was handed on, to be committed in its turn, up to here
     cluster_id: str = ""
     proof: tuple[int, str] | None = None  # offset and event key of the last record that was applied
     sought: bool = True  # nothing has come since the consumer was placed at next_offset
@@ -157,7 +158,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def place(self, partition: TopicPartition, position: Position, witness: int | None, cluster_id: str) -> None:
         """Read from this position on, or from the record that proves it. Nothing is awaited here."""
         held = self._held[partition]
-        held.next_offset, held.cluster_id, held.sought = position.next_offset, cluster_id, True
+        held.next_offset = held.read_to = position.next_offset
+        held.cluster_id, held.sought = cluster_id, True
         if witness is None or position.last_event_key is None:
             self._consumer.seek(partition, position.next_offset)
             self._ready(partition, held)
@@ -221,13 +223,14 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def _expected(
         self, partition: TopicPartition, held: Held, records: Sequence[ConsumerRecord]
     ) -> Sequence[ConsumerRecord]:
-        wanted = [record for record in records if record.offset >= held.next_offset]
+        wanted = [record for record in records if record.offset >= held.read_to]
         # Right after a seek the first record that comes is the next one, wherever it is: a log may have holes (markers
         # of transactions). Later a hole may also be something that was polled and dropped: look again.
-        if wanted and wanted[0].offset > held.next_offset and not held.sought:
+        if wanted and wanted[0].offset > held.read_to and not held.sought:
             self.wait_again([partition], due=0.0)
             return ()
-        held.sought = held.sought and not wanted
+        if wanted:
+            held.sought, held.read_to = False, wanted[-1].offset + 1
         return wanted
 
     def _pause(self, partition: TopicPartition) -> None:

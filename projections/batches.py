@@ -1,13 +1,13 @@
 """Cuts what was polled into transactions, and says what each of them means for the positions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from projections.assignment import Segment, event_key
+from projections.assignment import Segment
 from projections.positions import Advance
-from projections.projector import Incoming
+from projections.work import Incoming
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -37,9 +37,13 @@ def incoming(batch: Batch) -> list[Incoming]:
     return [Incoming(record.value or b"", record.headers, _appended_at(record.timestamp)) for record in records]
 
 
-def advances(batch: Batch) -> list[Advance]:
-    """Where the positions of its partitions go with it."""
-    return [_advance(partition, part) for partition, part in batch.items()]
+def advances(batch: Batch, keys: Sequence[str]) -> list[Advance]:
+    """Where the positions of its partitions go with it; `keys` are those of its records, in their order."""
+    found, end = [], 0
+    for partition, segment in batch.items():
+        end += len(segment.records)
+        found.append(_advance(partition, segment, keys[end - 1]))
+    return found
 
 
 def _appended_at(timestamp_ms: int | None) -> datetime:
@@ -49,7 +53,7 @@ def _appended_at(timestamp_ms: int | None) -> datetime:
     return EPOCH + timedelta(milliseconds=timestamp_ms)
 
 
-def _advance(partition: TopicPartition, segment: Segment) -> Advance:
+def _advance(partition: TopicPartition, segment: Segment, last_event_key: str) -> Advance:
     last = segment.records[-1]
     return Advance(
         topic=partition.topic,
@@ -57,6 +61,6 @@ def _advance(partition: TopicPartition, segment: Segment) -> Advance:
         expected_offset=segment.held.next_offset,
         next_offset=last.offset + 1,
         last_offset=last.offset,
-        last_event_key=event_key(last.value),
+        last_event_key=last_event_key,
         cluster_id=segment.held.cluster_id,
     )

@@ -32,8 +32,9 @@ from projections.metrics import ProjectorMetrics
 from projections.outage import Outage
 from projections.positioning import RECHECK_SECONDS, Positioner
 from projections.positions import Advance
-from projections.projector import Applied, Fenced, Incoming
+from projections.projector import Applied, Fenced
 from projections.settings import ProjectSettings
+from projections.work import Incoming, Work
 from schemas.errors import Misconfigured, Unavailable
 from schemas.topics import Topics
 
@@ -64,8 +65,11 @@ log = structlog.get_logger()
 class Applies(Protocol):
     """What the consumer needs of the projector."""
 
-    async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
-        """One transaction. Raises Unavailable and Fenced; anything else is a bug."""
+    async def prepare(self, batch: Sequence[Incoming]) -> Work:
+        """What needs no transaction, while another batch is committed. Raises Unavailable and Misconfigured."""
+
+    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+        """One transaction. Raises Unavailable, Misconfigured and Fenced; anything else is a bug."""
 
 
 def owner_name() -> str:
@@ -121,6 +125,7 @@ class Feed:
             consumer, self._assignment, settings.client_options(), settings.database_url, owner, postgres, kafka
         )
         self._missing: set[str] = set()
+        self._ahead: asyncio.Queue[tuple[Batch, Work]] = asyncio.Queue(maxsize=1)
         self._stopping = False
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -130,7 +135,7 @@ class Feed:
             tasks.append(asyncio.create_task(self._join()))
             await _first(tasks)
             if not stop.is_set():
-                tasks += [asyncio.create_task(self._feed()), asyncio.create_task(self._tend())]
+                tasks += [asyncio.create_task(work) for work in (self._read(), self._feed(), self._tend())]
                 await _first([tasks[0], *tasks[2:]])
             await self._end_batch()
         finally:
@@ -159,11 +164,21 @@ class Feed:
         self._missing = missing
         return not missing
 
-    async def _feed(self) -> None:
+    async def _read(self) -> None:
+        """Read and prepare, at most two batches ahead of the one that is committed."""
         while not self._stopping:
             for batch in batches(await self._poll()):
                 if not self._stopping:
-                    await self._apply(batch)
+                    try:
+                        await self._ahead.put((batch, await self._projector.prepare(incoming(batch))))
+                    except (Unavailable, Misconfigured) as error:
+                        self._away(batch, error)
+
+    async def _feed(self) -> None:
+        while True:
+            batch, work = await self._ahead.get()
+            if not self._stopping:
+                await self._apply(batch, work)
 
     async def _poll(self) -> Batch:
         """The next records of the partitions that are placed, as far as they may be applied."""
@@ -177,30 +192,38 @@ class Feed:
         stop_until = asyncio.get_running_loop().time() + RECHECK_SECONDS
         return self._assignment.next_segments(polled, stop_until=stop_until)
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _apply(self, batch: Batch, work: Work) -> None:
         """Apply what of the batch is still ours. In doubt about anything, its partitions are placed anew."""
-        now = asyncio.get_running_loop().time
         while live := {one: part for one, part in batch.items() if self._assignment.holds(one, part.held)}:
             try:
                 with self._assignment.batch([part.held for part in live.values()]):
-                    await self._commit(live)
+                    if len(live) < len(batch):
+                        work = await self._projector.prepare(incoming(live))
+                    await self._commit(live, work)
             except Fenced as fenced:
                 self._metrics.fenced.inc(len(fenced.lost))
-                self._assignment.wait_again([TopicPartition(*one) for one in fenced.lost], due=now() + 0.2)
+                due = asyncio.get_running_loop().time() + 0.2
+                self._assignment.wait_again([TopicPartition(*one) for one in fenced.lost], due=due)
             except (Unavailable, Misconfigured) as error:  # Misconfigured: the database is being replaced
-                self._assignment.wait_again(live, due=now() + self._postgres.failed(error))
+                self._away(live, error)
             else:
                 return
 
-    async def _commit(self, batch: Batch) -> None:
+    def _away(self, batch: Batch, error: Unavailable | Misconfigured) -> None:
+        """Postgres is away: what became of the batch is known by the positions that it says later."""
+        due = asyncio.get_running_loop().time() + self._postgres.failed(error)
+        self._assignment.wait_again(
+            [one for one, part in batch.items() if self._assignment.holds(one, part.held)], due=due
+        )
+
+    async def _commit(self, batch: Batch, work: Work) -> None:
         began = time.perf_counter()
-        records = incoming(batch)
-        applied = await self._projector.apply(records, advances(batch))
+        applied = await self._projector.commit(work, advances(batch, work.keys))
         for part in batch.values():
             part.held.next_offset = part.records[-1].offset + 1
         self._postgres.answered()
         self._metrics.applied(
-            len(records),
+            len(work.keys),
             time.perf_counter() - began,
             stored=applied.stored,
             duplicates=applied.duplicates,

@@ -5,6 +5,7 @@ committed after a higher one was read. The lock is taken as late as possible and
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -35,9 +36,18 @@ class Partitions:
         self._made.clear()
 
 
-async def append(connection: asyncpg.Connection, events: Sequence[Stored]) -> tuple[int, dict[str, str]]:
-    """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key)."""
-    await connection.execute(_SQL["lock_append"])
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Events as `append` takes them, in the order of the primary key: one JSON document, and what is bytes."""
+
+    events: Sequence[Stored]
+    document: str
+    bodies: Sequence[bytes]
+    signatures: Sequence[bytes]
+
+
+def appended(events: Sequence[Stored]) -> Appended:
+    """The rows of these events."""
     ordered = sorted(events, key=lambda pair: (pair[0].retention_class, pair[0].occurred_at, pair[0].key))
     rows = [
         {
@@ -53,16 +63,24 @@ async def append(connection: asyncpg.Connection, events: Sequence[Stored]) -> tu
         }
         for event, delivery in ordered
     ]
-    new = await connection.fetch(
-        _SQL["append"],
+    return Appended(
+        ordered,
         orjson.dumps(rows).decode(),
         [delivery.body for _, delivery in ordered],
         [delivery.signature for _, delivery in ordered],
     )
-    if len(new) == len(events):
+
+
+async def append(connection: asyncpg.Connection, rows: Appended) -> tuple[int, dict[str, str]]:
+    """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key)."""
+    if not rows.events:
+        return 0, {}
+    await connection.execute(_SQL["lock_append"])
+    new = await connection.fetch(_SQL["append"], rows.document, rows.bodies, rows.signatures)
+    if len(new) == len(rows.events):
         return len(new), {}
     added = {str(row["event_key"]) for row in new}
-    known = [event for event, _ in ordered if event.key not in added]
+    known = [event for event, _ in rows.events if event.key not in added]
     accounts = await connection.fetch(
         _SQL["stored_accounts"],
         [event.retention_class for event in known],

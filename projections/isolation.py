@@ -108,7 +108,7 @@ async def isolate(
     try:
         with outages():
             async with connection.transaction():
-                await write(connection, prepare(projection, events))
+                await write(connection, await prepare(projection, events))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone

@@ -6,32 +6,28 @@ offsets. Projections are idempotent and come first, so they need not know which 
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import asyncpg
 
 from projections.database import connect, outages
-from projections.event_store import Partitions, append
+from projections.event_store import Appended, Partitions, append
 from projections.isolation import Isolation
 from projections.keys import key_book
 from projections.positions import Advance, advance_offsets
-from projections.projection import Projection, Routing, Stored
-from projections.quarantine import QUARANTINED_WEBHOOKS, Parked, judge, parked_row, signature_holds
+from projections.projection import Projection, Routing
+from projections.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.queries import queries
 from projections.registry import PROJECTIONS
-from projections.writing import prepare, upsert, write
+from projections.work import Incoming, Work, Workshop
+from projections.writing import upsert, write
 from schemas.errors import LedgerError
 from schemas.migrate import require_current
-from schemas.record import Arrival, decode
 from schemas.signing import Key, KeyRing
 
 _NOT_LIVE = queries("isolation")["not_live"]
-VERIFY_THREADS = min(4, os.cpu_count() or 1)
 
 
 class Fenced(LedgerError):
@@ -48,15 +44,6 @@ class StoredUnderOtherAccount(LedgerError):
     def __init__(self, accounts: Mapping[str, str]) -> None:
         self.accounts = accounts
         super().__init__("an event is stored under another account")
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A record as it was read. `appended_at` stands in where its `ledger_received_at` is unreadable."""
-
-    value: bytes
-    headers: Sequence[tuple[str, bytes]]
-    appended_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +73,21 @@ class Projector:
         self._ring = keys
         self._keys: Mapping[str, Key] = keys.by_id
         self._ring_is_new = False
-        self._verify = verify
         self._owner = owner
-        self._routing = Routing(projections)
+        self._projections = projections
+        self._workshop = Workshop(Routing(projections), verify=verify)
         self._connection: asyncpg.Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._connected_once = False
         self._partitions = Partitions()
         self._isolation = Isolation()
-        self._threads = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
 
     async def connect(self) -> asyncpg.Connection:
         """The open connection, made if there is none. Raises Unavailable, and Misconfigured for an older schema."""
+        async with self._connecting:
+            return await self._connect()
+
+    async def _connect(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._partitions.forget()
             connection = await connect(self._database_url)
@@ -107,7 +99,7 @@ class Projector:
             except BaseException:
                 connection.terminate()
                 raise
-            self._connection = connection
+            self._connection, self._connected_once = connection, True
         elif self._ring_is_new:
             try:
                 with outages():
@@ -131,7 +123,7 @@ class Projector:
     async def close(self) -> None:
         """Lets go of the connection and the threads."""
         self._drop()
-        self._threads.shutdown()
+        self._workshop.close()
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -139,104 +131,85 @@ class Projector:
             self._connection = None
 
     async def _declare(self, connection: asyncpg.Connection) -> None:
-        known = self._routing.projections
-        names, versions = [item.name for item in known], [item.version for item in known]
+        names, versions = [item.name for item in self._projections], [item.version for item in self._projections]
         await connection.execute(queries("operation")["declare_projections"], names, versions)
 
-    async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
-        """Applies a batch and moves the offsets of `advances`, in one transaction; idempotent.
+    async def prepare(self, batch: Sequence[Incoming]) -> Work:
+        """Everything about a batch that needs no transaction; may be done while another one is committed.
+
+        Raises Unavailable and Misconfigured until it was connected once: the keys that ever counted are stored.
+        """
+        if not self._connected_once:
+            await self.connect()
+        return await self._workshop.work(batch, self._keys)
+
+    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+        """Writes a batch and moves the offsets of `advances`, in one transaction; idempotent. One at a time.
 
         Raises Unavailable (an outage: whether it was committed is unknown; the stored offsets say so) and Fenced
         (rolled back). A fault of one projection leaves dead letters; anything else that is raised is a fault of the
         event store. The connection is dropped after all of them but Fenced: a half-done transaction never lingers.
         """
         connection = await self.connect()
-        events, parked = await self._judge(batch)
         try:
             with outages():
-                await self._partitions.ensure(connection, events)
+                await self._partitions.ensure(connection, work.events)
             try:
-                stored, dead = await self._settle(connection, events, parked, advances, isolate=False)
+                stored, dead = await self._settle(connection, work, advances, isolate=work.prepared is None)
             except LedgerError:
                 raise
             except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-                stored, dead = await self._settle(connection, events, parked, advances, isolate=True)
+                stored, dead = await self._settle(connection, work, advances, isolate=True)
         except Fenced:
             raise
         except BaseException:
             self._drop()
             raise
-        reasons = [item.reason for item in parked]
+        reasons = [item.reason for item in work.parked]
         quarantined = {reason: reasons.count(reason) for reason in set(reasons)}
-        return Applied(stored, len(batch) - len(parked) - stored, quarantined, dead)
+        return Applied(stored, len(work.keys) - len(work.parked) - stored, quarantined, dead)
+
+    async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
+        """`prepare` and `commit`."""
+        return await self.commit(await self.prepare(batch), advances)
 
     async def _settle(
-        self,
-        connection: asyncpg.Connection,
-        events: Sequence[Stored],
-        parked: Sequence[Parked],
-        advances: Sequence[Advance],
-        *,
-        isolate: bool,
+        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
         """`_commit`, again with the stored accounts if one and the same `data` was stored under another one."""
         while True:
             try:
                 with outages():
-                    return await self._commit(connection, events, parked, advances, isolate=isolate)
+                    return await self._commit(connection, work, advances, isolate=isolate)
             except StoredUnderOtherAccount as other:
-                accounts = other.accounts
+                stored = other.accounts
                 events = [
-                    (event, replace(given, account=accounts.get(event.key, given.account))) for event, given in events
+                    (event, replace(given, account=stored.get(event.key, given.account)))
+                    for event, given in work.events
                 ]
-
-    async def _judge(self, batch: Sequence[Incoming]) -> tuple[list[Stored], list[Parked]]:
-        """Events, each once, and what to park. Signatures are verified in threads; libsodium releases the GIL."""
-        arrivals = [decode(item.value, item.headers, fallback_received_at=item.appended_at) for item in batch]
-        checks: list[bool | None] = [None] * len(arrivals)
-        if self._verify:
-            loop = asyncio.get_running_loop()
-            size = -(-len(arrivals) // VERIFY_THREADS) or 1
-            parts = [arrivals[start : start + size] for start in range(0, len(arrivals), size)]
-            work = [loop.run_in_executor(self._threads, _check, part, self._keys) for part in parts]
-            checks = [check for part in await asyncio.gather(*work) for check in part]
-        events: dict[str, Stored] = {}
-        parked: list[Parked] = []
-        for arrival, verified in zip(arrivals, checks, strict=True):
-            judged = judge(arrival, self._keys, verified=verified)
-            if isinstance(judged, Parked):
-                parked.append(judged)
-            else:
-                events.setdefault(judged[0].key, judged)
-        return list(events.values()), parked
+                work = await self._workshop.of(work.keys, events, work.parked)
+                isolate = isolate or work.prepared is None
 
     async def _commit(
-        self,
-        connection: asyncpg.Connection,
-        events: Sequence[Stored],
-        parked: Sequence[Parked],
-        advances: Sequence[Advance],
-        *,
-        isolate: bool,
+        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
-        feeds = self._routing.feeds(events)
-        prepared = [] if isolate else [prepare(projection, given) for projection, given in feeds.items()]
         dead: dict[str, int] = {}
         async with self._transaction(connection):
             asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
-            for item in prepared:
-                if item.projection.name not in asleep:
-                    await write(connection, item)
             if isolate:
-                awake = {projection: given for projection, given in feeds.items() if projection.name not in asleep}
+                awake = {projection: given for projection, given in work.feeds.items() if projection.name not in asleep}
                 dead = await self._isolation.write(connection, awake)
-            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in parked])
-            stored = await self._append(connection, events) if events else 0
+            else:
+                for item in work.prepared or ():
+                    if item.projection.name not in asleep:
+                        await write(connection, item)
+            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
+            stored = await self._append(connection, work.appended)
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
         if not isolate:
-            self._isolation.went_well(feeds)
+            self._isolation.went_well(work.feeds)
         return stored, dead
 
     @asynccontextmanager
@@ -246,15 +219,13 @@ class Projector:
             async with connection.transaction(isolation="read_committed"):
                 yield
 
-    async def _append(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> int:
-        stored, accounts = await append(connection, events)
+    async def _append(self, connection: asyncpg.Connection, rows: Appended) -> int:
+        stored, accounts = await append(connection, rows)
         other = {
-            event.key for event, delivery in events if accounts.get(event.key, delivery.account) != delivery.account
+            event.key
+            for event, delivery in rows.events
+            if accounts.get(event.key, delivery.account) != delivery.account
         }
         if other:
             raise StoredUnderOtherAccount({key: accounts[key] for key in other})
         return stored
-
-
-def _check(arrivals: Sequence[Arrival], keys: Mapping[str, Key]) -> list[bool]:
-    return [signature_holds(arrival.delivery, keys) for arrival in arrivals]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from projections.table import Row, table
-from schemas.event import Event, Unreadable, read
+from schemas.event import Event, Unreadable
 from schemas.record import Arrival, Delivery
 from schemas.signing import Key, verify
 
@@ -37,13 +37,13 @@ class Parked:
 Judged = tuple[Event, Delivery] | Parked
 
 
-def judge(arrival: Arrival, keys: Mapping[str, Key], *, verified: bool | None) -> Judged:
-    """An event with its evidence, or what to park. `verified` is `signature_holds`, None where that is switched off.
+def judge(arrival: Arrival, found: Event | Unreadable, keys: Mapping[str, Key], *, verified: bool | None) -> Judged:
+    """An event with its evidence, or what to park. `found` is what the body says; `verified` is `signature_holds`, None
+    where that is switched off.
 
     The account is that of the key; a claimed one counts only where verification is off and the key is unknown.
     """
     delivery = arrival.delivery
-    found = read(delivery.body)
     if verified is False:
         return Parked(found.key, FORGED, replace(delivery, account=""))
     key = keys.get(delivery.key_id)

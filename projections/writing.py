@@ -1,5 +1,6 @@
 """One projection's part of a batch: rows computed outside the transaction, written inside it in one fixed way."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ import asyncpg
 
 from projections.projection import Projection, Stored
 from projections.table import Row, Table
+
+SLICE = 25  # events between which others run
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +22,14 @@ class Prepared:
     touched: Sequence[tuple[Any, ...]]
 
 
-def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
+async def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
     """Computes the rows of these events. Whatever it raises is a fault in the projection's code."""
     given: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
-    for event, delivery in events:
-        for table, row in projection.rows(event, delivery):
-            given[table.name].append(row)
+    for start in range(0, len(events), SLICE):
+        for event, delivery in events[start : start + SLICE]:
+            for table, row in projection.rows(event, delivery):
+                given[table.name].append(row)
+        await asyncio.sleep(0)
     touched: set[tuple[Any, ...]] = set()
     if projection.refold is not None:
         names = projection.refold.touched

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
@@ -11,10 +12,12 @@ from nacl.signing import SigningKey
 
 from projections.consumer import owner_name, run
 from projections.database import connect, outages
+from projections.event_store import appended
 from projections.metrics import ProjectorMetrics
 from projections.positions import Advance, advance_offsets
-from projections.projector import Applied, Fenced, Incoming, Projector
+from projections.projector import Applied, Fenced, Projector
 from projections.settings import ProjectSettings
+from projections.work import Incoming, Work
 from schemas.event import Event, read
 from schemas.record import Delivery, Record, event_record
 from schemas.settings import KafkaSettings
@@ -23,6 +26,13 @@ from tests.builders import ACCOUNT, KEY, NOON, encode, key_id, public_key_settin
 from tests.journal import sign_session
 
 RECEIVED_AT = NOON + timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Work):
+    """The values of a batch, of which nothing else is wanted."""
+
+    values: Sequence[bytes]
 
 
 class Journalist:
@@ -34,8 +44,14 @@ class Journalist:
         self._connection: asyncpg.Connection | None = None
         self.seen: list[bytes] = []
 
-    async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
+    async def prepare(self, batch: Sequence[Incoming]) -> Noted:
         """As the port promises."""
+        values = [item.value for item in batch]
+        return Noted([read(value).key for value in values], (), (), {}, (), appended(()), values)
+
+    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+        """As the port promises."""
+        assert isinstance(work, Noted)
         try:
             if self._connection is None:
                 self._connection = await connect(self._database_url)
@@ -47,8 +63,8 @@ class Journalist:
         except BaseException:
             self._drop()
             raise
-        self.seen += [item.value for item in batch]
-        return Applied(len(batch), 0)
+        self.seen += work.values
+        return Applied(len(work.keys), 0)
 
     async def _commit(self, connection: asyncpg.Connection, advances: Sequence[Advance]) -> None:
         async with connection.transaction():

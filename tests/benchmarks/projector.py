@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from projections.projector import Incoming, Projector
+from projections.projector import Applied, Projector
+from projections.work import Incoming
 from schemas.event import Event, read
 from schemas.record import Delivery, event_record
 from schemas.signing import KeyRing, parse_keys
@@ -63,8 +64,14 @@ async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, veri
     gc.collect()
     gc.freeze()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()
-    for start in range(0, len(incoming), batch):
-        await projector.apply(incoming[start : start + batch])
+    committing: asyncio.Task[Applied] | None = None
+    for start in range(0, len(incoming), batch):  # one batch is prepared while another is committed, as `project` does
+        work = await projector.prepare(incoming[start : start + batch])
+        if committing is not None:
+            await committing
+        committing = asyncio.create_task(projector.commit(work))
+    if committing is not None:
+        await committing
     seconds = time.perf_counter() - began
     await projector.close()
     return len(incoming) / seconds

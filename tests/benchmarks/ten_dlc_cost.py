@@ -17,8 +17,9 @@ from pathlib import Path
 import asyncpg
 
 from deploy.postgres import EmbeddedPostgres
-from projections.projector import Incoming, Projector
+from projections.projector import Projector
 from projections.ten_dlc_refold import refold
+from projections.work import Incoming
 from schemas.migrate import migrate
 from schemas.signing import KeyRing, parse_keys
 from tests import builders

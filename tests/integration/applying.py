@@ -6,7 +6,8 @@ from datetime import datetime
 
 import asyncpg
 
-from projections.projector import Incoming, Projector
+from projections.projector import Projector
+from projections.work import Incoming
 from schemas.event import Unreadable, read
 from schemas.record import Delivery, event_record, quarantine_record
 from schemas.signing import KeyRing, parse_keys

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from projections.projector import Incoming, Projector
+from projections.projector import Projector
+from projections.work import Incoming
 from schemas.event import Event, read
 from schemas.record import Delivery, event_record
 from schemas.signing import KeyRing, parse_keys

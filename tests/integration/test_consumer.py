@@ -137,7 +137,7 @@ async def test_a_bug_in_the_projector_ends_the_process_with_that_error(
 class Broken(Journalist):
     """Has a bug."""
 
-    async def apply(self, *_batch: object, **_advances: object) -> Applied:
+    async def commit(self, *_work: object, **_advances: object) -> Applied:
         raise KeyError("planted")
 
 

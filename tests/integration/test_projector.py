@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from projections.positions import Advance
-from projections.projector import Applied, Fenced, Incoming, Projector
+from projections.projector import Applied, Fenced, Projector
+from projections.work import Incoming
 from schemas.errors import Unavailable
 from schemas.event import Event, Unreadable, read
 from schemas.record import Delivery, event_record, quarantine_record

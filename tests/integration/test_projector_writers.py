@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 
 from projections import event_store
-from projections.projector import Incoming, Projector
+from projections.projector import Projector
 from projections.table import Row, Table
+from projections.work import Incoming
 from schemas.errors import Unavailable
 from tests import builders
 from tests.integration.test_projector import RING, bodies
