@@ -1,0 +1,102 @@
+"""`evidence`: everything that is known of one person, as a folder that proves itself."""
+
+import asyncio
+import json
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+
+from deploy import logs
+from deploy.evidence.folder import refuse_bad_place, write_folder
+from deploy.progress import progress_bar
+from deploy.settings import FoundDatabaseSettings
+from deploy.which_database import operating_on, which_database
+from projections.evidence import Dossier, dossier
+from projections.persons import Progress, fill
+from schemas.clean import phone, time_
+from schemas.errors import LedgerError, Misconfigured
+from schemas.settings import load
+
+MAY_FILL = "select has_table_privilege('telnyx.person_events', 'insert')"
+
+
+def run_evidence(written_phone: str, profile: str | None, at: str | None, out: Path, *, as_json: bool) -> None:
+    """Writes the folder and says how it can be checked. Raises Misconfigured and LedgerError; then nothing is left."""
+    number, moment = _wanted(written_phone, at)
+    out = out.absolute()
+    refuse_bad_place(out)
+    settings = load(FoundDatabaseSettings)
+    logs.configure(settings.ledger_log_level)
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        found, digest = _make(which_database(settings), number, profile, moment, out)
+    except KeyboardInterrupt:
+        raise LedgerError("interrupted: nothing was written") from None
+    _report(found, digest, out, as_json=as_json)
+
+
+def _wanted(written_phone: str, at: str | None) -> tuple[str, datetime | None]:
+    """The number as the tables spell it, and the moment."""
+    number, moment = phone(written_phone), time_(at)
+    problems = []
+    if number is None:
+        problems.append("--phone: expected a number, such as +13125550100")
+    if at is not None and moment is None:
+        problems.append(f"--at: {at!r} is no time; expected 2026-03-01T12:00:00Z, or with an offset such as +01:00")
+    if moment is not None and moment > datetime.now(UTC):
+        problems.append(f"--at: {at} has not come yet; leave it out for everything that is known now")
+    if number is None or problems:
+        raise Misconfigured(problems)
+    return number, moment
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _make(database_url: str, number: str, profile: str | None, at: datetime | None, out: Path) -> tuple[Dossier, str]:
+    with progress_bar() as bar:
+        looking, writing = bar.add_task("looked through", total=None), bar.add_task("written", total=None)
+        found = asyncio.run(
+            _read(
+                database_url,
+                number,
+                profile,
+                at,
+                lambda done, total: bar.update(looking, completed=done, total=total),
+            )
+        )
+        digest = write_folder(found, out, lambda done, total: bar.update(writing, completed=done, total=total))
+    return found, digest
+
+
+async def _read(
+    database_url: str, number: str, profile: str | None, at: datetime | None, progress: Progress
+) -> Dossier:
+    async with operating_on(database_url) as connection:
+        if await _may_fill(connection):
+            await fill(connection, progress)
+        return await dossier(connection, number, profile, at, progress)
+
+
+async def _may_fill(connection: asyncpg.Connection) -> bool:
+    """An auditor may not: then what is in no index yet is looked through each time."""
+    may: bool = await connection.fetchval(MAY_FILL)
+    return may
+
+
+def _report(found: Dossier, digest: str, out: Path, *, as_json: bool) -> None:
+    sealed = len(found.proofs)
+    if as_json:
+        summary = {"folder": str(out), "originals": len(found.originals), "sealed": sealed}
+        print(json.dumps({**summary, "manifest_sha256": digest}))
+        return
+    print(f"{out}: {len(found.originals)} originals, {sealed} of them covered by seals")
+    if sealed < len(found.originals) and not found.broken_seals:
+        print("for the others, run `telnyx-ledger seal now` first, and make the folder again")
+    for seq in found.broken_seals:
+        print(f"seal {seq} does not fit its events any more: run `telnyx-ledger verify`")
+    print(f"for the covering letter: SHA-256 of manifest.sha256 is {digest}")
+    print(f"anybody checks it with: pip install pynacl && python -I {out / 'verify.py'}")

@@ -1,0 +1,101 @@
+"""The page for people: every value of a webhook is escaped, and nothing in it can be loaded, run or hidden."""
+
+import html
+from collections.abc import Iterable
+from importlib.resources import files
+from string import Template
+
+from deploy.evidence.timeline import Line, moment, standing_words, violation
+from projections.evidence import Dossier
+
+EMOJI_JOINER = "\u200d"
+
+
+def page(dossier: Dossier, lines: list[Line]) -> str:
+    """The whole HTML document."""
+    template = Template((files("deploy.evidence") / "page.html").read_text("utf-8"))
+    return template.substitute(
+        phone=shown(dossier.phone),
+        scope=_scope(dossier),
+        made_at=moment(dossier.made_at),
+        standings=_standings(dossier, lines),
+        violations=_violations(dossier),
+        lines="\n".join(_row(line, dossier) for line in lines),
+        sealed=_sealed(dossier),
+        left_out="\n".join(f"<li>{item}</li>" for item in _left_out(dossier)),
+        keys="\n".join(
+            _cells(key.key_id, key.account, key.public_key.hex(), moment(seen)) for key, seen in dossier.keys
+        ),
+    )
+
+
+def shown(written: str) -> str:
+    """Text as it is, apart from the text around it; what is invisible or turns the direction is named instead."""
+    visible = "".join(
+        one if one.isprintable() or one in ("\n", EMOJI_JOINER) else f"⟨U+{ord(one):04X}⟩" for one in written
+    )
+    return f"<bdi>{html.escape(visible)}</bdi>"
+
+
+def _named(profile: str) -> str:
+    return shown(profile) if profile else "(none is named)"
+
+
+def _scope(dossier: Dossier) -> str:
+    of_profile = "" if dossier.profile is None else f" and is of the messaging profile {_named(dossier.profile)}"
+    until = "" if dossier.at is None else f" and had occurred by {moment(dossier.at)}"
+    return f"Everything that is known about this number{of_profile}{until}: {len(dossier.originals)} notices."
+
+
+def _standings(dossier: Dossier, lines: list[Line]) -> str:
+    numbers = {line.original.event.key: line.number for line in lines}
+    when = "As far as is known now" if dossier.at is None else f"On {moment(dossier.at)}"
+    return "\n".join(
+        f"<p>{when}, for the messaging profile {_named(one.profile)}: "
+        + " ".join(map(shown, standing_words(one, dossier, numbers)))
+        + "</p>"
+        for one in dossier.standings
+    )
+
+
+def _violations(dossier: Dossier) -> str:
+    if not dossier.sent_after_opt_out:
+        return "<p>None is known.</p>"
+    items = [f"<li>Message {shown(key)}: {violation(row)}</li>" for key, row in dossier.sent_after_opt_out.items()]
+    return f"<p>{len(items)}; they are marked in the table.</p>\n<ul>\n" + "\n".join(items) + "\n</ul>"
+
+
+def _row(line: Line, dossier: Dossier) -> str:
+    row, name = line.original.row, f"{line.number:04d}"
+    proof = dossier.proofs.get(line.original.event.key)
+    notes = "".join(f'<p class="note">{shown(note)}</p>' for note in line.notes)
+    times = [f'<td class="time">{moment(row[name])}</td>' for name in ("occurred_at", "received_at", "recorded_at")]
+    return (
+        f'<tr class="{line.kind}"><td><a href="originals/{name}.json">{name}</a></td>{times[0]}'
+        f'<td><span class="words">{shown(line.words)}</span>{notes}</td>{times[1]}{times[2]}'
+        f"<td>{proof.seq if proof else 'none yet'}</td></tr>"
+    )
+
+
+def _sealed(dossier: Dossier) -> str:
+    bare = len(dossier.originals) - len(dossier.proofs)
+    words = f"No seal covers {bare} of the {len(dossier.originals)} notices here yet." if bare else ""
+    broken = ", ".join(map(str, dossier.broken_seals))
+    return words + (f" <b>These seals no longer fit what they were made over: {broken}.</b>" if broken else "")
+
+
+def _left_out(dossier: Dossier) -> Iterable[str]:
+    """What the reader might miss."""
+    if dossier.later:
+        yield f"{dossier.later} notices about this number that occurred after {moment(dossier.at or dossier.made_at)}."
+    if dossier.elsewhere:
+        yield f"{dossier.elsewhere} notices about this number that belong to other messaging profiles, or to none."
+    if dossier.dead_letters:
+        yield f"{dossier.dead_letters} notices (of anybody) that our tables could not take in: this page may miss them."
+    yield "Notices in which Telnyx does not name the number, or names it only in part."
+    yield "Notices that Telnyx never sent, or that never reached us; and whatever was said otherwise."
+    yield "Notices that we set apart: those that came long after they were signed, or that could not be read."
+
+
+def _cells(*values: str) -> str:
+    return "<tr>" + "".join(f"<td>{shown(value)}</td>" for value in values) + "</tr>"

@@ -1,0 +1,50 @@
+-- Everything about one person, for evidence: found by index, whatever the planner knows of the tables.
+
+-- name: of_person
+select retention_class, occurred_at, event_key from telnyx.person_events where phone_number = $1::text;
+
+-- name: known_phones
+-- Of these spellings, in their order.
+select given.phone_number
+from unnest($1::text[]) with ordinality as given (phone_number, nth)
+where exists (select from telnyx.person_events named where named.phone_number = given.phone_number)
+order by given.nth;
+
+-- name: originals
+-- `offset 0` makes each event one look-up by primary key in one partition.
+select e.position, e.event_key, e.account, e.event_type, e.occurred_at, e.received_at, e.recorded_at, e.body, e.signature,
+       e.signed_timestamp, e.key_id
+from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as named (retention_class, occurred_at, event_key)
+cross join lateral (
+  select * from telnyx.events stored
+  where stored.retention_class = named.retention_class and stored.occurred_at = named.occurred_at
+    and stored.event_key = named.event_key
+  offset 0
+) e
+order by e.occurred_at, e.event_key;
+
+-- name: standing
+select state.*
+from unnest($2::text[]) as meant (profile)
+cross join lateral (
+  select * from telnyx.opt_outs_as_of($3::timestamptz, $4::timestamptz) as known
+  where known.messaging_profile_id = meant.profile and known.phone_number = $1::text
+  offset 0
+) state;
+
+-- name: sent_after_opt_out
+select message_id, messaging_profile_id, status, sent_at, opted_out_at, opt_out_event_key, seconds_after, known_before_send,
+       is_confirmation
+from telnyx.opt_out_violations
+where message_id = any ($2::text[]) and recipient = $1::text and sent_at <= $3::timestamptz
+order by sent_at, message_id;
+
+-- name: dead_letters
+select count(*) from telnyx.dead_letters where projection = any ($1::text[]);
+
+-- name: seals_from
+-- From the seal that covers the position (or is the last before it) to the newest, and the one before them for its chain.
+select seq, first_position, last_position, events, root, chain, sealed_at
+from telnyx.event_seals
+where seq >= (select max(seq) - 1 from telnyx.event_seals where first_position <= $1::bigint)
+order by seq;
