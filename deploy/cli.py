@@ -269,6 +269,24 @@ def keys(*, json: Json = False) -> None:
 
 
 @app.command()
+def evidence(
+    phone: Annotated[str, typer.Option(help="The person's number, such as +13125550100.")],
+    out: Annotated[Path, typer.Option(help="The folder to make; it must not be there, or be empty.")],
+    *,
+    profile: Annotated[str | None, typer.Option(help="Only what is of this messaging profile.")] = None,
+    at: Annotated[str | None, typer.Option(help="As it stood at that time, e.g. 2026-03-01T12:00:00Z.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a folder that proves what is known of a person: a page to read, the signed originals, a script that checks.
+
+    Everything that names the number is in it, or is said not to be. An interrupted run leaves nothing.
+    """
+    from deploy.commands.evidence import run_evidence
+
+    run_evidence(phone, profile, at, out, as_json=json)
+
+
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="One statement.")] = None,
     *,
