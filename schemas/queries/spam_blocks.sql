@@ -1,5 +1,6 @@
 -- Which of our messages are blocked as spam?
--- A row per campaign, sender and carrier that blocks any (40002, 40003, 40015, 40017), the worst first; share is of all that went that way.
+-- A row per campaign, sender and carrier that blocks any, the worst first; share is of all that went that way. 40002: the carrier, for now;
+-- 40003: the carrier, for good; 40015: Telnyx; 40017: AT&T. What to do about each: error_codes.
 --
 -- account: the account
 -- since: a day (UTC)
@@ -8,16 +9,22 @@
 -- psql "$DATABASE_URL" -v account=acme -v since=2026-01-01 -f schemas/queries/spam_blocks.sql
 
 select sent.tcr_campaign_id, c.status as campaign_status, sent.sender, sent.carrier, sent.messages, sent.blocked,
-       round(sent.blocked::numeric / sent.messages, 4) as share, sent.codes, sent.last_blocked_at
+       round(sent.blocked::numeric / sent.messages, 4) as share,
+       sent.blocked_40002, sent.blocked_40003, sent.blocked_40015, sent.blocked_40017, sent.last_blocked_at
 from (
   select tcr_campaign_id, sender, carrier,
-         count(distinct (message_id, recipient)) as messages,
-         count(distinct (message_id, recipient)) filter (where code is not null) as blocked,
-         array_agg(distinct code) filter (where code is not null) as codes,
-         max(status_at) filter (where code is not null) as last_blocked_at
-  from telnyx.message_deliveries
-  left join lateral unnest(error_codes) as code on code in ('40002', '40003', '40015', '40017')
-  where account = :'account'::text and (coalesce(sent_at, first_event_at) at time zone 'UTC')::date >= :'since'::text::date
+         count(*) as messages,
+         count(*) filter (where spam) as blocked,
+         count(*) filter (where '40002' = any (error_codes)) as blocked_40002,
+         count(*) filter (where '40003' = any (error_codes)) as blocked_40003,
+         count(*) filter (where '40015' = any (error_codes)) as blocked_40015,
+         count(*) filter (where '40017' = any (error_codes)) as blocked_40017,
+         max(status_at) filter (where spam) as last_blocked_at
+  from (
+    select *, error_codes && '{40002,40003,40015,40017}'::text[] collate "C" as spam
+    from telnyx.message_deliveries
+    where account = :'account'::text and (coalesce(sent_at, first_event_at) at time zone 'UTC')::date >= :'since'::text::date
+  ) d
   group by tcr_campaign_id, sender, carrier
 ) sent
 left join telnyx.campaigns c on c.tcr_campaign_id = sent.tcr_campaign_id

@@ -27,7 +27,8 @@ from tests.benchmarks import stored_events
 from tests.benchmarks.stored_questions import Answer, people_questions, view_questions
 from tests.programs import PROGRAM, clean_environment
 
-SETTINGS = {"max_wal_size": "8GB", "maintenance_work_mem": "512MB"}  # for the loading; the rest is as in `dev`
+# As PostgreSQL's manual advises for a server of that size; work_mem and all that a question depends on are as in `dev`.
+SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
 SAMPLE = 100_000
 _CONSOLE = Console(stderr=True)
 
@@ -57,7 +58,7 @@ def loaded(url: str, events: int, directory: Path) -> dict[str, Any]:
     if "rebuild_seconds" not in found:
         _CONSOLE.print("the tables are rebuilt")
         found["rebuild_seconds"] = round(rebuilt(url), 1)
-        asyncio.run(execute(url, "vacuum (analyze)"))
+        asyncio.run(at_rest(url))
         marker.write_text(json.dumps(found))
     return found
 
@@ -72,6 +73,12 @@ def _load(url: str, events: int, directory: Path) -> dict[str, Any]:
     load_seconds = time.perf_counter() - began
     copy_seconds = asyncio.run(copied(url)) * count
     return {"events": count, "load_seconds": round(load_seconds, 1), "copy_seconds": round(copy_seconds, 1)}
+
+
+async def at_rest(url: str) -> None:
+    """Deliveries lie in the order in which live traffic would have brought them; a rebuild of nothing goes by key."""
+    await execute(url, "cluster telnyx.message_deliveries using message_deliveries_sent_idx")
+    await execute(url, "vacuum (analyze)")
 
 
 async def execute(url: str, statement: str) -> None:

@@ -41,12 +41,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _often(stories: Stories, times: int) -> Stories:
-    return tuple((story, weight * times) for story, weight in stories)
-
-
+# Of the messages of the simulator, whose rare stories are frequent so that one sees them: about two people in a hundred
+# opt out, and a brand is registered every ten thousand stories.
 STORIES: Stories = (
-    _often(messages.STORIES + groups.STORIES + channels.STORIES, 200) + _often(accounts.STORIES, 10) + ten_dlc.STORIES
+    (messages.delivery, 8000),
+    (messages.conversation, 1000),
+    (messages.picture, 200),
+    (messages.opt_out, 200),
+    (messages.revocation, 30),
+    (messages.help_wanted, 30),
+    *((story, 100 * weight) for story, weight in groups.STORIES + channels.STORIES),
+    *((story, 5 * weight) for story, weight in accounts.STORIES),
+    *ten_dlc.STORIES,
 )
 
 

@@ -64,7 +64,7 @@ async def timed(connection: asyncpg.Connection, name: str, limit_ms: float, quer
 
 async def view_questions(url: str) -> list[Answer]:
     """Every view, the history of a person, and every worked question."""
-    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(url)
     try:
         given = await _values(connection)
         await connection.execute("set role telnyx_reader")
@@ -109,7 +109,7 @@ async def people_questions(url: str, people: int) -> list[Answer]:
     """The opt-outs of an account with so many people, each with one event or two, straight into `opt_out_events`."""
     database = urlsplit(url)._replace(path=f"/{PEOPLE}").geturl()
     await _load_people(url, database, people)
-    connection = await asyncpg.connect(database, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(database)
     try:
         await connection.execute("set role telnyx_reader")
         when = datetime.now(UTC) - timedelta(days=30)

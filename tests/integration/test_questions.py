@@ -204,8 +204,8 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
     (
         "spam_blocks",
         {"account": "default", "since": SINCE},
-        "tcr_campaign_id, campaign_status, sender, messages, blocked, share, codes",
-        [("CGOOD01", "MNO_PROVISIONED", LONG_CODE, 4, 1, Decimal("0.2500"), ["40002"])],
+        "tcr_campaign_id, campaign_status, sender, messages, blocked, share, blocked_40002, blocked_40017",
+        [("CGOOD01", "MNO_PROVISIONED", LONG_CODE, 4, 1, Decimal("0.2500"), 1, 0)],
     ),
     (
         "numbers_not_assigned",
