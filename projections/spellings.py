@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from schemas.clean import unique
 
+SHORTEST = 7  # digits of a number without its country code
+
 
 def spellings(phone: str) -> list[str]:
-    """About a thousand, without the number itself: country codes put before or taken off, then one slip of the hand."""
+    """Some thousands, without the number itself: other country codes or none, then one slip of the hand."""
     digits = re.sub(r"[^0-9]", "", phone)
     if not digits:
         return []
@@ -15,11 +17,10 @@ def spellings(phone: str) -> list[str]:
 
 
 def _country_codes(digits: str) -> Iterator[str]:
-    national = digits.lstrip("0")  # 00 and 0 are how people dial, not part of the number
-    yield from (f"+{digits}", digits, f"+{national}", national, f"+1{national}")
-    for cut in (1, 2, 3):
-        yield from (f"+{digits[cut:]}", digits[cut:], f"+{digits[cut:].lstrip('0')}")
-    yield from (f"+{code}{national}" for code in range(1, 1000))
+    ends = [digits[cut:].lstrip("0") for cut in range(4)]  # 00 and 0 are how people dial, not part of the number
+    for end in (digits, *ends):
+        yield from (f"+{end}", end, f"+1{end}")
+    yield from (f"+{code}{end}" for end in ends if len(end) >= SHORTEST for code in range(1, 1000))
 
 
 def _slips(digits: str) -> Iterator[str]:

@@ -98,7 +98,8 @@ def _event(event: Json, keys: Dict[str, Json], seals: Dict[int, Json]) -> Iterat
         yield "signed at a time for which its key was not valid"
     if uuid.UUID(event["event_key"]).bytes != event_key(body):
         yield "the event_key does not follow from this text"
-    if event["seal"] is not None and not _is_sealed(event, body, seals[event["seal"]["seq"]]):
+    seal = seals.get(event["seal"]["seq"]) if event["seal"] else None
+    if event["seal"] and not (seal and _is_sealed(event, body, seal)):
         yield "not what was sealed"
 
 
