@@ -20,7 +20,7 @@ def questions() -> dict[str, str]:
     }
 
 
-def asked(statement: str) -> str:
+def wording(statement: str) -> str:
     """The question that a worked statement answers."""
     return statement.partition("\n")[0].removeprefix("-- ")
 
@@ -29,7 +29,7 @@ def question(name: str) -> str:
     """The statement of this name. Raises Misconfigured with those that there are."""
     known = questions()
     if name not in known:
-        there = [f"  {known_name}: {asked(statement)}" for known_name, statement in known.items()]
+        there = [f"  {known_name}: {wording(statement)}" for known_name, statement in known.items()]
         raise Misconfigured([f"--ask: no question {name!r}; there are", *there])
     return known[name]
 

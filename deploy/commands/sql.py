@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from deploy.questions import asked, bound, question, questions
+from deploy.questions import bound, question, questions, wording
 from deploy.rows import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
 from deploy.which_database import which_database
@@ -40,7 +40,7 @@ def run_sql(asked: Asked, *, as_json: bool) -> None:
 
 def list_questions(*, as_json: bool) -> None:
     """Prints the worked questions; `--ask NAME` answers one."""
-    rows = [(name, asked(statement)) for name, statement in questions().items()]
+    rows = [(name, wording(statement)) for name, statement in questions().items()]
     (print_json if as_json else print_table)(["name", "question"], rows)
 
 

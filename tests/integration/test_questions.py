@@ -13,7 +13,7 @@ import pytest
 
 import schemas
 from deploy.postgres import _binaries
-from deploy.questions import asked, bound, question, questions
+from deploy.questions import bound, question, questions, wording
 from projections.projector import Projector
 from schemas.errors import Misconfigured
 from tests.builders import PROFILE
@@ -273,7 +273,7 @@ def test_every_question_is_asked_here_and_says_how_it_is_asked() -> None:
     for name, statement in questions().items():
         variables = set(re.findall(r":'(\w+)'", statement))
         head = statement.partition("\n\n")[0].splitlines()
-        assert asked(statement).endswith("?")
+        assert wording(statement).endswith("?")
         [ours] = [line for line in head if line.startswith("-- telnyx-ledger sql")]
         [psql] = [line for line in head if line.startswith("-- psql")]
         assert ours.split()[3:5] == ["--ask", name]
