@@ -15,6 +15,7 @@ Why it is right beside any number of projectors:
 Nothing but temporary tables is written before that transaction: interrupted, it has changed nothing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -26,15 +27,18 @@ import asyncpg
 from projections.database import connect, outages
 from projections.difference import Difference, find, mend
 from projections.isolation import Fault, Record, bury, isolate
-from projections.projection import Projection, Routing
+from projections.preparing import Part, Parts, divided
+from projections.projection import Projection
 from projections.queries import queries
 from projections.registry import PROJECTIONS
 from projections.shadow import Shadow
 from projections.states import not_live
-from projections.stored_events import PAGE_EVENTS, last_position, page_after
+from projections.stored_events import last_position, page_after
+from projections.writing import write
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.migrate import require_current
 
+PAGE_EVENTS = 2000
 CATCH_UP_ROUNDS = 20
 LAST_TRIES = 5
 
@@ -56,6 +60,11 @@ class Outcome:
     differences: list[Difference] = field(default_factory=list)
     live: bool = True
 
+    def add(self, events: int, faults: Sequence[Fault]) -> None:
+        """Notes so many more events, and which of them failed."""
+        self.events += events
+        self.faults |= {fault.event_key: fault for fault in faults}
+
     @property
     def rows(self) -> int:
         """How many rows differed."""
@@ -73,8 +82,7 @@ def projections_named(names: Sequence[str], projections: Sequence[Projection] = 
 
 async def check(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:
     """How the tables differ from what the events come to, all in one snapshot. Changes nothing, locks nothing."""
-    async with _session(database_url) as session:
-        run = _Run(session, projections, progress)
+    async with _run(database_url, projections, progress) as run:
         await run.compare()
         return list(run.outcomes.values())
 
@@ -84,25 +92,22 @@ async def rebuild(database_url: str, projections: Sequence[Projection], progress
 
     Raises Unavailable (nothing was changed; run it again), and LedgerError where another process rebuilds one of them.
     """
-    async with _session(database_url) as session:
-        for projection in projections:
-            if not await session.fetchval(_SQL["try_lock"], projection.name):
-                raise LedgerError(f"{projection.name}: another process is rebuilding it")
-        run = _Run(session, projections, progress)
+    async with _run(database_url, projections, progress) as run:
+        await run.lock()
         await run.compare()
         await run.mend()
         return list(run.outcomes.values())
 
 
 @asynccontextmanager
-async def _session(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await connect(database_url)
+async def _run(database_url: str, projections: Sequence[Projection], progress: Progress) -> AsyncIterator["_Run"]:
+    session = await connect(database_url)
     try:
         with outages():
-            await require_current(connection)
-            yield connection
+            await require_current(session)
+            yield _Run(session, projections, progress)
     finally:
-        connection.terminate()
+        session.terminate()
 
 
 class _Run:
@@ -113,10 +118,15 @@ class _Run:
         self._session = session
         self._projections = projections
         self._progress = progress
-        self._routing = Routing(projections)
         self._shadow = Shadow(session, projections)
         self._position = 0
         self._pages = 0
+
+    async def lock(self) -> None:
+        """Raises LedgerError where another process rebuilds one of them."""
+        for projection in self._projections:
+            if not await self._session.fetchval(_SQL["try_lock"], projection.name):
+                raise LedgerError(f"{projection.name}: another process is rebuilding it")
 
     @property
     def _good(self) -> list[Projection]:
@@ -185,24 +195,49 @@ class _Run:
             await self._apply_up_to(end)
 
     async def _apply_up_to(self, end: int) -> None:
-        while self._position < end and self._good:
-            page = await page_after(self._session, self._projections, self._position, end)
-            async with self._session.transaction():
-                for projection, events in self._routing.feeds(page.events).items():
-                    outcome = self.outcomes[projection.name]
-                    faults = await isolate(cast("asyncpg.Connection", self._shadow), projection, events, outcome.record)
-                    self._note(outcome, len(events), faults)
-            for event_type, fault in page.faults:
-                for projection in self._projections:
-                    if projection.takes(event_type):
-                        self._note(self.outcomes[projection.name], 1, [fault])
-            self._position = page.position
-            self._pages += 1
-            if self._pages & (self._pages - 1) == 0:  # twice as much as when it was last done
-                await self._shadow.analyze()
-            self._progress("reading events", self._position, end)
+        """All events up to there, one page being prepared while the one before it is written."""
+        ahead = await self._read(self._position, end)
+        try:
+            while self._position < end and self._good:
+                parts = await ahead
+                ahead = await self._read(parts.position, end)
+                await self._apply(parts)
+                self._progress("reading events", self._position, end)
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
-    @staticmethod
-    def _note(outcome: Outcome, events: int, faults: Sequence[Fault]) -> None:
-        outcome.events += events
-        outcome.faults |= {fault.event_key: fault for fault in faults}
+    async def _read(self, position: int, end: int) -> "asyncio.Task[Parts]":
+        page = await page_after(self._session, self._projections, position, end, PAGE_EVENTS)
+        return asyncio.create_task(divided(page, self._projections))
+
+    async def _apply(self, parts: Parts) -> None:
+        async with self._session.transaction():
+            for part in parts.parts:
+                await self._write(part)
+        for event_type, fault in parts.unreadable:
+            for projection in self._projections:
+                if projection.takes(event_type):
+                    self.outcomes[projection.name].add(1, [fault])
+        self._position = parts.position
+        self._pages += 1
+        if self._pages & (self._pages - 1) == 0:  # twice as many as when it was last done
+            await self._shadow.analyze()
+
+    async def _write(self, part: Part) -> None:
+        """As a batch: in one piece, or one by one where that fails."""
+        outcome, shadow = self.outcomes[part.projection.name], cast("asyncpg.Connection", self._shadow)
+        faults: list[Fault] = []
+        try:
+            if part.prepared is None or outcome.record.too_many:
+                raise ValueError
+            with outages():
+                async with self._session.transaction():
+                    await write(shadow, part.prepared)
+        except LedgerError:
+            raise
+        except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
+            faults = await isolate(shadow, part.projection, part.events, outcome.record)
+        else:
+            outcome.record.add(failed=False, events=len(part.events))
+        outcome.add(len(part.events), faults)

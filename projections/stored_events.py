@@ -3,8 +3,9 @@
 What is applied again is therefore what was signed, and nothing that was computed from it before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -23,11 +24,9 @@ _SQL = queries("stored_events")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order of position, read up to and including `position`; and those that are no events any more, with the
-    type that they were stored under."""
+    """Rows of `events` in order of position, read up to and including `position`."""
 
-    events: Sequence[Stored]
-    faults: Sequence[tuple[str, Fault]]
+    rows: list[dict[str, Any]]
     position: int
 
 
@@ -38,20 +37,15 @@ async def last_position(connection: asyncpg.Connection) -> int:
 
 
 async def page_after(
-    connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int
+    connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int, limit: int
 ) -> Page:
-    """The next events that any of the projections takes, after `position` and up to `end`."""
+    """The next events that any of the projections takes, after `position` and up to `end`, `limit` at most."""
     names = sorted({name for projection in projections for name in projection.event_types})
     exact = [name for name in names if not name.endswith("*")]
     prefixes = [name[:-1] for name in names if name.endswith("*")]
     upto = min(end, position + PAGE_POSITIONS)
-    rows = await connection.fetch(_SQL["between_positions"], position, upto, exact, prefixes, PAGE_EVENTS)
-    found = [(row["event_type"], stored(row)) for row in rows]
-    return Page(
-        [item for _, item in found if not isinstance(item, Fault)],
-        [(event_type, item) for event_type, item in found if isinstance(item, Fault)],
-        rows[-1]["position"] if len(rows) == PAGE_EVENTS else upto,
-    )
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, exact, prefixes, limit)
+    return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
 
 
 async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:
@@ -62,7 +56,7 @@ async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> 
     return {str(row["event_key"]): stored(row) for row in rows}
 
 
-def stored(row: asyncpg.Record) -> Stored | Fault:
+def stored(row: Mapping[str, Any]) -> Stored | Fault:
     """The event and its evidence; a fault where the reader of today finds no event in a body that held one."""
     found = read(row["body"])
     if isinstance(found, Unreadable):

@@ -16,7 +16,6 @@ from projections.projection import Projection, Rows
 from projections.projector import Projector
 from projections.queries import queries
 from projections.rebuild import Outcome, projections_named, rebuild
-from projections.stored_events import PAGE_EVENTS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.event import Event
 from schemas.record import Delivery
@@ -185,9 +184,9 @@ async def test_tables_that_are_folded_come_back_as_well(database_url: str, conne
 
 async def test_stored_events_are_read_by_their_positions(database_url: str, connection: asyncpg.Connection) -> None:
     """Whatever is stored, a page costs what it holds."""
-    await suspend(database_url, messages=4 * PAGE_EVENTS)
+    await suspend(database_url, messages=2000)
     await connection.execute("analyze telnyx.events")
-    page = (100, 1900, ["message.sent"], ["10dlc."], PAGE_EVENTS)
+    page = (100, 1900, ["message.sent"], ["10dlc."], 500)
     found = await plan(connection, queries("stored_events")["between_positions"], *page)
     assert "position_idx" in found
     assert "Seq Scan" not in found
