@@ -17,7 +17,7 @@ from projections.positioning import connection_to
 from projections.queries import queries
 from projections.stored_events import last_position
 from schemas.errors import Misconfigured, Unavailable
-from schemas.merkle import FIRST_CHAIN, chain_value, tree_hash
+from schemas.merkle import FIRST_CHAIN, GROUP, chain_value, group_roots, tree_hash
 
 EVENTS_A_SEAL = 10_000
 LONGEST_UNSEALED = timedelta(minutes=10)
@@ -100,7 +100,7 @@ async def _seal_next(connection: asyncpg.Connection, events_a_seal: int, *, wait
         if made is None:
             return None
         newest = await newest_seal(connection)
-        leaves = await _leaves_after(connection, newest.last_position if newest else 0, events_a_seal)
+        leaves = await leaves_after(connection, newest.last_position if newest else 0, events_a_seal)
         if not leaves:
             return None
         # A seal that somebody took out keeps its number, which is then missing for ever.
@@ -110,14 +110,16 @@ async def _seal_next(connection: asyncpg.Connection, events_a_seal: int, *, wait
 
 async def _add(connection: asyncpg.Connection, newest: Seal | None, seq: int, leaves: list[tuple[int, bytes]]) -> Seal:
     first_position, chain = (newest.last_position + 1, newest.chain) if newest else (1, FIRST_CHAIN)
-    root, last = tree_hash([leaf for _, leaf in leaves]), leaves[-1][0]
+    groups, last = group_roots([leaf for _, leaf in leaves]), leaves[-1][0]
+    root = tree_hash(groups)
     chain = chain_value(chain, root, last)
     row = await connection.fetchrow(_SQL["add"], seq, first_position, last, len(leaves), root, chain)
+    await connection.execute(_SQL["add_groups"], seq, [position for position, _ in leaves[::GROUP]], b"".join(groups))
     await connection.execute(_SQL["count"], seq)
     return Seal(**row)
 
 
-async def _leaves_after(connection: asyncpg.Connection, position: int, limit: int) -> list[tuple[int, bytes]]:
+async def leaves_after(connection: asyncpg.Connection, position: int, limit: int) -> list[tuple[int, bytes]]:
     """(position, leaf) of the next events, `limit` at most."""
     leaves: list[tuple[int, bytes]] = []
     while len(leaves) < limit:

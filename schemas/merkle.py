@@ -9,11 +9,12 @@ from hashlib import sha256
 from uuid import UUID
 
 FIRST_CHAIN = bytes(32)
+GROUP = 64  # leaves; a power of two, so that the tree over the roots of groups is the top of the whole tree
 
 
 def leaf_hash(position: int, event_key: UUID, body_sha256: bytes) -> bytes:
     """The leaf of an event: hash of position (8 bytes, big-endian), event_key (16 bytes) and SHA-256 of its body."""
-    return sha256(b"\0" + position.to_bytes(8) + event_key.bytes + body_sha256).digest()
+    return sha256(b"\0" + position.to_bytes(8, signed=True) + event_key.bytes + body_sha256).digest()
 
 
 def tree_hash(leaves: Sequence[bytes]) -> bytes:
@@ -29,13 +30,22 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
     Raises IndexError where there is no such leaf.
     """
-    return inclusion_paths(leaves, [index])[0]
+    if not 0 <= index < len(leaves):
+        raise IndexError(index)
+    path = []
+    for level in _levels(leaves):
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index >>= 1
+    return path
 
 
-def inclusion_paths(leaves: Sequence[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
-    """`inclusion_path` of each index; the tree is computed once for all of them."""
-    levels = list(_levels(leaves))
-    return [_path(levels, index) for index in indexes]
+def group_roots(leaves: Sequence[bytes]) -> list[bytes]:
+    """The tree hash of each GROUP leaves; `tree_hash` of these is that of the leaves.
+
+    The path of a leaf in its group, followed by that of the group among these, is its path in the whole tree.
+    """
+    return [tree_hash(leaves[start : start + GROUP]) for start in range(0, len(leaves), GROUP)]
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -57,18 +67,7 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
 
 def chain_value(previous: bytes, root: bytes, last_position: int) -> bytes:
     """The chain of a seal; `previous` is that of the seal before, FIRST_CHAIN for the first."""
-    return sha256(previous + root + last_position.to_bytes(8)).digest()
-
-
-def _path(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
-    if not levels or not 0 <= index < len(levels[0]):
-        raise IndexError(index)
-    path = []
-    for level in levels:
-        if index ^ 1 < len(level):
-            path.append(level[index ^ 1])
-        index >>= 1
-    return path
+    return sha256(previous + root + last_position.to_bytes(8, signed=True)).digest()
 
 
 def _levels(leaves: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

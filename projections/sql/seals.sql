@@ -28,5 +28,23 @@ insert into telnyx.event_seals (seq, first_position, last_position, events, root
 values ($1, $2, $3, $4, $5, $6)
 returning seq, first_position, last_position, events, root, chain, sealed_at;
 
+-- name: add_groups
+insert into telnyx.seal_groups (seq, first_positions, roots) values ($1, $2, $3);
+
+-- name: groups
+select seq, first_positions, roots from telnyx.seal_groups where seq = any ($1::bigint[]);
+
+-- name: leaves_between
+-- Few leaves each of many stretches of positions.
+select stretch.nth, leaf.*
+from unnest($1::bigint[], $2::bigint[]) with ordinality as stretch (first_position, last_position, nth)
+cross join lateral (
+  select position, sha256('\x00'::bytea || int8send(position) || uuid_send(event_key) || sha256(body)) as leaf
+  from telnyx.events
+  where position between stretch.first_position and stretch.last_position
+  order by position
+) leaf
+order by stretch.nth, leaf.position;
+
 -- name: count
 update telnyx.seal_count set seals = $1;

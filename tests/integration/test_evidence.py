@@ -1,6 +1,7 @@
 """A dossier has every webhook that names the person, and nothing of anybody else, as of any moment; by index."""
 
 import re
+from hashlib import sha256
 
 import asyncpg
 import pytest
@@ -9,12 +10,16 @@ from projections.evidence import END_OF_TIME, message_of
 from projections.persons import fill
 from projections.queries import queries
 from projections.seal_proofs import proofs, seals_from
+from projections.sealing import seal_now
 from schemas.errors import LedgerError
-from schemas.merkle import leaf_hash, root_from_path
+from schemas.merkle import GROUP, leaf_hash, root_from_path
+from tests import builders
 from tests import evidence_story as story
 from tests.builders import NOON, PERSON, PROFILE
 from tests.evidence_story import MINUTE, OTHER_PROFILE, SOMEBODY_ELSE, STOPPED, THEIRS, about, tell
+from tests.integration.applying import apply, closing, new_projector
 from tests.sql_rows import plan
+from tests.streams import Webhook
 
 
 @pytest.fixture
@@ -72,9 +77,28 @@ async def test_seals_cover_what_they_cover(told: asyncpg.Connection) -> None:
     for one in found.originals:
         if proof := found.proofs.get(one.event.key):
             seal = found.seals[proof.seq - 1]
-            body = await told.fetchval("select sha256($1::bytea)", one.row["body"])
-            leaf = leaf_hash(one.row["position"], one.row["event_key"], body)
+            leaf = leaf_hash(one.row["position"], one.row["event_key"], sha256(one.row["body"]).digest())
             assert root_from_path(leaf, proof.index, seal.events, proof.path) == seal.root
+
+
+@pytest.mark.parametrize("older_than_groups", [False, True])
+async def test_a_proof_through_several_groups(
+    connection: asyncpg.Connection, database_url: str, *, older_than_groups: bool
+) -> None:
+    events = [Webhook(builders.encode(builders.message_sent(f"m{nth}")), "a", NOON) for nth in range(3 * GROUP + 5)]
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [events])
+    [seal] = [seal async for seal in seal_now(connection)]
+    if older_than_groups:
+        await connection.execute("delete from telnyx.seal_groups")
+    found = await about(connection)
+    assert len(found.proofs) == len(events)
+    for one in found.originals:
+        proof = found.proofs[one.event.key]
+        leaf = leaf_hash(one.row["position"], one.row["event_key"], sha256(one.row["body"]).digest())
+        assert root_from_path(leaf, proof.index, seal.events, proof.path) == seal.root
+    await connection.execute("update telnyx.seal_groups set roots = roots || roots")
+    assert (await about(connection)).broken_seals == ([] if older_than_groups else [1])
 
 
 async def test_a_seal_that_does_not_fit_is_named_and_proves_nothing(told: asyncpg.Connection) -> None:

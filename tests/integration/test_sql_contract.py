@@ -62,6 +62,7 @@ CONTRACT = {
     "event_seals": """seq bigint, first_position bigint, last_position bigint, events bigint, root bytea, chain bytea,
         sealed_at timestamptz""",
     "seal_count": "seals bigint, one_row boolean",
+    "seal_groups": "seq bigint, first_positions bigint[], roots bytea",
     "person_events": "phone_number text, occurred_at timestamptz, event_key uuid, retention_class text",
     "person_events_filled": "one_row boolean, position bigint, filled_at timestamptz",
 }
@@ -121,6 +122,7 @@ PRIMARY_KEYS = {
     "seal_count": "one_row",
     "person_events": "phone_number, occurred_at, event_key",
     "person_events_filled": "one_row",
+    "seal_groups": "seq",
 }
 COLUMNS = """
     select c.relname as relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,

@@ -5,7 +5,16 @@ from uuid import UUID
 
 import pytest
 
-from schemas.merkle import FIRST_CHAIN, chain_value, inclusion_path, leaf_hash, root_from_path, tree_hash
+from schemas.merkle import (
+    FIRST_CHAIN,
+    GROUP,
+    chain_value,
+    group_roots,
+    inclusion_path,
+    leaf_hash,
+    root_from_path,
+    tree_hash,
+)
 
 # The eight leaves that implementations of Certificate Transparency test with, and the roots over the first n of them.
 REFERENCE_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
@@ -90,3 +99,14 @@ def test_the_leaf_and_the_chain_are_those_of_the_contract() -> None:
     first = chain_value(FIRST_CHAIN, root, 258)
     assert first == sha256(bytes(32) + root + bytes.fromhex("0000000000000102")).digest()
     assert chain_value(first, root, 259) == sha256(first + root + bytes.fromhex("0000000000000103")).digest()
+
+
+@pytest.mark.parametrize("size", [1, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP, 5 * GROUP + 7, 11 * GROUP - 1])
+def test_the_way_through_a_group_is_the_way_through_the_tree(size: int) -> None:
+    leaves = leaves_of(size)
+    roots = group_roots(leaves)
+    assert tree_hash(roots) == tree_hash(leaves)
+    for index in range(size):
+        group = leaves[index - index % GROUP :][:GROUP]
+        path = [*inclusion_path(group, index % GROUP), *inclusion_path(roots, index // GROUP)]
+        assert path == inclusion_path(leaves, index)

@@ -44,7 +44,7 @@ declare
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
     ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count,'
-    ' telnyx.person_events, telnyx.person_events_filled';
+    ' telnyx.person_events, telnyx.person_events_filled, telnyx.seal_groups';
   views constant text :=
     'telnyx.delivery_hourly, telnyx.delivery_by_carrier_daily, telnyx.error_breakdown_daily, telnyx.stuck_messages,'
     ' telnyx.opt_out_daily, telnyx.opt_out_violations, telnyx.opt_outs_any_profile, telnyx.toll_free_blocks,'
@@ -60,7 +60,7 @@ declare
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.message_contents, telnyx.opt_out_events, telnyx.opt_outs,'
     ' telnyx.quarantined_webhooks, telnyx.dead_letters, telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys,'
-    ' telnyx.person_events, telnyx.person_events_filled';
+    ' telnyx.person_events, telnyx.person_events_filled, telnyx.seal_groups';
   granted record;
 begin
   for granted in
