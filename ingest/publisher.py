@@ -1,4 +1,4 @@
-"""Keeps a Kafka producer: started, checked and rebuilt in the background, so that nobody waits for Kafka to be there.
+"""Keeps a client of Kafka: started, checked and rebuilt in the background, so that nobody waits for Kafka to be there.
 
 No record is sent before the topics were found as strong as asked, and no request ever creates a topic.
 """
@@ -10,19 +10,16 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from ingest.breaker import Backoff
-from ingest.lanes import Counter, Done, LaneMetrics, Lanes, Verdict
+from ingest.lanes import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes, Verdict
 from ingest.topic_check import create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.record import Record
 from schemas.settings import KafkaSettings
-from schemas.topics import MAX_MESSAGE_BYTES
 
-REQUEST_TIMEOUT_MS = 1_200  # below what a webhook may take, so that a request fails before its sender gives up
-BATCH_BYTES = 512 * 1024
 FIRST_TRY_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
@@ -94,7 +91,7 @@ class Publisher:
         lane = self._lanes.lane(record)
         if lane.away and not probe:
             raise Unavailable("the record's partition is away")
-        lane.add(record, done)
+        self._lanes.add(lane, record, done)
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """Send records of the spool together; a verdict for each. Raises Unavailable without a producer."""
@@ -117,7 +114,7 @@ class Publisher:
         lanes = self._lanes
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
-                await lanes.producer.client.fetch_all_metadata()
+                await lanes.client.fetch_all_metadata()
         except (KafkaError, TimeoutError):
             return False
         lanes.forgive()
@@ -149,28 +146,20 @@ class Publisher:
         weak = await create_or_check(self._settings, create=False, timeout_seconds=CONNECT_SECONDS)
         if weak:
             raise Misconfigured(weak)
-        producer = AIOKafkaProducer(
-            acks="all",
-            # aiokafka never recovers from a gap in the sequence; a duplicate in a topic is harmless.
-            enable_idempotence=False,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_request_size=MAX_MESSAGE_BYTES,
-            max_batch_size=BATCH_BYTES,
-            **self._settings.client_options(),
-        )
+        client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **self._settings.client_options())
         try:
-            await producer.start()
+            await client.bootstrap()
             # Of all topics: a request that named one would create it.
-            await producer.client.force_metadata_update()
+            await client.force_metadata_update()
         except (KafkaError, OSError) as error:
-            await producer.stop()
+            await client.close()
             raise Unavailable(f"Kafka: {error!r}") from None
         except asyncio.CancelledError:
-            await producer.stop()
+            await client.close()
             raise
         self._broken.clear()
         self._why = "no acknowledgement"
-        return Lanes(producer, self._metrics, self._break)
+        return Lanes(client, self._metrics, self._break)
 
     def _break(self, why: str) -> None:
         self._why = why
@@ -183,6 +172,8 @@ class Publisher:
             since = lanes.unanswered_since
             if since is not None and loop.time() - since > UNANSWERED_SECONDS:
                 break
+            if lanes.client._sync_task.done():  # it ends by an error that aiokafka does not know, and then for ever
+                return "no metadata any more"
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._broken.wait(), 1.0)
         return self._why
@@ -191,7 +182,7 @@ class Publisher:
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
             lanes.abandon()
-            task = asyncio.create_task(_stopped(lanes.producer))
+            task = asyncio.create_task(_stopped(lanes.client))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
@@ -203,9 +194,9 @@ class Publisher:
             (_log.info if event == "kafka_connected" else _log.error)(event, **details)
 
 
-async def _stopped(producer: AIOKafkaProducer) -> None:
+async def _stopped(client: AIOKafkaClient) -> None:
     with suppress(TimeoutError, KafkaError):
-        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+        await asyncio.wait_for(client.close(), STOP_SECONDS)
 
 
 def _resolve(future: "asyncio.Future[Verdict]", verdict: Verdict) -> None:

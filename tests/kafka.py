@@ -13,6 +13,7 @@ from deploy.kafka.jars import missing_programs
 from deploy.kafka.local import LocalKafka
 from schemas.settings import KafkaSettings
 from schemas.topics import Topics, topic_settings
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +88,8 @@ async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1,
     ]
     async with admin(bootstrap) as client:
         check((await client.create_topics(wanted)).topic_errors)
+        # The controller has them; the broker that is asked next may not know it yet.
+        await eventually(client.list_topics, {topic.name for topic in wanted}.issubset)
 
 
 async def delete_topics(bootstrap: str, names: tuple[str, ...]) -> None:

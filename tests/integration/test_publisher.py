@@ -1,0 +1,79 @@
+"""A Kafka client that is in doubt is replaced: a task of aiokafka that ended without a word never comes back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import uvloop
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from ingest.lanes import Lanes
+from ingest.metrics import IngestMetrics
+from ingest.publisher import Publisher
+from schemas.record import Record
+from schemas.settings import KafkaSettings
+from tests.waiting import eventually
+
+Fault = Callable[[Lanes], Awaitable[None]]
+
+
+@asynccontextmanager
+async def publishing(settings: KafkaSettings) -> AsyncIterator[Publisher]:
+    publisher = Publisher(settings, IngestMetrics())
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.close()
+
+
+async def replaces_its_client(settings: KafkaSettings, fault: Fault) -> None:
+    """After the fault records are acknowledged again, over another client."""
+    one = Record(f"{settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
+    async with publishing(settings) as publisher:
+        assert await publisher.deliver([one]) == [None]
+        before = publisher._lanes
+        assert before is not None
+        await fault(before)
+
+        async def published_by_another() -> bool:
+            verdicts = await publisher.deliver([one]) if publisher.connected else []
+            return list(verdicts) == [None] and publisher._lanes is not before
+
+        await eventually(published_by_another, bool)
+
+
+async def end_metadata_task(lanes: Lanes) -> None:
+    """As any error does that the task does not expect."""
+    lanes.client._sync_task.cancel()
+
+
+async def fail_to_write(lanes: Lanes) -> None:
+    """What uvloop raises for a connection that closed a moment ago, and aiokafka lets through."""
+
+    async def closed(*_request: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    lanes.client.send = closed
+
+
+def test_without_its_metadata_task(kafka_settings: KafkaSettings) -> None:
+    uvloop.run(replaces_its_client(kafka_settings, end_metadata_task))
+
+
+def test_when_a_write_fails_in_a_way_that_aiokafka_does_not_know(kafka_settings: KafkaSettings) -> None:
+    uvloop.run(replaces_its_client(kafka_settings, fail_to_write))
+
+
+def test_a_batch_is_what_a_consumer_reads() -> None:
+    """The builder is none of aiokafka's documented names."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 300)
+    headers = [("ce_id", b"1")]
+    fitted = [builder.append(number, None, b"key", b"x" * 100, headers) is not None for number in range(3)]
+    records = MemoryRecords(bytes(builder.build()))
+    batch = records.next_batch()
+    assert fitted == [True, True, False]
+    assert batch.validate_crc()
+    assert [(one.offset, one.key, one.value, list(one.headers)) for one in batch] == [
+        (number, b"key", b"x" * 100, headers) for number in range(2)
+    ]
