@@ -67,7 +67,7 @@ def test_when_a_write_fails_in_a_way_that_aiokafka_does_not_know(kafka_settings:
 
 def test_a_batch_is_what_a_consumer_reads() -> None:
     """The builder is none of aiokafka's documented names."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 300)
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 400)
     headers = [("ce_id", b"1")]
     fitted = [builder.append(number, None, b"key", b"x" * 100, headers) is not None for number in range(3)]
     records = MemoryRecords(bytes(builder.build()))
