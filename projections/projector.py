@@ -21,6 +21,7 @@ from projections.projection import Projection, Routing
 from projections.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.queries import queries
 from projections.registry import PROJECTIONS
+from projections.states import declare
 from projections.work import Incoming, Work, Workshop
 from projections.writing import upsert, write
 from schemas.errors import LedgerError
@@ -95,7 +96,7 @@ class Projector:
                 with outages():
                     await require_current(connection)
                     await self._remember_ring(connection)
-                    await self._declare(connection)
+                    await declare(connection, self._projections)
             except BaseException:
                 connection.terminate()
                 raise
@@ -129,10 +130,6 @@ class Projector:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-    async def _declare(self, connection: asyncpg.Connection) -> None:
-        names, versions = [item.name for item in self._projections], [item.version for item in self._projections]
-        await connection.execute(queries("operation")["declare_projections"], names, versions)
 
     async def prepare(self, batch: Sequence[Incoming]) -> Work:
         """Everything about a batch that needs no transaction; may be done while another one is committed.

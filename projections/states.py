@@ -1,9 +1,13 @@
-"""What the database says of the projections, beside the batches: a suspension by another process is seen here too."""
+"""What the database knows of the projections: which are live, and which were computed by other rules than ours.
+
+A suspension by another process is seen here too.
+"""
 
 import asyncio
 from collections.abc import Sequence
 
 import asyncpg
+import structlog
 
 from projections.database import connect, outages
 from projections.metrics import ProjectorMetrics
@@ -15,11 +19,30 @@ from schemas.errors import Misconfigured, Unavailable
 LIVE = "live"
 EVERY_SECONDS = 5.0
 
+log = structlog.get_logger()
+
 
 async def not_live(connection: asyncpg.Connection) -> list[str]:
     """The names of the projections that are suspended, or being rebuilt."""
     rows = await connection.fetch(queries("operation")["projection_states"])
     return sorted(row["name"] for row in rows if row["status"] != LIVE)
+
+
+async def rebuilds_due(connection: asyncpg.Connection, projections: Sequence[Projection] = PROJECTIONS) -> list[str]:
+    """The names of those whose tables were not computed by this version of their rules, or not from all events."""
+    names, versions = [item.name for item in projections], [item.version for item in projections]
+    rows = await connection.fetch(queries("operation")["rebuilds_due"], names, versions)
+    return [row["name"] for row in rows]
+
+
+async def declare(connection: asyncpg.Connection, projections: Sequence[Projection]) -> None:
+    """Makes them known where they are not yet, and says in the log which rebuild is due."""
+    names, versions = [item.name for item in projections], [item.version for item in projections]
+    await connection.execute(queries("operation")["declare_projections"], names, versions)
+    due = await rebuilds_due(connection, projections)
+    if due:
+        what_now = f"once no older `project` runs: `telnyx-ledger rebuild {' '.join(due)}`"
+        log.warning("rebuild_due", projections=due, what_now=what_now)
 
 
 async def watch(

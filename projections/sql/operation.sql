@@ -14,10 +14,22 @@ on conflict (key_id) do update set
 select key_id, account, public_key, not_before, not_after, first_seen_at from telnyx.signing_keys;
 
 -- name: declare_projections
-insert into telnyx.projection_state (name, version, status, since)
-select given.*, 'live', now() from unnest($1::text[], $2::integer[]) as given (name, version)
+-- One that is new to a store which has events is not live before these are in its tables: half a table looks whole.
+insert into telnyx.projection_state (name, version, status, reason, since)
+select given.name, case when stored.any then 0 else given.version end,
+       case when stored.any then 'suspended' else 'live' end,
+       case when stored.any then 'events were stored before it was there: `telnyx-ledger rebuild ' || given.name || '`' end, now()
+from unnest($1::text[], $2::integer[]) as given (name, version)
+cross join (select exists (select from telnyx.events) as any) as stored
 order by given.name
 on conflict (name) do nothing;
+
+-- name: rebuilds_due
+select given.name
+from unnest($1::text[], $2::integer[]) with ordinality as given (name, version, nth)
+left join telnyx.projection_state as known using (name)
+where case when known.name is null then exists (select from telnyx.events) else known.version <> given.version end
+order by given.nth;
 
 -- name: projection_states
 select name, version, status, reason from telnyx.projection_state;
