@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import asyncpg
+import structlog
 
-from projections.database import connect, outages
 from projections.deliveries import DEFAULT_STATUS
+from projections.positioning import connection_to
 from projections.queries import queries
 from projections.stored_events import last_position
 from projections.table import Row, table
@@ -20,7 +21,7 @@ from schemas.errors import Misconfigured, Unavailable
 from schemas.event import LINK_CLICKED, Event, read
 
 EVERY_SECONDS = 30.0
-PAGE_EVENTS = 500
+PAGE_EVENTS = 200  # whoever fills beside the batches gets in their way for some milliseconds at a time
 PAGE_POSITIONS = 50_000
 EVENT_TYPES = ["message.received", *DEFAULT_STATUS, LINK_CLICKED]
 
@@ -31,6 +32,7 @@ PERSON_EVENTS = table(
 )
 Progress = Callable[[int, int], None]  # position reached, position of the last event
 _SQL = queries("persons")
+log = structlog.get_logger()
 
 
 def persons(event: Event) -> list[str]:
@@ -47,16 +49,22 @@ def rows(event: Event) -> list[Row]:
 
 
 async def fill(connection: asyncpg.Connection, progress: Progress = lambda _done, _end: None) -> None:
-    """Adds what was stored since. Interrupted, it goes on from there; where another session is at it, it returns."""
+    """Adds what was stored since; where another session is at it, it returns.
+
+    Interrupted, it goes on from there; the connection must then be thrown away.
+    """
     end, position = await last_position(connection), -1
     while position < end:
-        async with connection.transaction():
-            start = await connection.fetchval(_SQL["lock_position"])
-            if start is None:
-                return
+        # Rolled back by the end of the connection: whoever stops must not wait for a frozen server.
+        await connection.execute("begin isolation level read committed")
+        start = await connection.fetchval(_SQL["lock_position"])
+        if start is not None:
             found, position = await _page(connection, start, end)
             await upsert(connection, PERSON_EVENTS, found)
             await connection.execute(_SQL["move_position"], position)
+        await connection.execute("commit")
+        if start is None:
+            return
         progress(position, end)
 
 
@@ -80,15 +88,13 @@ async def _page(connection: asyncpg.Connection, position: int, end: int) -> tupl
 
 
 async def keep_filled(database_url: str, *, every_seconds: float = EVERY_SECONDS) -> None:
-    """Fills until cancelled. While Postgres is away, the batches say so."""
+    """Fills until cancelled. While Postgres is away, the batches say so; what it refuses is told, and tried again."""
     while True:
         try:
-            connection = await connect(database_url)
-            try:
-                with outages():
-                    await fill(connection)
-            finally:
-                connection.terminate()
+            async with connection_to(database_url) as connection:
+                await fill(connection)
         except (Unavailable, Misconfigured):
             pass
+        except asyncpg.PostgresError as error:
+            log.error("persons_not_filled", error=type(error).__name__, sqlstate=error.sqlstate)
         await asyncio.sleep(every_seconds)

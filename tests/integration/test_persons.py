@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import asyncpg
 from hypothesis import HealthCheck, given, settings
+from structlog.testing import capture_logs
 
 from projections.persons import PAGE_EVENTS, fill, keep_filled, unfilled
 from tests import builders
@@ -98,5 +99,28 @@ async def test_project_keeps_it_filled(database_url: str, connection: asyncpg.Co
                 return found
 
             await eventually(rows, number.__lt__)
+    filling.cancel()
+    await asyncio.gather(filling, return_exceptions=True)
+
+
+async def test_what_a_login_may_not_do_ends_nothing(database_url: str, connection: asyncpg.Connection) -> None:
+    """`project` goes on without the index, and fills it when it may."""
+    await connection.execute("alter table telnyx.person_events_filled rename to elsewhere")
+    filling = asyncio.create_task(keep_filled(database_url, every_seconds=0.05))
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [[Webhook(builders.encode(builders.stop_received()), "a", builders.NOON)]])
+    with capture_logs() as logs:
+
+        async def told() -> list[str]:
+            return [line["event"] for line in logs]
+
+        await eventually(told, lambda seen: "persons_not_filled" in seen)
+    await connection.execute("alter table telnyx.elsewhere rename to person_events_filled")
+
+    async def rows() -> int:
+        found: int = await connection.fetchval("select count(*) from telnyx.person_events")
+        return found
+
+    await eventually(rows, lambda found: found == 1)
     filling.cancel()
     await asyncio.gather(filling, return_exceptions=True)
