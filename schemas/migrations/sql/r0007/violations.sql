@@ -3,6 +3,7 @@
 -- Why two looks are enough: a person stood opted out if an opt-out that counts follows their latest opt-in before the send; every event
 -- between the two is an opt-out, so that the first of them begins the run, and decides. Whether a refused send counts, semantics.md says by
 -- the latest opt-in before it: here, that same one.
+-- Most ledgers have no opt-out without a profile: that is asked once, not of each delivery.
 -- The readings of r0004/consent.sql stand.
 
 create or replace view telnyx.opt_out_violations with (security_invoker = true) as
@@ -17,7 +18,11 @@ select d.message_id, d.recipient, d.account, d.messaging_profile_id, d.status, d
 from telnyx.message_deliveries d
 cross join lateral (
   select first_no.*
-  from (values (d.messaging_profile_id), ('')) as meant (profile)
+  from (
+    select profile
+    from (values (d.messaging_profile_id), ('')) as candidate (profile)
+    where profile <> '' or exists (select from telnyx.opt_out_events where messaging_profile_id = '')
+  ) meant
   left join lateral (
     select said.occurred_at, said.event_key
     from telnyx.opt_out_events said
@@ -43,7 +48,7 @@ cross join lateral (
   limit 1
 ) stood
 where d.sent_at is not null
-  and not d.error_codes @> array['40300'::text collate "C"]
+  and '40300' <> all (d.error_codes)
   and exists (
     select from telnyx.opt_out_events said
     where said.phone_number = d.recipient and said.messaging_profile_id = any (array[d.messaging_profile_id, ''])
