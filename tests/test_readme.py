@@ -31,6 +31,7 @@ SHELL = {
     "make test": "it is what runs this test",
     "curl https://api.telnyx.com/v2/messages": "it needs an account at Telnyx",
     "telnyx-ledger simulate --public-key": RUN,
+    "telnyx-ledger evidence": "the number is a person's; tests/integration/test_evidence_folder.py makes such folders",
     "telnyx-ledger migrate": RUN,
     "telnyx-ledger ingest": SERVE,
     "telnyx-ledger dead-letters list": RUN,
