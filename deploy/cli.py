@@ -244,6 +244,24 @@ def replay(
     run_replay(Asked(since, until, types or [], rate, after), as_json=json)
 
 
+@app.command()
+def verify(
+    *,
+    chain: Annotated[
+        list[str] | None, typer.Option(metavar="HEX", help="A value of `seal export` that was kept elsewhere.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Do not go on where an interrupted one left off.")] = False,
+    json: Json = False,
+) -> None:
+    """Check every stored signature, event_key and seal, and that no event is stored twice.
+
+    Goes on to the end whatever it finds; what does not hold is named, and the exit status is 1 then.
+    """
+    from deploy.commands.verify import Wanted, run_verify
+
+    run_verify(Wanted(chain or [], anew, json))
+
+
 @seal.command("now")
 def seal_now(*, json: Json = False) -> None:
     """Seal every stored event that is under no seal yet. `project` and `dev` do it by themselves."""

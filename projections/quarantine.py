@@ -58,13 +58,16 @@ def judge(arrival: Arrival, found: Event | Unreadable, keys: Mapping[str, Key], 
 
 def signature_holds(delivery: Delivery, keys: Mapping[str, Key]) -> bool:
     """Whether the key that is named signed this body at a time at which it was valid."""
-    key = keys.get(delivery.key_id)
-    stamp = delivery.signed_timestamp
+    return signed_by(keys.get(delivery.key_id), delivery.signed_timestamp, delivery.signature, delivery.body)
+
+
+def signed_by(key: Key | None, signed_timestamp: str, signature: bytes, body: bytes) -> bool:
+    """Whether this key, if there is one, signed the body at a time at which it was valid."""
     return (
         key is not None
-        and _SIGNED_TIMESTAMP.fullmatch(stamp) is not None
-        and key.valid_at(int(stamp))
-        and verify(key.public_key, delivery.signature, stamp.encode(), delivery.body)
+        and _SIGNED_TIMESTAMP.fullmatch(signed_timestamp) is not None
+        and key.valid_at(int(signed_timestamp))
+        and verify(key.public_key, signature, signed_timestamp.encode(), body)
     )
 
 

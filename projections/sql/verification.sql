@@ -1,0 +1,41 @@
+-- What is read to hold the stored evidence against itself. Nothing is written.
+
+-- name: identity
+-- Which database this is: the server's cluster and its number there.
+select (select system_identifier from pg_control_system())::text || '-' || oid::text
+from pg_database where datname = current_database();
+
+-- name: may_read_bodies
+select has_column_privilege('telnyx.events', 'body', 'select')
+   and has_column_privilege('telnyx.quarantined_webhooks', 'body', 'select');
+
+-- name: seals
+select seq, first_position, last_position, events, root, chain, sealed_at from telnyx.event_seals order by seq;
+
+-- name: seal_count
+select seals from telnyx.seal_count;
+
+-- name: chunks
+-- Cuts a range of positions where every $3rd event is, by an index alone. The last piece may be smaller, or empty.
+with recursive chunk (first_position, last_position) as (
+  select $1::bigint,
+         (select position from telnyx.events where position between $1 and $2 order by position offset $3::bigint - 1 limit 1)
+  union all
+  select last_position + 1,
+         (select position from telnyx.events where position between chunk.last_position + 1 and $2 order by position offset $3::bigint - 1 limit 1)
+  from chunk where last_position < $2
+)
+select first_position, coalesce(last_position, $2) as last_position from chunk;
+
+-- name: events
+select position, event_key, event_id, event_type, retention_class, occurred_at, body, signature, signed_timestamp, key_id
+from telnyx.events
+where position between $1 and $2
+order by position;
+
+-- name: keys_twice
+-- The primary key says so only within a class and a time of occurrence.
+select event_key, count(*) as times from telnyx.events group by event_key having count(*) > 1 order by event_key;
+
+-- name: quarantined
+select quarantine_key, reason, body, signature, signed_timestamp, key_id from telnyx.quarantined_webhooks;

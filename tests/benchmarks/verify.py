@@ -1,0 +1,143 @@
+"""`python -m tests.benchmarks.verify`: how much of the machine `verify` makes use of, start and end included.
+
+The limit is every core verifying bodies of the same store by PyNaCl, out of memory and in processes of their own: what
+is left over is for Postgres, the reading of bodies, the seals and the search for keys that are there twice.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import asyncpg
+from nacl.signing import VerifyKey
+from rich.console import Console
+
+from deploy.postgres import EmbeddedPostgres
+from projections.verification_workers import cores
+from schemas.migrate import migrate
+from tests.benchmarks import stored_events
+from tests.programs import PROGRAM, clean_environment
+
+SAMPLE = 5000
+TARGET = 0.8
+_CONSOLE = Console(stderr=True)
+
+Signed = tuple[bytes, bytes, bytes]  # public key, message, signature
+
+
+@contextmanager
+def store(events: int) -> Iterator[dict[str, str]]:
+    """A database with about so many events, all but the newest few sealed, and the variables by which it is found."""
+    with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        postgres = EmbeddedPostgres(directory / "data", report=lambda _: None)
+        try:
+            url = postgres.start()
+            asyncio.run(migrate(url, lambda _: None))
+            ends_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+            stored_events.load(url, events, ends_at, lambda _: None)
+            variables = clean_environment({"DATABASE_URL": url, "LEDGER_DATA_DIR": str(directory)})
+            asyncio.run(_settle(url))
+            subprocess.run([PROGRAM, "seal", "now"], env=variables, check=True, stdout=subprocess.DEVNULL)
+            yield variables
+        finally:
+            postgres.stop()
+
+
+async def _settle(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("vacuum (freeze, analyze) telnyx.events")
+    await connection.close()
+
+
+async def sample(url: str) -> list[Signed]:
+    """Some of the stored bodies, as the limit is measured with them."""
+    connection = await asyncpg.connect(url)
+    public = {key.key_id: key.public_key for key in stored_events.ring().keys}
+    rows = await connection.fetch(
+        "select key_id, signed_timestamp, body, signature from telnyx.events tablesample system (20) limit $1", SAMPLE
+    )
+    await connection.close()
+    return [
+        (public[row["key_id"]], row["signed_timestamp"].encode() + b"|" + row["body"], row["signature"]) for row in rows
+    ]
+
+
+def limit(items: Sequence[Signed], turns: int) -> float:
+    """Signatures a second, all cores together."""
+    number = cores()
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(number + 1)
+    processes = [context.Process(target=_verify, args=(items, turns, barrier)) for _ in range(number)]
+    for process in processes:
+        process.start()
+    barrier.wait()
+    began = time.perf_counter()
+    for process in processes:
+        process.join()
+    return len(items) * turns * number / (time.perf_counter() - began)
+
+
+def _verify(items: Sequence[Signed], turns: int, barrier: Barrier) -> None:
+    keys = {public: VerifyKey(public) for public, _, _ in items}
+    barrier.wait()
+    for _ in range(turns):
+        for public, message, signature in items:
+            keys[public].verify(message, signature)
+
+
+def rate(variables: dict[str, str], events: int) -> float:
+    """Events a second of `telnyx-ledger verify`, as somebody at a terminal waits for it."""
+    began = time.perf_counter()
+    said = subprocess.run([PROGRAM, "verify"], env=variables, check=True, capture_output=True, text=True).stdout
+    seconds = time.perf_counter() - began
+    if f"{events} events" not in said:
+        raise ValueError(said)
+    return events / seconds
+
+
+async def _count(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    count: int = await connection.fetchval("select count(*) from telnyx.events")
+    await connection.close()
+    return count
+
+
+def main() -> None:
+    """Prints the ratio, round by round. A median below the target is exit status 1."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--events", type=int, default=100_000)
+    arguments.add_argument("--rounds", type=int, default=3)
+    given = arguments.parse_args()
+    _CONSOLE.print(f"about {given.events:,} events are made, signed, copied and sealed")
+    ratios, say = [], Console(width=150, highlight=False).print
+    with store(given.events) as variables:
+        url = variables["DATABASE_URL"]
+        events, items = asyncio.run(_count(url)), asyncio.run(sample(url))
+        turns = max(1, min(events, 100_000) // (2 * len(items) * cores()))
+        rate(variables, events)  # the pages are in memory then
+        for number in range(given.rounds):
+            # Before and after, because a machine that others use has not one speed.
+            before, verified, after = limit(items, turns), rate(variables, events), limit(items, turns)
+            ratios.append(verified / statistics.mean((before, after)))
+            say(
+                f"round {number + 1}: limit {before:,.0f} and {after:,.0f} signatures/s on {cores()} cores, "
+                f"verify {verified:,.0f} events/s, ratio {ratios[-1]:.3f}"
+            )
+    median = statistics.median(ratios)
+    say(f"verify, {events:,} events: {median:.3f} of the limit (target {TARGET})")
+    raise SystemExit(median < TARGET)
+
+
+if __name__ == "__main__":
+    main()
