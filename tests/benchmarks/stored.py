@@ -28,7 +28,7 @@ from tests.benchmarks.stored_questions import Answer, people_questions, view_que
 from tests.programs import PROGRAM, clean_environment
 
 # As PostgreSQL's manual advises for a server of that size; work_mem and all that a question depends on are as in `dev`.
-SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
+SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "4GB", "maintenance_work_mem": "512MB"}
 SAMPLE = 100_000
 _CONSOLE = Console(stderr=True)
 
