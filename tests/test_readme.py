@@ -31,6 +31,7 @@ SHELL = {
     "make test": "it is what runs this test",
     "curl https://api.telnyx.com/v2/messages": "it needs an account at Telnyx",
     "telnyx-ledger simulate --public-key": RUN,
+    "telnyx-ledger seal now": RUN,
     "telnyx-ledger evidence": "the number is a person's; tests/integration/test_evidence_folder.py makes such folders",
     "telnyx-ledger migrate": RUN,
     "telnyx-ledger ingest": SERVE,
@@ -83,6 +84,7 @@ async def test_the_blocks_work_together(programs: Programs, broker: LocalKafka, 
         sent = programs.run("simulate", "--url", url, "--seed", "11", "--count", "900", "--rate", "0")
         assert sent.returncode == 0, sent.stderr
         await every_query_has_rows(empty_database_url)
+        run_block(programs, shell("telnyx-ledger seal now"), environment)
         run_block(programs, shell("telnyx-ledger dead-letters list"), environment)
         await the_consumer_consumes(programs, environment)
         assert [program.process.poll() for program in served] == [None, None]
