@@ -8,7 +8,7 @@ offsets. Projections are idempotent and come first, so they need not know which 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import asyncpg
 
@@ -181,7 +181,7 @@ class Projector:
             except StoredUnderOtherAccount as other:
                 stored = other.accounts
                 events = [
-                    (event, replace(given, account=stored.get(event.key, given.account)))
+                    (event, given._replace(account=stored.get(event.key, given.account)))
                     for event, given in work.events
                 ]
                 work = await self._workshop.of(work.keys, events, work.parked)

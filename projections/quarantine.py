@@ -5,7 +5,7 @@ Nothing that travelled is believed: the signature is verified again, and the bod
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from projections.table import Row, table
 from schemas.event import Event, Unreadable
@@ -45,10 +45,10 @@ def judge(arrival: Arrival, found: Event | Unreadable, keys: Mapping[str, Key], 
     """
     delivery = arrival.delivery
     if verified is False:
-        return Parked(found.key, FORGED, replace(delivery, account=""))
+        return Parked(found.key, FORGED, delivery._replace(account=""))
     key = keys.get(delivery.key_id)
     if key is not None and key.account != delivery.account:
-        delivery = replace(delivery, account=key.account)
+        delivery = delivery._replace(account=key.account)
     if arrival.quarantine_reason in OUTSIDE_WINDOW:
         return Parked(found.key, arrival.quarantine_reason, delivery)
     if isinstance(found, Unreadable):

@@ -5,7 +5,7 @@ read again. So what was parked for want of a key, or by an older reader, gets in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -118,4 +118,4 @@ def record_of(row: asyncpg.Record, keys: Mapping[str, Key], topics: Topics) -> R
     event = read(delivery.body)
     if isinstance(event, Unreadable):
         return f"its body still is no event: {event.reason}"
-    return event_record(topics, event, replace(delivery, account=keys[delivery.key_id].account))
+    return event_record(topics, event, delivery._replace(account=keys[delivery.key_id].account))

@@ -6,7 +6,7 @@ duplicate. What is in Kafka is always everything that was wanted up to a positio
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -108,7 +108,7 @@ class Replay:
         await asyncio.sleep(due - now())
 
     def _marked(self, record: Record) -> Record:
-        return replace(record, headers=(*record.headers, (REPLAYED, rfc3339(self.began_at).encode())))
+        return record._replace(headers=(*record.headers, (REPLAYED, rfc3339(self.began_at).encode())))
 
 
 async def acknowledged(destination: Destination, records: Sequence[Record]) -> dict[str, str]:

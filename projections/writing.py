@@ -10,7 +10,7 @@ import asyncpg
 from projections.projection import Projection, Stored
 from projections.table import Row, Table
 
-SLICE = 25  # events between which others run
+SLICE = 50  # events between which others run
 
 
 @dataclass(frozen=True, slots=True)

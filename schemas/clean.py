@@ -110,10 +110,8 @@ def money(value: Any) -> Decimal | None:
     A binary fraction (float) is read by its shortest decimal form, which is what was written up to 15 digits.
     """
     if isinstance(value, str):
-        if not _MONEY.fullmatch(value):
-            return None
-        number = Decimal(value)
-    elif type(value) in (int, float):
+        return Decimal(value) if _MONEY.fullmatch(value) else None
+    if type(value) in (int, float):
         number = Decimal(repr(value))
     elif isinstance(value, Decimal):
         number = value

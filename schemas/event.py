@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -31,8 +31,7 @@ def _decimal(written: str) -> Decimal:
 _EXACT = msgspec.json.Decoder(float_hook=_decimal)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that Telnyx reported. `key` is the event_key as canonical uuid text, whose order is that of its bytes.
 
     `payload` is the object `data.payload`, an empty one where the payload is anything else, and `data` itself for a

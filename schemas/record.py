@@ -6,8 +6,8 @@ of them: key, type and time come from the body again, and the signature is verif
 
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,8 +21,7 @@ CONTRACT = b"1"
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One signed webhook as it came: the evidence. `signature` is 64 raw bytes, the account that of the key."""
 
     body: bytes
@@ -33,8 +32,7 @@ class Delivery:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A Kafka record, which is also a spool entry. `event_key` is its `ce_id`; `topic` has its prefix."""
 
     topic: str
@@ -44,8 +42,7 @@ class Record:
     event_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A record as it was read back. Everything in it but the body is a claim; '' and b'' where a header is missing."""
 
     delivery: Delivery
