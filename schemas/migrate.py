@@ -41,7 +41,7 @@ async def migrate(database_url: str, report: Report) -> None:
                 await _migrate(connection)
         except asyncpg.InsufficientPrivilegeError as error:
             raise Misconfigured([f"DATABASE_URL: this login may not change the schema ({error})"]) from error
-        except asyncpg.LockNotAvailableError as error:
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             raise Unavailable("tables are locked by a long transaction: end it and run migrate again") from error
         after = await revision_of(connection)
     report(f"schema is {after}, nothing to do" if after == before else f"schema is {after}, was {before}")
@@ -115,6 +115,9 @@ async def _migrate(connection: asyncpg.Connection) -> None:
     await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
     await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
     await connection.execute("set local lock_timeout = '10s'")
+    if await connection.fetchval("select to_regclass('telnyx.projection_state') is not null"):
+        # What every batch locks first: projectors wait before they hold what a revision needs, instead of deadlocking.
+        await connection.execute("lock table telnyx.projection_state in exclusive mode")
     await connection.execute((_ALWAYS / "roles.sql").read_text("utf-8"))
     if await connection.fetchval("select to_regnamespace('telnyx') is null"):
         await connection.execute("create schema telnyx")
