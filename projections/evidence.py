@@ -20,6 +20,7 @@ from projections.seal_proofs import Proof, proofs, seals_from
 from projections.sealing import Seal
 from projections.spellings import spellings
 from projections.states import not_live
+from projections.stored_events import LONGEST_SECONDS
 from schemas.clean import id_
 from schemas.errors import LedgerError
 from schemas.event import Event, read
@@ -41,6 +42,11 @@ class Original:
     row: Row
     profile: str
 
+    @property
+    def key(self) -> str:
+        """The event_key under which it is stored; that of the body, unless somebody changed the body."""
+        return str(self.row["event_key"])
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -55,7 +61,7 @@ class Standing:
 class Dossier:
     """One person. `at` None: everything that is known; `proofs` by event_key, without those that no seal covers.
 
-    `later` and `elsewhere` count the person's webhooks that are left out: after the moment, and of other profiles.
+    What is left out is counted: `later` than the moment, `elsewhere` in other profiles, and `gone` from the store.
     """
 
     phone: str
@@ -71,6 +77,7 @@ class Dossier:
     broken_seals: Sequence[int]
     later: int
     elsewhere: int
+    gone: int
     dead_letters: int
 
 
@@ -82,8 +89,10 @@ async def dossier(
     Raises LedgerError for a person or profile that is not there, with what is near, and for tables that are not live.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
         await _refuse_gaps(connection)
-        everything = await _originals(connection, phone, progress)
+        named = await _named(connection, phone, progress)
+        everything = await _originals(connection, named)
         profiles = sorted({one.profile for one in everything})
         if profile is not None and profile not in profiles:
             raise LedgerError(
@@ -92,7 +101,7 @@ async def dossier(
         wanted = [one for one in everything if profile in (None, one.profile)]
         kept = [one for one in wanted if at is None or one.row["occurred_at"] <= at]
         seals = await seals_from(connection, [one.row["position"] for one in kept])
-        proven, broken = await proofs(connection, seals, {one.event.key: one.row["position"] for one in kept})
+        proven, broken = await proofs(connection, seals, {one.key: one.row["position"] for one in kept})
         signed_by = {one.row["key_id"] for one in kept}
         return Dossier(
             phone=phone,
@@ -108,6 +117,7 @@ async def dossier(
             broken_seals=broken,
             later=len(wanted) - len(kept),
             elsewhere=len(everything) - len(wanted),
+            gone=len(named) - len(everything),
             dead_letters=await connection.fetchval(_SQL["dead_letters"], [one.name for one in FEEDS]),
         )
 
@@ -123,21 +133,23 @@ async def _refuse_gaps(connection: asyncpg.Connection) -> None:
         )
 
 
-async def _originals(connection: asyncpg.Connection, phone: str, progress: Progress) -> list[Original]:
-    """All of the person, in order of events."""
+async def _named(connection: asyncpg.Connection, phone: str, progress: Progress) -> list[Row]:
+    """The rows of person_events for the person, those that are not in it yet included."""
     others = spellings(phone)
     meant = {phone, *others}
     late = [row async for row in unfilled(connection, progress) if row["phone_number"] in meant]
-    named = [dict(row) for row in await connection.fetch(_SQL["of_person"], phone)]
-    named += [row for row in late if row["phone_number"] == phone]
+    named = [*await connection.fetch(_SQL["of_person"], phone), *(row for row in late if row["phone_number"] == phone)]
     if not named:
-        known = {row["phone_number"] for row in late} | {
-            row["phone_number"] for row in await connection.fetch(_SQL["known_phones"], others)
-        }
+        known = {row["phone_number"] for row in [*late, *await connection.fetch(_SQL["known_phones"], others)]}
         near = [other for other in others if other in known][:NEAR]
         raise LedgerError(f"--phone: nothing is stored about {phone}; near it: {', '.join(near) or 'nothing'}")
+    return named
+
+
+async def _originals(connection: asyncpg.Connection, named: Sequence[Row]) -> list[Original]:
+    """The webhooks of these rows, in order of events."""
     columns = [[row[name] for row in named] for name in ("retention_class", "occurred_at", "event_key")]
-    return _read(await connection.fetch(_SQL["originals"], *columns))
+    return _read(await connection.fetch(_SQL["originals"], *columns, timeout=LONGEST_SECONDS))
 
 
 def _read(rows: Sequence[Row]) -> list[Original]:

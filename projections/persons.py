@@ -42,12 +42,6 @@ def persons(event: Event) -> list[str]:
     return unique([*named, *parties(payload.get("cc"))])
 
 
-def rows(event: Event) -> list[Row]:
-    """One row per person."""
-    named = {"occurred_at": event.occurred_at, "event_key": event.key, "retention_class": event.retention_class}
-    return [{"phone_number": phone_number, **named} for phone_number in persons(event)]
-
-
 async def fill(connection: asyncpg.Connection, progress: Progress = lambda _done, _end: None) -> None:
     """Adds what was stored since; where another session is at it, it returns.
 
@@ -82,9 +76,19 @@ async def _page(connection: asyncpg.Connection, position: int, end: int) -> tupl
     """Rows of the next events after `position`, and the position that is reached with them."""
     upto = max(position, min(end, position + PAGE_POSITIONS))
     page = await connection.fetch(_SQL["after_position"], position, upto, EVENT_TYPES, PAGE_EVENTS)
-    read_again = (read(row["body"]) for row in page)
-    found = [row for event in read_again if isinstance(event, Event) for row in rows(event)]
+    found = [row for stored in page for row in _rows(stored)]
     return found, page[-1]["position"] if len(page) == PAGE_EVENTS else upto
+
+
+def _rows(stored: asyncpg.Record) -> list[Row]:
+    """One row per person, under the identity by which the event is stored, whatever became of its body."""
+    event = read(stored["body"])
+    identity = {
+        "occurred_at": stored["occurred_at"],
+        "event_key": str(stored["event_key"]),
+        "retention_class": stored["retention_class"],
+    }
+    return [{"phone_number": one, **identity} for one in persons(event)] if isinstance(event, Event) else []
 
 
 async def keep_filled(database_url: str, *, every_seconds: float = EVERY_SECONDS) -> None:

@@ -18,12 +18,16 @@ from projections.persons import Progress, fill
 from schemas.clean import phone, time_
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
+from schemas.signing import verify
 
 MAY_FILL = "select has_table_privilege('telnyx.person_events', 'insert')"
 
 
 def run_evidence(written_phone: str, profile: str | None, at: str | None, out: Path, *, as_json: bool) -> None:
-    """Writes the folder and says how it can be checked. Raises Misconfigured and LedgerError; then nothing is left."""
+    """Writes the folder and says how it can be checked. Raises Misconfigured and LedgerError: nothing is left then.
+
+    But a folder that does not hold, because what is stored was changed, is left, and LedgerError raised.
+    """
     number, moment = _wanted(written_phone, at)
     out = out.absolute()
     refuse_bad_place(out)
@@ -35,6 +39,8 @@ def run_evidence(written_phone: str, profile: str | None, at: str | None, out: P
     except KeyboardInterrupt:
         raise LedgerError("interrupted: nothing was written") from None
     _report(found, digest, out, as_json=as_json)
+    if problems := _unproved(found):
+        raise LedgerError("\n".join([*problems, "run `telnyx-ledger verify`; the folder is there, and does not hold"]))
 
 
 def _wanted(written_phone: str, at: str | None) -> tuple[str, datetime | None]:
@@ -88,15 +94,29 @@ async def _may_fill(connection: asyncpg.Connection) -> bool:
 
 
 def _report(found: Dossier, digest: str, out: Path, *, as_json: bool) -> None:
-    sealed = len(found.proofs)
+    originals, sealed = len(found.originals), len(found.proofs)
     if as_json:
-        summary = {"folder": str(out), "originals": len(found.originals), "sealed": sealed}
-        print(json.dumps({**summary, "manifest_sha256": digest}))
+        print(json.dumps({"folder": str(out), "originals": originals, "sealed": sealed, "manifest_sha256": digest}))
         return
-    print(f"{out}: {len(found.originals)} originals, {sealed} of them covered by seals")
-    if sealed < len(found.originals) and not found.broken_seals:
+    print(f"{out}: {originals} originals, {sealed} of them covered by seals")
+    if sealed < originals and not found.broken_seals:
         print("for the others, run `telnyx-ledger seal now` first, and make the folder again")
-    for seq in found.broken_seals:
-        print(f"seal {seq} does not fit its events any more: run `telnyx-ledger verify`")
     print(f"for the covering letter: SHA-256 of manifest.sha256 is {digest}")
     print(f"anybody checks it with: pip install pynacl && python -I {out / 'verify.py'}")
+
+
+def _unproved(found: Dossier) -> list[str]:
+    """What the folder's own script will not confirm: somebody has changed what is stored."""
+    keys = {key.key_id: key.public_key for key, _ in found.keys}
+    unsigned = [
+        f"{one.key}: not signed by the key that it names"
+        for one in found.originals
+        if not verify(
+            keys.get(one.row["key_id"], b""),
+            one.row["signature"],
+            one.row["signed_timestamp"].encode(),
+            one.row["body"],
+        )
+    ]
+    gone = [f"{found.gone} webhooks about this person are not stored any more"] if found.gone else []
+    return [*unsigned, *gone, *(f"seal {seq}: does not fit its events" for seq in found.broken_seals)]

@@ -113,12 +113,12 @@ def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, 
 
 
 def _event(dossier: Dossier, name: str, original: Original) -> dict[str, Any]:
-    row, proof = original.row, dossier.proofs.get(original.event.key)
+    row, proof = original.row, dossier.proofs.get(original.key)
     return {
         "file": name,
         **{column: row[column] for column in ("account", "event_type", "key_id", "position", "signed_timestamp")},
         **{column: rfc3339(row[column]) for column in ("occurred_at", "received_at", "recorded_at")},
-        "event_key": original.event.key,
+        "event_key": original.key,
         "messaging_profile_id": original.profile,
         "signature": base64.b64encode(row["signature"]).decode(),
         "seal": proof and {"seq": proof.seq, "index": proof.index, "path": [step.hex() for step in proof.path]},

@@ -48,7 +48,7 @@ def _scope(dossier: Dossier) -> str:
 
 
 def _standings(dossier: Dossier, lines: list[Line]) -> str:
-    numbers = {line.original.event.key: line.number for line in lines}
+    numbers = {line.original.key: line.number for line in lines}
     when = "As far as is known now" if dossier.at is None else f"On {moment(dossier.at)}"
     return "\n".join(
         f"<p>{when}, for the messaging profile {_named(one.profile)}: "
@@ -67,7 +67,7 @@ def _violations(dossier: Dossier) -> str:
 
 def _row(line: Line, dossier: Dossier) -> str:
     row, name = line.original.row, f"{line.number:04d}"
-    proof = dossier.proofs.get(line.original.event.key)
+    proof = dossier.proofs.get(line.original.key)
     notes = "".join(f'<p class="note">{shown(note)}</p>' for note in line.notes)
     times = [f'<td class="time">{moment(row[name])}</td>' for name in ("occurred_at", "received_at", "recorded_at")]
     return (
@@ -90,6 +90,8 @@ def _left_out(dossier: Dossier) -> Iterable[str]:
         yield f"{dossier.later} notices about this number that occurred after {moment(dossier.at or dossier.made_at)}."
     if dossier.elsewhere:
         yield f"{dossier.elsewhere} notices about this number that belong to other messaging profiles, or to none."
+    if dossier.gone:
+        yield f"{dossier.gone} notices about this number that we once had stored, and have no more."
     if dossier.dead_letters:
         yield f"{dossier.dead_letters} notices (of anybody) that our tables could not take in: this page may miss them."
     yield "Notices in which Telnyx does not name the number, or names it only in part."

@@ -12,7 +12,7 @@ update telnyx.person_events_filled set position = $1::bigint, filled_at = clock_
 
 -- name: after_position
 -- Bounded by position as well as by number, so that no statement reads without end.
-select position, body
+select position, occurred_at, event_key, retention_class, body
 from telnyx.events
 where position > $1 and position <= $2 and event_type = any ($3::text[])
 order by position

