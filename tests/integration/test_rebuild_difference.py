@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -10,11 +11,15 @@ from hypothesis import strategies as st
 
 from projections.difference import Difference
 from projections.projector import Projector
-from projections.rebuild import Outcome, check, rebuild
+from projections.rebuild import Outcome, _run, check, rebuild
 from projections.registry import PROJECTIONS
+from tests import builders
+from tests.builders import NOON
 from tests.integration.applying import allow_clearing, apply, clear, closing, new_projector
 from tests.oracle import compare
 from tests.streams import Webhook, split, streams
+from tests.ten_dlc import NUMBER, TELNYX, onboarding
+from tests.ten_dlc import webhook as ten_dlc_webhook
 
 TABLES = {
     name
@@ -112,3 +117,31 @@ async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tu
             where = await connection.fetchval(f"{statement} where {shown} = $1 returning {shown}", one)
             planted.add((table, kind, where))
     return planted
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_facts(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, asleep: bool
+) -> None:
+    """Facts are wrong, what is folded of them is still right: then late facts about the same things come."""
+    early = [builders.stop_received("in-1", "+13125550101"), *onboarding()]
+    late = [
+        builders.start_received("in-2", "+13125550101", at=NOON - timedelta(minutes=1)),
+        builders.start_received("in-3", "+13125550102"),
+        ten_dlc_webhook(-1, campaignId=TELNYX, type="TELNYX_REVIEW", status="ACCEPTED"),
+        ten_dlc_webhook(9, campaignId=TELNYX, phoneNumber=NUMBER, type="DELETION", status="SUCCESS"),
+    ]
+    await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in early]])
+    await connection.execute("update telnyx.opt_out_events set action = 'help'")
+    await connection.execute(
+        "update telnyx.ten_dlc_events set campaign_status = 'TCR_FAILED', tcr_id_has_field = false"
+    )
+    if asleep:
+        await connection.execute("update telnyx.projection_state set status = 'suspended'")
+    async with _run(database_url, PROJECTIONS, quietly) as run:
+        await run.compare()
+        await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in late]])
+        await run.mend()
+    assert await differences(database_url) == []
+    assert await connection.fetchval("select count(*) from telnyx.opt_outs") == 2
+    assert await connection.fetchval("select count(*) from telnyx.campaign_numbers where status = 'UNASSIGNED'") == 1
