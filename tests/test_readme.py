@@ -32,7 +32,7 @@ SHELL = {
     "curl https://api.telnyx.com/v2/messages": "it needs an account at Telnyx",
     "telnyx-ledger simulate --public-key": RUN,
     "telnyx-ledger seal now": RUN,
-    "telnyx-ledger evidence": "the number is a person's; tests/integration/test_evidence_folder.py makes such folders",
+    "telnyx-ledger evidence": "the number is a person's; tests/integration/test_evidence_command.py makes such folders",
     "telnyx-ledger migrate": RUN,
     "telnyx-ledger ingest": SERVE,
     "telnyx-ledger dead-letters list": RUN,

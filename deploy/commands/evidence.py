@@ -101,6 +101,8 @@ def _report(found: Dossier, digest: str, out: Path, *, as_json: bool) -> None:
     print(f"{out}: {originals} originals, {sealed} of them covered by seals")
     if sealed < originals and not found.broken_seals:
         print("for the others, run `telnyx-ledger seal now` first, and make the folder again")
+    if found.gone:
+        print(f"{found.gone} more are not stored any more: unless you dropped them, run `telnyx-ledger verify`")
     print(f"for the covering letter: SHA-256 of manifest.sha256 is {digest}")
     print(f"anybody checks it with: pip install pynacl && python -I {out / 'verify.py'}")
 
@@ -118,5 +120,4 @@ def _unproved(found: Dossier) -> list[str]:
             one.row["body"],
         )
     ]
-    gone = [f"{found.gone} webhooks about this person are not stored any more"] if found.gone else []
-    return [*unsigned, *gone, *(f"seal {seq}: does not fit its events" for seq in found.broken_seals)]
+    return [*unsigned, *(f"seal {seq}: does not fit its events" for seq in found.broken_seals)]
