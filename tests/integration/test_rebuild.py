@@ -22,7 +22,7 @@ from schemas.record import Delivery
 from tests import builders
 from tests.integration.test_isolation import PROJECTIONS, delivered, letters
 from tests.integration.test_projector import RING, bodies
-from tests.sql_rows import plan
+from tests.sql_rows import insert_event, plan
 from tests.ten_dlc import new_projector, onboarding, tables
 from tests.waiting import eventually
 
@@ -132,6 +132,16 @@ async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connec
     assert (len(outcome.faults), outcome.live) == (1, True)
     assert (await state(connection))[0] == "live"
     assert [letter[3] for letter in await letters(connection)] == [2]
+
+
+async def test_a_stored_body_that_is_no_event_any_more_is_a_dead_letter(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await suspend(database_url)
+    await insert_event(connection)  # of a type that feeds it, with a body that has none
+    outcome = await rebuilt(database_url, DELIVERIES)
+    assert (outcome.events, outcome.live) == (37, True)
+    assert [letter[:2] for letter in await letters(connection)] == [("deliveries", "Unreadable: no_event_type")]
 
 
 async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
