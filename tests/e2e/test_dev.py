@@ -10,6 +10,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from tests.programs import Programs, free_port
+from tests.sealed import seals_what_has_waited
 from tests.waiting import eventually
 
 DATABASE = r"^Database URL: (postgresql://\S+)$"
@@ -33,6 +34,9 @@ async def test_dev_shows_rows_by_itself_and_leaves_nothing_running(programs: Pro
         return await count(url, "select count(*) from telnyx.message_deliveries")
 
     await eventually(rows, lambda found: found > 3)
+    connection = await asyncpg.connect(url)
+    await seals_what_has_waited(connection)
+    await connection.close()
     assert re.search(r"received \d+ \(\d+ duplicates\)  stored \d+  projected \d+", dev.output)
     shown = programs.run("sql", "select account, count(*) > 0 as some from events group by 1", "--json")
     assert json.loads(shown.stdout) == [{"account": "development", "some": True}], shown.stderr

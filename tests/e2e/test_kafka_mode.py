@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.programs import Programs, free_port
+from tests.sealed import seals_what_has_waited
 from tests.waiting import eventually
 
 
@@ -22,6 +23,7 @@ async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_program
 
     try:
         await eventually(rows, lambda found: found > 3, timeout_seconds=60)
+        await seals_what_has_waited(connection)
     finally:
         await connection.close()
     assert running.ends(signal.SIGINT, timeout_seconds=60) == 0

@@ -10,14 +10,9 @@ from projections.verification import Finding, check_keys, check_quarantine, chec
 from projections.verification_plan import plan
 from tests import builders
 from tests.integration.test_projector import RING, bodies, incoming
+from tests.sealed import UNLOCKED
 
 EVENTS = 35  # three seals of ten, and five that are not sealed yet
-UNLOCKED = """
-    create or replace function telnyx.refuse_change() returns trigger language plpgsql
-      as 'begin if tg_op = ''DELETE'' then return old; end if; return new; end';
-    create or replace function telnyx.refuse_change_of_seals() returns trigger language plpgsql
-      as 'begin if tg_op = ''DELETE'' then return old; end if; return new; end';
-"""
 COLUMNS = """event_key, event_id, account, event_type, retention_class, occurred_at, received_at, body, signature,
     signed_timestamp, key_id"""
 EVERY_EVENT = list(range(1, EVENTS + 1))
@@ -55,7 +50,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     ),
     "a key that ends before": (
         "update telnyx.signing_keys set not_after = '2020-01-01'",
-        [(what, "signature: key") for what in [*EVERY_EVENT, "parked"]],
+        [*((position, "signature: key") for position in EVERY_EVENT), ("parked", "signature: key")],
     ),
     "two genuine bodies swapped": (
         """update telnyx.events as here set body = there.body, signature = there.signature,

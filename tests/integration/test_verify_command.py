@@ -16,9 +16,9 @@ from projections.sealing import seal_now
 from tests import builders
 from tests.integration.test_projector import RING, bodies, incoming
 from tests.integration.test_sql_roles import login_with
-from tests.integration.test_verification import UNLOCKED
 from tests.postgres import PostgresServer
 from tests.programs import Program, Programs
+from tests.sealed import UNLOCKED
 from tests.waiting import eventually
 
 DAMAGED = "update telnyx.events set body = body || ' ' where position {}"
