@@ -40,6 +40,7 @@ from schemas.migrate import require_current
 
 PAGE_EVENTS = 2000
 CATCH_UP_ROUNDS = 20
+FEW_EVENTS = 200  # so many are caught up with in a moment
 LAST_TRIES = 5
 
 Progress = Callable[[str, int, int], None]  # what is done, how far it is, how far it goes
@@ -187,10 +188,10 @@ class _Run:
         outcome.live = True
 
     async def _catch_up(self) -> None:
-        """Up to where what is left is little, whatever comes meanwhile."""
+        """Up to where few are left, whatever comes meanwhile."""
         for _ in range(CATCH_UP_ROUNDS):
             end = await last_position(self._session)
-            if end - self._position <= PAGE_EVENTS:
+            if end - self._position <= FEW_EVENTS:
                 break
             await self._apply_up_to(end)
 

@@ -210,6 +210,7 @@ def test_the_writers_role_is_enough_and_the_readers_is_one_line(
     programs: Programs, login: Callable[[str], str]
 ) -> None:
     writer, reader = login("telnyx_writer"), login("telnyx_reader")
+    assert programs.run("rebuild", "--check", DATABASE_URL=login("telnyx_auditor")).returncode == 0
     for arguments in (("rebuild", "opt_outs"), ("quarantine", "requeue", "--reason", "x")):
         assert programs.run(*arguments, DATABASE_URL=writer).returncode == 0
     for arguments in (("rebuild", "opt_outs"), ("dead-letters", "list")):
