@@ -4,9 +4,10 @@ Whoever polls `position > $last order by position` therefore misses nothing: wit
 committed after a higher one was read. The lock is taken as late as possible and held until the commit that follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import orjson
@@ -14,6 +15,11 @@ import orjson
 from projections.projection import Stored
 from projections.queries import queries
 
+COLUMNS = (
+    "retention_class", "occurred_at", "event_key", "event_id", "account", "event_type", "received_at",
+    "signed_timestamp", "key_id", "body", "signature",
+)  # fmt: skip
+COPY_EVENTS = 20  # below it the savepoint of a COPY costs more than it saves
 _SQL = queries("events")
 
 
@@ -38,53 +44,66 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Events as `append` takes them, in the order of the primary key: one JSON document, and what is bytes."""
+    """Events in the order of the primary key, and their rows as `COLUMNS` names them."""
 
     events: Sequence[Stored]
-    document: str
-    bodies: Sequence[bytes]
-    signatures: Sequence[bytes]
+    rows: Sequence[tuple[Any, ...]]
 
 
-def appended(events: Sequence[Stored]) -> Appended:
-    """The rows of these events."""
+def appended(events: Iterable[Stored]) -> Appended:
+    """What `append` takes."""
     ordered = sorted(events, key=lambda pair: (pair[0].retention_class, pair[0].occurred_at, pair[0].key))
-    rows = [
-        {
-            "retention_class": event.retention_class,
-            "occurred_at": event.occurred_at,
-            "event_key": event.key,
-            "event_id": event.id,
-            "account": delivery.account,
-            "event_type": event.type,
-            "received_at": delivery.received_at,
-            "signed_timestamp": delivery.signed_timestamp,
-            "key_id": delivery.key_id,
-        }
-        for event, delivery in ordered
-    ]
     return Appended(
         ordered,
-        orjson.dumps(rows).decode(),
-        [delivery.body for _, delivery in ordered],
-        [delivery.signature for _, delivery in ordered],
+        [
+            (
+                event.retention_class,
+                event.occurred_at,
+                event.key,
+                event.id,
+                delivery.account,
+                event.type,
+                delivery.received_at,
+                delivery.signed_timestamp,
+                delivery.key_id,
+                delivery.body,
+                delivery.signature,
+            )
+            for event, delivery in ordered
+        ],
     )
 
 
-async def append(connection: asyncpg.Connection, rows: Appended) -> tuple[int, dict[str, str]]:
+async def append(connection: asyncpg.Connection, new: Appended) -> tuple[int, dict[str, str]]:
     """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key)."""
-    if not rows.events:
-        return 0, {}
     await connection.execute(_SQL["lock_append"])
-    new = await connection.fetch(_SQL["append"], rows.document, rows.bodies, rows.signatures)
-    if len(new) == len(rows.events):
-        return len(new), {}
-    added = {str(row["event_key"]) for row in new}
-    known = [event for event, _ in rows.events if event.key not in added]
+    if len(new.rows) < COPY_EVENTS or not await _copied(connection, new):
+        return await _inserted(connection, new)
+    return len(new.rows), {}
+
+
+async def _copied(connection: asyncpg.Connection, new: Appended) -> bool:
+    """All of them by COPY, for half of what INSERT takes; False, and nothing, where one is there already."""
+    try:
+        async with connection.transaction():
+            await connection.copy_records_to_table("events", schema_name="telnyx", columns=COLUMNS, records=new.rows)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _inserted(connection: asyncpg.Connection, new: Appended) -> tuple[int, dict[str, str]]:
+    rows = [dict(zip(COLUMNS, row[:-2], strict=False)) for row in new.rows]
+    bodies, signatures = [row[-2] for row in new.rows], [row[-1] for row in new.rows]
+    stored = await connection.fetch(_SQL["append"], orjson.dumps(rows).decode(), bodies, signatures)
+    if len(stored) == len(new.rows):
+        return len(stored), {}
+    added = {str(row["event_key"]) for row in stored}
+    known = [event for event, _ in new.events if event.key not in added]
     accounts = await connection.fetch(
         _SQL["stored_accounts"],
         [event.retention_class for event in known],
         [event.occurred_at for event in known],
         [event.key for event in known],
     )
-    return len(new), {str(row["event_key"]): row["account"] for row in accounts}
+    return len(stored), {str(row["event_key"]): row["account"] for row in accounts}

@@ -201,7 +201,7 @@ class Projector:
                     if item.projection.name not in asleep:
                         await write(connection, item)
             await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
-            stored = await self._append(connection, work.appended)
+            stored = await self._append(connection, work.appended) if work.events else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
@@ -216,12 +216,10 @@ class Projector:
             async with connection.transaction(isolation="read_committed"):
                 yield
 
-    async def _append(self, connection: asyncpg.Connection, rows: Appended) -> int:
-        stored, accounts = await append(connection, rows)
+    async def _append(self, connection: asyncpg.Connection, new: Appended) -> int:
+        stored, accounts = await append(connection, new)
         other = {
-            event.key
-            for event, delivery in rows.events
-            if accounts.get(event.key, delivery.account) != delivery.account
+            event.key for event, delivery in new.events if accounts.get(event.key, delivery.account) != delivery.account
         }
         if other:
             raise StoredUnderOtherAccount({key: accounts[key] for key in other})
