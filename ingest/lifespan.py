@@ -5,7 +5,6 @@ then the outbox flushed; all within 20 s. kill -9 is correct too: nothing is pro
 """
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -27,6 +26,7 @@ from ingest.publisher import Publisher
 from ingest.settings import IngestSettings, ReceiveSettings
 from ingest.spool import Spool
 from ingest.store import EventStore
+from schemas import garbage
 from schemas.errors import Misconfigured
 from schemas.topics import Topics
 
@@ -161,9 +161,7 @@ async def until_stopped(
     loop.add_signal_handler(signal.SIGHUP, reload_keys, receiver.intake, settings)
     for number in (signal.SIGTERM, signal.SIGINT) if ours else ():
         loop.add_signal_handler(number, stop.set)
-    # What lives as long as the process need not be looked at by every collection.
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([stopped, *([watched] if watched else [])], return_when=asyncio.FIRST_COMPLETED)

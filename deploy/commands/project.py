@@ -1,7 +1,6 @@
 """`project`: Kafka in, tables out; or, with `--accept-gap`, the one decision that it leaves to a person."""
 
 import asyncio
-import gc
 import signal
 
 import structlog
@@ -18,6 +17,7 @@ from projections.projector import Projector
 from projections.sealing import keep_sealing
 from projections.settings import ProjectSettings
 from projections.states import watch
+from schemas import garbage
 from schemas.errors import Misconfigured
 from schemas.settings import load
 
@@ -67,8 +67,7 @@ async def _run(settings: ProjectCommandSettings) -> None:
         task.add_done_callback(lambda _: stop.set())
     try:
         async with health(metrics.registry, is_ready, host=host, port=port):
-            gc.collect()
-            gc.freeze()  # what lives as long as the process need not be looked at by every collection
+            garbage.settle()
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
         for task in beside:

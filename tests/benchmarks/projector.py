@@ -5,7 +5,6 @@ on some machines costs as much as the rows of a batch: so the like is compared w
 """
 
 import asyncio
-import gc
 import statistics
 import time
 import uuid
@@ -16,6 +15,7 @@ import asyncpg
 
 from projections.projector import Applied, Projector
 from projections.work import Incoming
+from schemas import garbage
 from schemas.event import Event, read
 from schemas.record import Delivery, event_record
 from schemas.signing import KeyRing, parse_keys
@@ -61,8 +61,7 @@ async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, veri
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
     projector = Projector(url, keys=ring, verify=verify, owner="benchmark")
     await projector.connect()
-    gc.collect()
-    gc.freeze()  # as `project` does at its start; here it also hides the benchmark's own records
+    garbage.settle()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()
     committing: asyncio.Task[Applied] | None = None
     for start in range(0, len(incoming), batch):  # one batch is prepared while another is committed, as `project` does
