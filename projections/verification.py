@@ -70,16 +70,21 @@ class Checked:
 
 async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], wanted: Range) -> Checked:
     """Every event of the range, and its seals."""
-    checked, leaves = Checked(), []
+    checked, positions, leaves = Checked(), list[int](), list[bytes]()
     async for page in _pages(connection, _SQL["events"], wanted.first, wanted.last):
         checked.findings += _event_findings(page, keys)
-        leaves += [(row[0], leaf_hash(row[0], row[1], sha256(row[6]).digest())) for row in page]
+        positions += [row[0] for row in page]
+        leaves += [leaf_hash(row[0], row[1], sha256(row[6]).digest()) for row in page]
         if wanted.missed:
             checked.findings += [
                 Finding(str(row[1]), "seal: none covers it, though later ones are sealed") for row in page
             ]
     checked.events = len(leaves)
-    checked.findings += _seal_findings(wanted.seals, leaves)
+    for seal in wanted.seals:
+        inside = slice(bisect_left(positions, seal.first_position), bisect_right(positions, seal.last_position))
+        problem = _seal_problem(seal, positions[inside], leaves[inside])
+        if problem:
+            checked.findings.append(Finding(f"seal {seal.seq}", problem))
     return checked
 
 
@@ -147,27 +152,22 @@ def _why_not(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:
     return f"key {key_id} did not sign these bytes"
 
 
-def _seal_findings(seals: Sequence[Seal], leaves: Sequence[tuple[int, bytes]]) -> Iterator[Finding]:
-    positions = [at for at, _ in leaves]
-    for seal in seals:
-        inside = leaves[bisect_left(positions, seal.first_position) : bisect_right(positions, seal.last_position)]
-        where = f"positions {seal.first_position} to {seal.last_position}"
-        difference = len(inside) - seal.events
-        if difference < 0:
-            problem = f"events: {-difference} of {seal.events} were taken out of {where}{_holes(seal, inside)}"
-        elif difference > 0:
-            problem = f"events: {difference} more than the {seal.events} that were sealed are in {where}"
-        elif tree_hash([leaf for _, leaf in inside]) != seal.root:
-            problem = f"root: it is not that of the events in {where}: one was changed, or the seal was"
-        else:
-            continue
-        yield Finding(f"seal {seal.seq}", problem)
+def _seal_problem(seal: Seal, positions: Sequence[int], leaves: Sequence[bytes]) -> str | None:
+    """What does not hold of a seal whose range has these events, in order."""
+    where = f"positions {seal.first_position} to {seal.last_position}"
+    more = len(leaves) - seal.events
+    if more < 0:
+        return f"events: {-more} of {seal.events} were taken out of {where}{_holes(seal, positions)}"
+    if more > 0:
+        return f"events: {more} more than the {seal.events} that were sealed are in {where}"
+    if tree_hash(leaves) != seal.root:
+        return f"root: it is not that of the events in {where}: one was changed, or the seal was"
+    return None
 
 
-def _holes(seal: Seal, inside: Sequence[tuple[int, bytes]]) -> str:
+def _holes(seal: Seal, positions: Sequence[int]) -> str:
     """Where they may have been: a position that was never used looks the same."""
-    width = seal.last_position - seal.first_position + 1
-    if width - len(inside) > SHOWN_POSITIONS:
+    if seal.last_position - seal.first_position + 1 - len(positions) > SHOWN_POSITIONS:
         return ""
-    empty = set(range(seal.first_position, seal.last_position + 1)) - {at for at, _ in inside}
-    return f"; nothing is at {', '.join(map(str, sorted(empty)))}"
+    empty = sorted(set(range(seal.first_position, seal.last_position + 1)).difference(positions))
+    return f"; nothing is at {', '.join(map(str, empty))}"
