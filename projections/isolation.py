@@ -74,11 +74,11 @@ class Isolation:
         for event, fields in self._news:
             log.error(event, **fields)
 
-    def went_well(self, feeds: Mapping[Projection, Sequence[Stored]]) -> None:
-        """A whole batch was committed without a fault."""
-        for projection, events in feeds.items():
+    def went_well(self, events: Mapping[Projection, int]) -> None:
+        """A whole batch was committed without a fault; so many events went to each projection."""
+        for projection, count in events.items():
             if projection.name in self._records:
-                self._records[projection.name].add(failed=False, events=len(events))
+                self._records[projection.name].add(failed=False, events=count)
 
     async def write(
         self, connection: asyncpg.Connection, feeds: Mapping[Projection, Sequence[Stored]]
@@ -108,7 +108,7 @@ async def isolate(
     try:
         with outages():
             async with connection.transaction():
-                await write(connection, await prepare(projection, events))
+                await write(connection, prepare(projection, events))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone

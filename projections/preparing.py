@@ -9,18 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projections.isolation import Fault
-from projections.projection import Projection, Routing, Stored
+from projections.projection import Projection, Routing
 from projections.stored_events import Page, stored
-from projections.writing import SLICE, Prepared, prepare
+from projections.writing import Drafts, Part
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The events of a page that a projection takes; `prepared` is None where its code failed on one of them."""
-
-    projection: Projection
-    events: Sequence[Stored]
-    prepared: Prepared | None
+SLICE = 50  # events between which others run
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +27,14 @@ class Parts:
 
 async def divided(page: Page, projections: Sequence[Projection]) -> Parts:
     """What each projection makes of a page."""
-    events: list[Stored] = []
+    drafts = Drafts(Routing(projections))
     unreadable: list[tuple[str, Fault]] = []
     for number, row in enumerate(page.rows):
         found = stored(row)
         if isinstance(found, Fault):
             unreadable.append((row["event_type"], found))
         else:
-            events.append(found)
+            drafts.add(found)
         if number % SLICE == 0:
             await asyncio.sleep(0)
-    feeds = Routing(projections).feeds(events)
-    parts = [Part(projection, given, await _tried(projection, given)) for projection, given in feeds.items()]
-    return Parts(page.position, parts, unreadable)
-
-
-async def _tried(projection: Projection, events: Sequence[Stored]) -> Prepared | None:
-    try:
-        return await prepare(projection, events)
-    except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-        return None
+    return Parts(page.position, drafts.parts(), unreadable)

@@ -73,15 +73,8 @@ class Routing:
         self.projections = tuple(projections)
         self._known: dict[str, tuple[Projection, ...]] = {}
 
-    def feeds(self, events: Iterable[Stored]) -> dict[Projection, list[Stored]]:
-        """What each projection is fed, in writing order; those that get nothing are left out."""
-        fed: dict[Projection, list[Stored]] = {projection: [] for projection in self.projections}
-        for stored in events:
-            for projection in self._of(stored[0].type):
-                fed[projection].append(stored)
-        return {projection: given for projection, given in fed.items() if given}
-
-    def _of(self, event_type: str) -> tuple[Projection, ...]:
+    def of(self, event_type: str) -> tuple[Projection, ...]:
+        """The projections that take events of this type."""
         found = self._known.get(event_type)
         if found is None:
             found = tuple(projection for projection in self.projections if projection.takes(event_type))

@@ -152,7 +152,7 @@ class Projector:
             with outages():
                 await self._partitions.ensure(connection, work.events)
             try:
-                stored, dead = await self._settle(connection, work, advances, isolate=work.prepared is None)
+                stored, dead = await self._settle(connection, work, advances, isolate=work.failed)
             except LedgerError:
                 raise
             except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
@@ -179,13 +179,8 @@ class Projector:
                 with outages():
                     return await self._commit(connection, work, advances, isolate=isolate)
             except StoredUnderOtherAccount as other:
-                stored = other.accounts
-                events = [
-                    (event, given._replace(account=stored.get(event.key, given.account)))
-                    for event, given in work.events
-                ]
-                work = await self._workshop.of(work.keys, events, work.parked)
-                isolate = isolate or work.prepared is None
+                work = self._workshop.again(work, other.accounts)
+                isolate = isolate or work.failed
 
     async def _commit(
         self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
@@ -194,19 +189,19 @@ class Projector:
         async with self._transaction(connection):
             asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
             if isolate:
-                awake = {projection: given for projection, given in work.feeds.items() if projection.name not in asleep}
+                awake = {part.projection: part.events for part in work.parts if part.projection.name not in asleep}
                 dead = await self._isolation.write(connection, awake)
             else:
-                for item in work.prepared or ():
-                    if item.projection.name not in asleep:
-                        await write(connection, item)
+                for part in work.parts:
+                    if part.prepared is not None and part.projection.name not in asleep:
+                        await write(connection, part.prepared)
             await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
             stored = await self._append(connection, work.appended) if work.events else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
         if not isolate:
-            self._isolation.went_well(work.feeds)
+            self._isolation.went_well({part.projection: len(part.events) for part in work.parts})
         return stored, dead
 
     @asynccontextmanager

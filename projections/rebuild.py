@@ -27,14 +27,14 @@ import asyncpg
 from projections.database import connect, outages
 from projections.difference import Difference, find, mend
 from projections.isolation import Fault, Record, bury, isolate
-from projections.preparing import Part, Parts, divided
+from projections.preparing import Parts, divided
 from projections.projection import Projection
 from projections.queries import queries
 from projections.registry import PROJECTIONS
 from projections.shadow import Shadow
 from projections.states import not_live
 from projections.stored_events import last_position, page_after
-from projections.writing import write
+from projections.writing import Part, write
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.migrate import require_current
 

@@ -5,24 +5,22 @@ It is done in slices between which the loop runs, so that one batch is prepared 
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from projections.event_store import Appended, appended
-from projections.projection import Projection, Routing, Stored
+from projections.projection import Routing, Stored
 from projections.quarantine import Parked, judge, signature_holds
-from projections.writing import Prepared, prepare
+from projections.writing import Drafts, Part
 from schemas.event import read
 from schemas.record import Arrival, decode
 from schemas.signing import Key
 
-SLICE = 50  # about half a millisecond
+SLICE = 25  # about a millisecond
 VERIFY_THREADS = min(4, os.cpu_count() or 1)
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 class Incoming(NamedTuple):
@@ -37,20 +35,23 @@ class Incoming(NamedTuple):
 class Work:
     """A batch, ready to be written: what its events are to `events` and to each projection, and what is parked.
 
-    `keys` has the event_key or quarantine_key of every record, in their order. `prepared` is None where the code of a
-    projection failed: which event is at fault is found one by one.
+    `keys` has the event_key or quarantine_key of every record, in their order.
     """
 
     keys: Sequence[str]
     events: Sequence[Stored]
     parked: Sequence[Parked]
-    feeds: Mapping[Projection, Sequence[Stored]]
-    prepared: Sequence[Prepared] | None
+    parts: Sequence[Part]
     appended: Appended
+
+    @property
+    def failed(self) -> bool:
+        """Whether the code of a projection failed: which event is at fault is found one by one."""
+        return any(part.prepared is None for part in self.parts)
 
 
 class Workshop:
-    """Makes work of batches. Signatures are verified in threads (libsodium releases the GIL) while bodies are read."""
+    """Makes work of batches. Signatures are verified ahead in threads (libsodium releases the GIL)."""
 
     def __init__(self, routing: Routing, *, verify: bool) -> None:
         self._routing = routing
@@ -63,49 +64,54 @@ class Workshop:
 
     async def work(self, batch: Sequence[Incoming], keys: Mapping[str, Key]) -> Work:
         """Everything that is known of a batch without asking. Never raises for what is in it."""
-        arrivals = await in_slices(_arrival, batch)
-        verified = [] if not self._verify else self._verification(arrivals, keys)
-        found = await in_slices(read, [item.value for item in batch])
-        checks: list[bool | None] = [check for part in await asyncio.gather(*verified) for check in part]
+        names: list[str] = []
         events: dict[str, Stored] = {}
         parked: list[Parked] = []
-        for arrival, content, check in zip(arrivals, found, checks or [None] * len(batch), strict=True):
-            judged = judge(arrival, content, keys, verified=check)
-            if isinstance(judged, Parked):
-                parked.append(judged)
-            else:
-                events.setdefault(judged[0].key, judged)
-        return await self.of([content.key for content in found], list(events.values()), parked)
+        drafts = Drafts(self._routing)
+        for arrivals, checks in self._arrivals(batch, keys):
+            # An event at a time through all of it: its body, just read, is still at hand in the processor's cache.
+            for arrival, verified in zip(arrivals, await checks, strict=True):
+                content = read(arrival.delivery.body)
+                names.append(content.key)
+                judged = judge(arrival, content, keys, verified=verified)
+                if isinstance(judged, Parked):
+                    parked.append(judged)
+                elif content.key not in events:
+                    events[content.key] = judged
+                    drafts.add(judged)
+        given = list(events.values())
+        return Work(names, given, parked, drafts.parts(), appended(given))
 
-    async def of(self, keys: Sequence[str], events: Sequence[Stored], parked: Sequence[Parked]) -> Work:
-        """The work that these events and parked deliveries are."""
-        feeds = self._routing.feeds(events)
-        prepared: list[Prepared] | None
-        try:
-            prepared = [await prepare(projection, given) for projection, given in feeds.items()]
-        except Exception:  # noqa: BLE001 -- whatever a projection raises is its fault alone
-            prepared = None
-        return Work(keys, events, parked, feeds, prepared, appended(events))
+    def again(self, work: Work, accounts: Mapping[str, str]) -> Work:
+        """The same with other accounts, by event_key."""
+        drafts = Drafts(self._routing)
+        events = [
+            (event, delivery._replace(account=accounts.get(event.key, delivery.account)))
+            for event, delivery in work.events
+        ]
+        for stored in events:
+            drafts.add(stored)
+        return Work(work.keys, events, work.parked, drafts.parts(), appended(events))
 
-    def _verification(self, arrivals: Sequence[Arrival], keys: Mapping[str, Key]) -> list["asyncio.Future[list[bool]]"]:
+    def _arrivals(
+        self, batch: Sequence[Incoming], keys: Mapping[str, Key]
+    ) -> list[tuple[list[Arrival], Awaitable[Sequence[bool | None]]]]:
+        """In slices: what the records claim, and whether their signatures hold."""
+        slices = [list(map(_arrival, batch[start : start + SLICE])) for start in range(0, len(batch), SLICE)]
+        if not self._verify:
+            return [(arrivals, _unverified(len(arrivals))) for arrivals in slices]
         loop = asyncio.get_running_loop()
-        size = -(-len(arrivals) // VERIFY_THREADS) or 1
-        parts = [arrivals[start : start + size] for start in range(0, len(arrivals), size)]
-        return [loop.run_in_executor(self._threads, _check, part, keys) for part in parts]
-
-
-async def in_slices(step: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    """`step` of each item; others get their turn in between."""
-    done: list[U] = []
-    for start in range(0, len(items), SLICE):
-        done += map(step, items[start : start + SLICE])
-        await asyncio.sleep(0)
-    return done
+        return [(arrivals, loop.run_in_executor(self._threads, _check, arrivals, keys)) for arrivals in slices]
 
 
 def _arrival(item: Incoming) -> Arrival:
     return decode(item.value, item.headers, fallback_received_at=item.appended_at)
 
 
-def _check(arrivals: Iterable[Arrival], keys: Mapping[str, Key]) -> list[bool]:
+def _check(arrivals: Iterable[Arrival], keys: Mapping[str, Key]) -> list[bool | None]:
     return [signature_holds(arrival.delivery, keys) for arrival in arrivals]
+
+
+async def _unverified(count: int) -> list[bool | None]:
+    await asyncio.sleep(0)
+    return [None] * count

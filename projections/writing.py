@@ -1,16 +1,15 @@
 """One projection's part of a batch: rows computed outside the transaction, written inside it in one fixed way."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from projections.projection import Projection, Stored
+from projections.projection import Projection, Routing, Stored
 from projections.table import Row, Table
-
-SLICE = 50  # events between which others run
+from schemas.event import Event
+from schemas.record import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +21,80 @@ class Prepared:
     touched: Sequence[tuple[Any, ...]]
 
 
-async def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
-    """Computes the rows of these events. Whatever it raises is a fault in the projection's code."""
-    given: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
-    for start in range(0, len(events), SLICE):
-        for event, delivery in events[start : start + SLICE]:
-            for table, row in projection.rows(event, delivery):
-                given[table.name].append(row)
-        await asyncio.sleep(0)
-    touched: set[tuple[Any, ...]] = set()
-    if projection.refold is not None:
-        names = projection.refold.touched
-        touched = {tuple([row[name] for name in names]) for row in given[projection.refold.facts.name]}
-    written = [table for table in projection.tables if given[table.name]]
-    documents = [(table, table.document(table.fold(given[table.name]))) for table in written]
-    return Prepared(projection, documents, sorted(touched, key=lambda row: [(name is not None, name) for name in row]))
+class Draft:
+    """The rows of one projection, event by event. Whatever it raises is a fault in the projection's code."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._projection = projection
+        self._given: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
+
+    def add(self, event: Event, delivery: Delivery) -> None:
+        """Computes the rows of an event."""
+        for table, row in self._projection.rows(event, delivery):
+            self._given[table.name].append(row)
+
+    def prepared(self) -> Prepared:
+        """What they come to."""
+        projection, given = self._projection, self._given
+        touched: set[tuple[Any, ...]] = set()
+        if projection.refold is not None:
+            names = projection.refold.touched
+            touched = {tuple([row[name] for name in names]) for row in given[projection.refold.facts.name]}
+        written = [table for table in projection.tables if given[table.name]]
+        documents = [(table, table.document(table.fold(given[table.name]))) for table in written]
+        ordered = sorted(touched, key=lambda row: [(name is not None, name) for name in row])
+        return Prepared(projection, documents, ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The events of a batch that a projection takes; `prepared` is None where its code failed on one of them."""
+
+    projection: Projection
+    events: Sequence[Stored]
+    prepared: Prepared | None
+
+
+class Drafts:
+    """What each projection makes of a batch, event by event: all of it while the event is at hand."""
+
+    def __init__(self, routing: Routing) -> None:
+        self._routing = routing
+        self._events: dict[Projection, list[Stored]] = {}
+        self._drafts: dict[Projection, Draft | None] = {}
+
+    def add(self, stored: Stored) -> None:
+        """An event for every projection that takes it. Never raises."""
+        for projection in self._routing.of(stored[0].type):
+            if projection not in self._events:
+                self._events[projection], self._drafts[projection] = [], Draft(projection)
+            self._events[projection].append(stored)
+            draft = self._drafts[projection]
+            if draft is not None:
+                try:
+                    draft.add(*stored)
+                except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
+                    self._drafts[projection] = None
+
+    def parts(self) -> list[Part]:
+        """In writing order."""
+        fed = [projection for projection in self._routing.projections if projection in self._events]
+        return [Part(projection, self._events[projection], self._prepared(projection)) for projection in fed]
+
+    def _prepared(self, projection: Projection) -> Prepared | None:
+        draft = self._drafts[projection]
+        try:
+            return draft.prepared() if draft is not None else None
+        except Exception:  # noqa: BLE001 -- as above
+            return None
+
+
+def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
+    """The rows of these events. Whatever it raises is a fault in the projection's code."""
+    draft = Draft(projection)
+    for event, delivery in events:
+        draft.add(event, delivery)
+    return draft.prepared()
 
 
 async def write(connection: asyncpg.Connection, prepared: Prepared) -> None:

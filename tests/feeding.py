@@ -47,7 +47,7 @@ class Journalist:
     async def prepare(self, batch: Sequence[Incoming]) -> Noted:
         """As the port promises."""
         values = [item.value for item in batch]
-        return Noted([read(value).key for value in values], (), (), {}, (), appended(()), values)
+        return Noted([read(value).key for value in values], (), (), (), appended(()), values)
 
     async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
         """As the port promises."""
