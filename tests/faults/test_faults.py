@@ -17,6 +17,8 @@ from pathlib import Path
 import asyncpg
 
 from deploy.kafka.local import LocalKafka
+from projections.rebuild import check
+from projections.registry import PROJECTIONS
 from tests.faults.faults import FAULTS
 from tests.faults.site import Site
 from tests.programs import Programs
@@ -75,6 +77,8 @@ async def test_every_acknowledged_webhook_survives_every_fault(programs: Program
             log.info("seed %s: %s", seed, figures)
             assert figures["promised"] > 100 * len(plan)
             assert figures["answers"].get("503 unavailable", 0) < figures["sent"] / 100
+            outcomes = await check(site.postgres.url, PROJECTIONS, lambda *_: None)
+            assert [difference for outcome in outcomes for difference in outcome.differences] == []
 
 
 async def test_two_ingests_and_three_projectors_store_once_what_both_were_sent(
