@@ -17,6 +17,7 @@ import asyncpg
 
 from projections.database import connect, outages
 from projections.verification import Checked, Range, check_keys, check_quarantine, check_range
+from schemas import garbage
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.signing import Key
 
@@ -99,6 +100,7 @@ def _worker(source: Source) -> Iterator[Connection]:
 def _run(source: Source, pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    garbage.settle()
     with asyncio.Runner() as runner, suppress(BrokenPipeError):
         try:
             connection = runner.run(connect(source.database_url))

@@ -1,7 +1,6 @@
 """`rebuild`: the tables as the events give them; what differed is named and mended, or with `--check` only named."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from projections.difference import Difference
 from projections.projection import Projection
 from projections.rebuild import Outcome, Progress, check, projections_named, rebuild
 from projections.registry import PROJECTIONS
+from schemas import garbage
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 
@@ -27,8 +27,7 @@ def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> Non
     logs.configure(settings.ledger_log_level)
     projections = projections_named(names) if names else PROJECTIONS
     work = check if check_only else rebuild
-    gc.freeze()
-    gc.set_threshold(100_000)  # what is read holds no cycles, and is looked at again and again while it is in the way
+    garbage.settle()
     outcomes = asyncio.run(_with_progress(which_database(settings), projections, work))
     if as_json:
         _print_json(outcomes)

@@ -81,10 +81,11 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
         "deliveries is not live, so that more than these are missing: run `telnyx-ledger rebuild deliveries`"
     ]
     checked = programs.run("rebuild", "--check", environment=mode.environment)
-    assert (checked.returncode, checked.stderr) == (
-        1,
-        "deliveries: differs in 1 row: run `telnyx-ledger rebuild deliveries`\n",
+    # As many as came after the batch in which there were too many.
+    assert re.fullmatch(r"deliveries: differs in \d rows?: run `telnyx-ledger rebuild deliveries`\n", checked.stderr), (
+        checked.stderr
     )
+    assert checked.returncode == 1
     assert re.search("^message_deliveries: 1 missing: message_id=while-suspended recipient=", checked.stdout)
     rebuilt = programs.run("rebuild", "deliveries", environment=mode.environment)
     assert rebuilt.returncode == 0, rebuilt.stderr
