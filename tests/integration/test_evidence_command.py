@@ -134,8 +134,10 @@ async def test_a_process_that_is_stopped_leaves_no_folder(
     out = programs.directory / "out"
     script = programs.directory / "slow.py"
     script.write_text(
-        "import signal, time\nimport deploy.evidence.folder as folder\nfolder._sync = lambda directory: time.sleep(3600)\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job of a shell inherits its deafness
+        "import signal, time\nimport deploy.evidence.folder as folder\n"
+        "folder._sync = lambda directory: time.sleep(3600)\n"
+        # A background job of a shell inherits its deafness to SIGINT.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deploy.cli import main\nmain()\n"
     )
     arguments = [str(script), "evidence", "--phone", PERSON, "--out", str(out)]
