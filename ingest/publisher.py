@@ -11,11 +11,10 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 
 from ingest.breaker import Backoff
 from ingest.lanes import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes, Verdict
-from ingest.topic_check import create_or_check
+from ingest.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.record import Record
 from schemas.settings import KafkaSettings
@@ -115,7 +114,7 @@ class Publisher:
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
                 await lanes.client.fetch_all_metadata()
-        except (KafkaError, TimeoutError):
+        except FAILURES:
             return False
         lanes.forgive()
         return True
@@ -148,10 +147,11 @@ class Publisher:
             raise Misconfigured(weak)
         client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **self._settings.client_options())
         try:
-            await client.bootstrap()
-            # Of all topics: a request that named one would create it.
-            await client.force_metadata_update()
-        except (KafkaError, OSError) as error:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await client.bootstrap()
+                # Of all topics: a request that named one would create it.
+                await client.force_metadata_update()
+        except FAILURES as error:
             await client.close()
             raise Unavailable(f"Kafka: {error!r}") from None
         except asyncio.CancelledError:
@@ -195,7 +195,7 @@ class Publisher:
 
 
 async def _stopped(client: AIOKafkaClient) -> None:
-    with suppress(TimeoutError, KafkaError):
+    with suppress(*FAILURES):
         await asyncio.wait_for(client.close(), STOP_SECONDS)
 
 

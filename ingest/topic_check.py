@@ -21,6 +21,11 @@ AT_LEAST = ("min.insync.replicas", "retention.ms", "max.message.bytes")
 UNLIMITED_RETENTION = -1
 
 
+# What aiokafka's clients raise while Kafka is away. RuntimeError is uvloop's word for a write to a connection that has
+# just closed, which aiokafka lets through.
+FAILURES = (KafkaError, OSError, RuntimeError)
+
+
 async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seconds: float = 15) -> list[str]:
     """What is missing or too weak, a line each with what was expected; with `create`, missing topics are made first.
 
@@ -36,7 +41,7 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
                 return [*refused, *await _weaknesses(admin, topics, replication)]
             finally:
                 await admin.close()
-    except (KafkaError, OSError) as error:  # a TimeoutError is an OSError
+    except FAILURES as error:  # a TimeoutError is an OSError
         reason = str(error) or type(error).__name__
         raise Unavailable(f"Kafka does not answer at {settings.kafka_bootstrap_servers}: {reason}") from None
 

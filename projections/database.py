@@ -3,8 +3,8 @@
 Sessions carry their own time limits: 5 s idle in a transaction or waiting for a lock, 30 s a statement.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
@@ -55,3 +55,14 @@ def outages() -> Iterator[None]:
         raise
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Unavailable(f"postgres: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def brief_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction that only the end of the connection rolls back: whoever stops must not wait for a frozen server.
+
+    After an error the connection must be thrown away.
+    """
+    await connection.execute("begin isolation level read committed")
+    yield
+    await connection.execute("commit")

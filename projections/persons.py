@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import structlog
 
+from projections.database import brief_transaction
 from projections.deliveries import DEFAULT_STATUS
 from projections.positioning import connection_to
 from projections.queries import queries
@@ -49,16 +50,13 @@ async def fill(connection: asyncpg.Connection, progress: Progress = lambda _done
     """
     end, position = await last_position(connection), -1
     while position < end:
-        # Rolled back by the end of the connection: whoever stops must not wait for a frozen server.
-        await connection.execute("begin isolation level read committed")
-        start = await connection.fetchval(_SQL["lock_position"])
-        if start is not None:
+        async with brief_transaction(connection):
+            start = await connection.fetchval(_SQL["lock_position"])
+            if start is None:
+                return
             found, position = await _page(connection, start, end)
             await upsert(connection, PERSON_EVENTS, found)
             await connection.execute(_SQL["move_position"], position)
-        await connection.execute("commit")
-        if start is None:
-            return
         progress(position, end)
 
 

@@ -14,7 +14,7 @@ import asyncpg
 
 from projections.isolation import Fault
 from projections.queries import queries
-from projections.stored_events import PAGE_EVENTS, PAGE_POSITIONS, last_position, stored
+from projections.stored_events import PAGE_EVENTS, PAGE_POSITIONS, last_position, patterns, stored
 from schemas.errors import LedgerError, Unavailable
 from schemas.record import Record, event_record, rfc3339
 from schemas.topics import Topics
@@ -80,10 +80,8 @@ class Replay:
                 tick()
 
     async def _page(self, wanted: Wanted, position: int, upto: int) -> Sequence[asyncpg.Record]:
-        exact = [name for name in wanted.types if not name.endswith("*")]
-        prefixes = [name[:-1] for name in wanted.types if name.endswith("*")]
         rows: Sequence[asyncpg.Record] = await self.connection.fetch(
-            _SQL["page"], position, upto, wanted.since, wanted.until, exact, prefixes, PAGE_EVENTS
+            _SQL["page"], position, upto, wanted.since, wanted.until, *patterns(wanted.types), PAGE_EVENTS
         )
         return rows
 

@@ -6,13 +6,13 @@ No seal is overtaken by an event below it: positions are drawn and committed und
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 import structlog
 
+from projections.database import brief_transaction
 from projections.positioning import connection_to
 from projections.queries import queries
 from projections.stored_events import last_position
@@ -95,7 +95,7 @@ async def keep_sealing(
 
 async def _seal_next(connection: asyncpg.Connection, events_a_seal: int, *, wait: bool) -> Seal | None:
     """Seals the next events. None where there are none, or where another process is sealing and we do not `wait`."""
-    async with _transaction(connection):
+    async with brief_transaction(connection):
         made = await connection.fetchval(_SQL["lock" if wait else "try_lock"])
         if made is None:
             return None
@@ -129,11 +129,3 @@ async def leaves_after(connection: asyncpg.Connection, position: int, limit: int
         if len(page) < size:
             break
     return leaves
-
-
-@asynccontextmanager
-async def _transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """One transaction, rolled back by the end of the connection: whoever stops must not wait for a frozen server."""
-    await connection.execute("begin isolation level read committed")
-    yield
-    await connection.execute("commit")

@@ -3,7 +3,7 @@
 What is applied again is therefore what was signed, and nothing that was computed from it before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +41,15 @@ async def page_after(
 ) -> Page:
     """The next events that any of the projections takes, after `position` and up to `end`, `limit` at most."""
     names = sorted({name for projection in projections for name in projection.event_types})
-    exact = [name for name in names if not name.endswith("*")]
-    prefixes = [name[:-1] for name in names if name.endswith("*")]
     upto = min(end, position + PAGE_POSITIONS)
-    rows = await connection.fetch(_SQL["between_positions"], position, upto, exact, prefixes, limit)
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, *patterns(names), limit)
     return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
+
+
+def patterns(event_types: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(exact names, prefixes) of types that are given exactly or as a prefix with `*`, as statements take them."""
+    names = list(event_types)
+    return [name for name in names if not name.endswith("*")], [name[:-1] for name in names if name.endswith("*")]
 
 
 async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:

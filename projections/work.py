@@ -5,7 +5,7 @@ It is done in slices between which the loop runs, so that one batch is prepared 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,9 +68,11 @@ class Workshop:
         events: dict[str, Stored] = {}
         parked: list[Parked] = []
         drafts = Drafts(self._routing)
-        for arrivals, checks in self._arrivals(batch, keys):
+        for arrivals, verification in self._arrivals(batch, keys):
+            checks: Sequence[bool | None]
+            checks = [None] * len(arrivals) if verification is None else await verification
             # An event at a time through all of it: its body, just read, is still at hand in the processor's cache.
-            for arrival, verified in zip(arrivals, await checks, strict=True):
+            for arrival, verified in zip(arrivals, checks, strict=True):
                 content = read(arrival.delivery.body)
                 names.append(content.key)
                 judged = judge(arrival, content, keys, verified=verified)
@@ -79,6 +81,7 @@ class Workshop:
                 elif content.key not in events:
                     events[content.key] = judged
                     drafts.add(judged)
+            await asyncio.sleep(0)
         given = list(events.values())
         return Work(names, given, parked, drafts.parts(), appended(given))
 
@@ -95,11 +98,11 @@ class Workshop:
 
     def _arrivals(
         self, batch: Sequence[Incoming], keys: Mapping[str, Key]
-    ) -> list[tuple[list[Arrival], Awaitable[Sequence[bool | None]]]]:
-        """In slices: what the records claim, and whether their signatures hold."""
+    ) -> list[tuple[list[Arrival], "asyncio.Future[list[bool]] | None"]]:
+        """In slices: what the records claim, and whether their signatures hold, if that is asked."""
         slices = [list(map(_arrival, batch[start : start + SLICE])) for start in range(0, len(batch), SLICE)]
         if not self._verify:
-            return [(arrivals, _unverified(len(arrivals))) for arrivals in slices]
+            return [(arrivals, None) for arrivals in slices]
         loop = asyncio.get_running_loop()
         return [(arrivals, loop.run_in_executor(self._threads, _check, arrivals, keys)) for arrivals in slices]
 
@@ -108,10 +111,5 @@ def _arrival(item: Incoming) -> Arrival:
     return decode(item.value, item.headers, fallback_received_at=item.appended_at)
 
 
-def _check(arrivals: Iterable[Arrival], keys: Mapping[str, Key]) -> list[bool | None]:
+def _check(arrivals: Iterable[Arrival], keys: Mapping[str, Key]) -> list[bool]:
     return [signature_holds(arrival.delivery, keys) for arrival in arrivals]
-
-
-async def _unverified(count: int) -> list[bool | None]:
-    await asyncio.sleep(0)
-    return [None] * count
