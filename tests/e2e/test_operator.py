@@ -81,15 +81,18 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
         "deliveries is not live, so that more than these are missing: run `telnyx-ledger rebuild deliveries`"
     ]
     checked = programs.run("rebuild", "--check", environment=mode.environment)
-    # As many as came after the batch in which there were too many.
-    assert re.fullmatch(r"deliveries: differs in \d rows?: run `telnyx-ledger rebuild deliveries`\n", checked.stderr), (
-        checked.stderr
+    # Missing is what came after the batch in which there were too many: how batches are cut decides how much that is.
+    differs = re.fullmatch(
+        r"deliveries: differs in (\d) (rows?): run `telnyx-ledger rebuild deliveries`\n", checked.stderr
     )
+    assert differs, checked.stderr
     assert checked.returncode == 1
-    assert re.search("^message_deliveries: 1 missing: message_id=while-suspended recipient=", checked.stdout)
+    assert re.search(
+        f"^message_deliveries: {differs[1]} missing: .*message_id=while-suspended recipient=", checked.stdout
+    )
     rebuilt = programs.run("rebuild", "deliveries", environment=mode.environment)
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert rebuilt.stdout.splitlines()[1:] == ["deliveries: 10 events, 1 row mended, live"]
+    assert rebuilt.stdout.splitlines()[1:] == [f"deliveries: 10 events, {differs[1]} {differs[2]} mended, live"]
     assert programs.run("rebuild", "--check", environment=mode.environment).returncode == 0
     assert await deliveries() == 10
     assert json.loads(programs.run("dead-letters", "list", "--json", environment=mode.environment).stdout) == []
