@@ -43,6 +43,8 @@ class Exchange(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:
         """Answers are one start and one whole body, which is all that our application sends."""
+        if self.transport.is_closing():
+            self.disconnected = True  # of several requests sent ahead uvicorn tells only the last one
         if self.disconnected:
             return
         if self.start is None:

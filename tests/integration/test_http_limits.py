@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from ingest.protocol import Limits
 from tests.builders import encode, message_finalized, message_sent, signed_headers
@@ -223,6 +224,23 @@ async def test_a_client_that_leaves_before_its_answer_does_not_undo_the_work(sit
     site.durable.gate.set()
     assert (await second).json["status"] == "duplicate"
     assert site.durable.calls == 1
+
+
+def test_a_connection_that_ends_under_an_unsent_answer_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """On the loop of production: it raises for a write on what is closed."""
+
+    async def ended_by_nonsense() -> None:
+        async with running() as site, site.connect() as connection:
+            site.durable.gate.clear()
+            await connection.send(GOOD + GOOD + b"nonsense\r\n\r\n")
+            await site.durable.begun.wait()
+            assert await connection.closed()
+            site.durable.gate.set()
+            assert (await site.ask(GOOD)).json["status"] == "duplicate"
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ended_by_nonsense())
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_identical_deliveries_at_once_share_one_outcome(site: Site) -> None:
