@@ -109,11 +109,16 @@ class Store(Protocol):
 
 
 class LookUps:
-    """One query in flight at most; events that arrive meanwhile form the next one."""
+    """One query in flight at most; events that arrive meanwhile form the next one.
 
-    def __init__(self, store: Store, metrics: IngestMetrics) -> None:
+    `in_step` is awaited before each, so that what is looked up together is also published together: fewer and larger
+    requests of both kinds.
+    """
+
+    def __init__(self, store: Store, metrics: IngestMetrics, *, in_step: Callable[[], Awaitable[None]]) -> None:
         self._store = store
         self._metrics = metrics
+        self._in_step = in_step
         self._waiting: list[tuple[Wanted, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -131,6 +136,7 @@ class LookUps:
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._in_step()
                 batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
                 await self._ask(batch)
                 await asyncio.sleep(0)  # those that are being read from their sockets now may join the next

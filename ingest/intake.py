@@ -30,6 +30,9 @@ class Durable(Protocol):
     async def persist(self, record: Record, deadline: float) -> None:
         """Return when the record is durable; raise Unavailable by `deadline` (loop time) if it is not."""
 
+    async def in_step(self) -> None:
+        """Return when a record would be sent on at once, or after a moment."""
+
 
 class Verdict(NamedTuple):
     """A delivery that was taken: its status word of the contract, and the event_key or the reason that goes with it."""

@@ -239,6 +239,11 @@ class Lanes:
         if lane.suspects or lane.waiting:
             self._open[lane] = None
 
+    async def answered(self, limit_seconds: float) -> None:
+        """Return when a broker has no request under way, or has answered one, or after the limit."""
+        if self._rounds:
+            await asyncio.wait(self._rounds.values(), timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
+
     async def finished(self) -> None:
         """Return when everything that was added is answered."""
         while self._open or self._rounds:

@@ -73,7 +73,7 @@ async def receive(
         settings.key_ring(),
         topics=topics,
         dedupe=Dedupe(RecentKeys(durable_names(durable.recent_keys(), topics))),
-        look_ups=LookUps(store, metrics),
+        look_ups=LookUps(store, metrics, in_step=durable.in_step),
         durable=durable,
         tolerance_seconds=settings.ledger_timestamp_tolerance_seconds,
         clock=clock,

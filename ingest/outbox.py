@@ -122,6 +122,11 @@ class Outbox:
             await self._publisher.close(CLOSE_SECONDS)
         await self._spool.close()
 
+    async def in_step(self) -> None:
+        """Return when Kafka would get a record at once: no produce request is under way, or one has been for 10 ms."""
+        if self._publisher is not None:
+            await self._publisher.in_step()
+
     async def persist(self, record: Record, deadline: float) -> None:
         """Return when the record is durable. Raises Unavailable if nothing could take it, 0.3 s after `deadline` (loop
         time) at the latest."""

@@ -24,6 +24,7 @@ CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
 STOP_SECONDS = 5.0
 PROMPT_SECONDS = 0.5
+STEP_SECONDS = 0.01
 
 _log = structlog.get_logger(__name__)
 
@@ -91,6 +92,11 @@ class Publisher:
         if lane.away and not probe:
             raise Unavailable("the record's partition is away")
         self._lanes.add(lane, record, done)
+
+    async def in_step(self) -> None:
+        """Return when a produce request has just been answered, none is under way, or one has been for 10 ms."""
+        if self._lanes is not None:
+            await self._lanes.answered(STEP_SECONDS)
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """Send records of the spool together; a verdict for each. Raises Unavailable without a producer."""

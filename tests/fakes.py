@@ -36,6 +36,9 @@ class FakeDurable:
             raise Unavailable("the fake was late") from None
         self.records.append(record)
 
+    async def in_step(self) -> None:
+        """As Durable says: it would send at once."""
+
     def recent_keys(self) -> Iterable[tuple[str, str]]:
         """As DurableStart says."""
         return self._waiting

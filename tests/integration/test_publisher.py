@@ -1,13 +1,14 @@
 """A Kafka client that is in doubt is replaced: a task of aiokafka that ended without a word never comes back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import uvloop
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from ingest.lanes import Lanes
+from ingest.lanes import Lanes, Verdict
 from ingest.metrics import IngestMetrics
 from ingest.publisher import Publisher
 from schemas.record import Record
@@ -73,6 +74,34 @@ async def test_kafka_is_away_where_the_question_cannot_be_written(kafka_settings
         assert await publisher.answers()
         publisher._lanes.client.fetch_all_metadata = _closed
         assert not await publisher.answers()
+
+
+async def test_nobody_waits_for_a_request_that_is_not_answered(kafka_settings: KafkaSettings) -> None:
+    """Who wants to be in step with the requests waits for an answer, yet not for a broker that is frozen."""
+    one = Record(f"{kafka_settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
+    answer = asyncio.Event()
+    verdicts: list[Verdict] = []
+    async with publishing(kafka_settings) as publisher:
+        assert publisher._lanes is not None
+        send = publisher._lanes.client.send
+
+        async def late(*request: object) -> object:
+            await answer.wait()
+            return await send(*request)
+
+        publisher._lanes.client.send = late
+        await publisher.in_step()
+        publisher.publish(one, verdicts.append)
+        await asyncio.sleep(0)
+        await publisher.in_step()
+        assert verdicts == []
+        answer.set()
+        await eventually(lambda: _of(verdicts), bool)
+        await publisher.in_step()
+
+
+async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:
+    return found
 
 
 def test_a_batch_is_what_a_consumer_reads() -> None:

@@ -8,7 +8,7 @@ from ingest.dedupe import Dedupe, LookUps, Outcome, RecentKeys
 from ingest.metrics import IngestMetrics
 from schemas.event import Event, read
 from tests.builders import encode, message_sent
-from tests.fakes import FakeStore
+from tests.fakes import FakeDurable, FakeStore
 
 
 def event(number: int) -> Event:
@@ -100,7 +100,7 @@ async def test_keys_are_apart() -> None:
 
 async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     store = FakeStore()
-    look_ups = LookUps(store, IngestMetrics())
+    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
     events = [event(number) for number in range(10)]
     store.stored = {events[1].key, events[5].key}
     store.gate.clear()
@@ -115,9 +115,26 @@ async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     assert store.queries[0] == [(events[0].retention_class, events[0].occurred_at, events[0].key)]
 
 
+async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() -> None:
+    store, turn = FakeStore(), asyncio.Event()
+
+    async def in_step() -> None:
+        await turn.wait()
+
+    look_ups = LookUps(store, IngestMetrics(), in_step=in_step)
+    tasks = []
+    for number in range(3):
+        tasks.append(asyncio.create_task(look_ups.stored(event(number))))
+        await asyncio.sleep(0.01)
+    assert store.queries == []
+    turn.set()
+    assert await asyncio.gather(*tasks) == [False] * 3
+    assert [len(query) for query in store.queries] == [3]
+
+
 async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
     store, metrics = FakeStore(), IngestMetrics()
-    look_ups = LookUps(store, metrics)
+    look_ups = LookUps(store, metrics, in_step=FakeDurable().in_step)
     store.gate.clear()
     store.broken = True
     tasks = [asyncio.create_task(look_ups.stored(event(0)))]
@@ -133,7 +150,7 @@ async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
 
 async def test_a_cancelled_look_up_leaves_the_others_their_answer() -> None:
     store = FakeStore()
-    look_ups = LookUps(store, IngestMetrics())
+    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
     store.gate.clear()
     tasks = [asyncio.create_task(look_ups.stored(event(number))) for number in range(3)]
     await asyncio.sleep(0.01)
