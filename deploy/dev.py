@@ -31,7 +31,6 @@ from deploy.simulator.traffic import traffic, wall_clock
 from ingest.lifespan import Receiver, serve
 from ingest.listener import bind
 from ingest.metrics import IngestMetrics
-from projections.persons import keep_filled
 from projections.projector import Projector
 from projections.sealing import keep_sealing
 from schemas.migrate import migrate
@@ -101,7 +100,6 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
             background.append(asyncio.create_task(_simulate(url, key)))
         background.append(asyncio.create_task(show(lambda: _progress(metrics))))
         background.append(asyncio.create_task(keep_sealing(settings.database_url)))
-        background.append(asyncio.create_task(keep_filled(settings.database_url)))
         for task in background:  # none ends by itself, but by a fault
             task.add_done_callback(lambda _: stop.set())
 

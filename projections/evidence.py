@@ -14,12 +14,12 @@ import asyncpg
 from projections.deliveries import DELIVERIES
 from projections.keys import remembered_keys
 from projections.opt_outs import OPT_OUTS
-from projections.persons import Progress, unfilled
+from projections.persons import PERSONS
 from projections.queries import queries
 from projections.seal_proofs import Proof, proofs, seals_from
 from projections.sealing import Seal
 from projections.spellings import spellings
-from projections.states import not_live
+from projections.states import not_live, rebuilds_due
 from projections.stored_events import LONGEST_SECONDS
 from schemas.clean import id_
 from schemas.errors import LedgerError
@@ -28,7 +28,7 @@ from schemas.signing import Key
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
 NEAR = 5
-FEEDS = (DELIVERIES, OPT_OUTS)
+FEEDS = (DELIVERIES, OPT_OUTS, PERSONS)
 
 Row = Mapping[str, Any]
 _SQL = queries("evidence")
@@ -81,17 +81,16 @@ class Dossier:
     dead_letters: int
 
 
-async def dossier(
-    connection: asyncpg.Connection, phone: str, profile: str | None, at: datetime | None, progress: Progress
-) -> Dossier:
-    """In a snapshot. `phone` as the tables spell it; `progress` is told of events that are in no index of persons yet.
+async def dossier(connection: asyncpg.Connection, phone: str, profile: str | None, at: datetime | None) -> Dossier:
+    """In a snapshot. `phone` as the tables spell it.
 
-    Raises LedgerError for a person or profile that is not there, with what is near, and for tables that are not live.
+    Raises LedgerError for a person or profile that is not there, with what is near, and for tables that wait for a
+    rebuild, so that something may be missing.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
         await _refuse_gaps(connection)
-        named = await _named(connection, phone, progress)
+        named = await _named(connection, phone)
         everything = await _originals(connection, named)
         profiles = sorted({one.profile for one in everything})
         if profile is not None and profile not in profiles:
@@ -123,25 +122,18 @@ async def dossier(
 
 
 async def _refuse_gaps(connection: asyncpg.Connection) -> None:
-    asleep = {one.name for one in FEEDS} & set(await not_live(connection))
-    if asleep:
-        raise LedgerError(
-            "\n".join(
-                f"{name} is not live, so that something may be missing: run `telnyx-ledger rebuild {name}`"
-                for name in sorted(asleep)
-            )
-        )
+    lacking = {one.name for one in FEEDS} & set(await not_live(connection))
+    lacking |= set(await rebuilds_due(connection, FEEDS))
+    if lacking:
+        names = " ".join(one.name for one in FEEDS if one.name in lacking)
+        raise LedgerError(f"something may be missing until it is rebuilt: run `telnyx-ledger rebuild {names}` first")
 
 
-async def _named(connection: asyncpg.Connection, phone: str, progress: Progress) -> list[Row]:
-    """The rows of person_events for the person, those that are not in it yet included."""
-    others = spellings(phone)
-    meant = {phone, *others}
-    late = [row async for row in unfilled(connection, progress) if row["phone_number"] in meant]
-    named = [*await connection.fetch(_SQL["of_person"], phone), *(row for row in late if row["phone_number"] == phone)]
+async def _named(connection: asyncpg.Connection, phone: str) -> list[Row]:
+    """The rows of person_events for the person."""
+    named: list[Row] = await connection.fetch(_SQL["of_person"], phone)
     if not named:
-        known = {row["phone_number"] for row in [*late, *await connection.fetch(_SQL["known_phones"], others)]}
-        near = [other for other in others if other in known][:NEAR]
+        near = [row["phone_number"] for row in await connection.fetch(_SQL["known_phones"], spellings(phone))][:NEAR]
         raise LedgerError(f"--phone: nothing is stored about {phone}; near it: {', '.join(near) or 'nothing'}")
     return named
 

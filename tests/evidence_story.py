@@ -51,5 +51,5 @@ async def tell(database_url: str, *, events_a_seal: int | None = None) -> None:
 async def about(
     connection: asyncpg.Connection, phone: str = PERSON, profile: str | None = None, at: datetime | None = None
 ) -> Dossier:
-    """The dossier, whatever is in the index of persons."""
-    return await dossier(connection, phone, profile, at, lambda _done, _end: None)
+    """The dossier."""
+    return await dossier(connection, phone, profile, at)

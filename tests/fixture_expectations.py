@@ -15,6 +15,21 @@ CASES = {
     **{f"wrapped {file}": expected for file, expected in WRAPPED.items()},
     **{f"dated {file}": expected for file, expected in DATED.items()},
 }
+# The person whom an example names: none has two.
+PERSONS = {
+    "examples_mms_media_type_key.json": "+12125550100",
+    "examples_shortcode_help.json": "+12125551234",
+    "kb_migration_v2_message_sent_from_string.json": "+18005550199",
+    "kb_rcs_inbound_text.json": "+13125000000",
+    "kb_rcs_message_read.json": "+13125000000",
+    "node_test_special_chars.json": "+15551234567",
+    "skills_message_received_strings.json": "+15559876543",
+    "skills_twilio_migration_meta_attempt_only.json": "+15551234567",
+    "skills_whatsapp_finalized.json": "+18005551234",
+    "wrapped mock_message_received_to_string.json": "+18665550001",
+    "wrapped oas_outbound_message.json": "+18665550001",
+    "wrapped oas_replaced_link_click.json": "+18445550001",
+}
 # Other tables have an event_key.
 WITH_LAST_EVENT_KEY = {"message_deliveries", "hosted_numbers"}
 
@@ -61,4 +76,7 @@ def expected_rows(name: str, account: str) -> dict[str, Row]:
         row["last_event_key" if table in WITH_LAST_EVENT_KEY else "event_key"] = key
         if table != "message_contents":
             row["account"] = account
+    if name in PERSONS:
+        names = ("event_key", "occurred_at", "retention_class")
+        rows["person_events"] = {"phone_number": PERSONS[name], **{column: event[column] for column in names}}
     return {"events": event, **rows}

@@ -6,21 +6,16 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
-
 from deploy import logs
 from deploy.evidence.folder import refuse_bad_place, write_folder
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
 from deploy.which_database import operating_on, which_database
 from projections.evidence import Dossier, dossier
-from projections.persons import Progress, fill
 from schemas.clean import phone, time_
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
 from schemas.signing import verify
-
-MAY_FILL = "select has_table_privilege('telnyx.person_events', 'insert')"
 
 
 def run_evidence(written_phone: str, profile: str | None, at: str | None, out: Path, *, as_json: bool) -> None:
@@ -64,33 +59,15 @@ def _interrupted(_number: int, _frame: object) -> None:
 
 def _make(database_url: str, number: str, profile: str | None, at: datetime | None, out: Path) -> tuple[Dossier, str]:
     with progress_bar() as bar:
-        looking, writing = bar.add_task("looked through", total=None), bar.add_task("written", total=None)
-        found = asyncio.run(
-            _read(
-                database_url,
-                number,
-                profile,
-                at,
-                lambda done, total: bar.update(looking, completed=done, total=total),
-            )
-        )
+        writing = bar.add_task("written", total=None)
+        found = asyncio.run(_read(database_url, number, profile, at))
         digest = write_folder(found, out, lambda done, total: bar.update(writing, completed=done, total=total))
     return found, digest
 
 
-async def _read(
-    database_url: str, number: str, profile: str | None, at: datetime | None, progress: Progress
-) -> Dossier:
+async def _read(database_url: str, number: str, profile: str | None, at: datetime | None) -> Dossier:
     async with operating_on(database_url) as connection:
-        if await _may_fill(connection):
-            await fill(connection, progress)
-        return await dossier(connection, number, profile, at, progress)
-
-
-async def _may_fill(connection: asyncpg.Connection) -> bool:
-    """An auditor may not: then what is in no index yet is looked through each time."""
-    may: bool = await connection.fetchval(MAY_FILL)
-    return may
+        return await dossier(connection, number, profile, at)
 
 
 def _report(found: Dossier, digest: str, out: Path, *, as_json: bool) -> None:

@@ -12,7 +12,6 @@ from deploy.settings import ProjectCommandSettings
 from projections.consumer import owner_name, run
 from projections.gaps import accept_gap
 from projections.metrics import ProjectorMetrics
-from projections.persons import keep_filled
 from projections.projector import Projector
 from projections.sealing import keep_sealing
 from projections.settings import ProjectSettings
@@ -61,7 +60,6 @@ async def _run(settings: ProjectCommandSettings) -> None:
     beside = [
         asyncio.create_task(watch(settings.database_url, metrics)),
         asyncio.create_task(keep_sealing(settings.database_url)),
-        asyncio.create_task(keep_filled(settings.database_url)),
     ]
     for task in beside:  # none ends by itself, but by a fault
         task.add_done_callback(lambda _: stop.set())

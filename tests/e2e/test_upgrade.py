@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from projections.deliveries import DELIVERIES, MESSAGE_DELIVERIES
+from projections.persons import PERSONS
 from projections.registry import PROJECTIONS
 from schemas.event import Event, read
 from schemas.migrations.upgrade import upgrade
@@ -35,7 +36,7 @@ EVENT = """
 # The first version's tables: those of its first revision, and all.
 REVISIONS = {
     "0001": {"deliveries", "inbound", "opt_outs"},
-    "0004": {projection.name for projection in PROJECTIONS},
+    "0004": {projection.name for projection in PROJECTIONS if projection is not PERSONS},
 }
 
 
@@ -108,7 +109,7 @@ async def test_a_first_version_is_migrated_with_its_traffic_running(
     assert written > 10
 
     known = REVISIONS[revision]
-    new = [name for name in REVISIONS["0004"] if name not in known]
+    new = [projection.name for projection in PROJECTIONS if projection.name not in known]
     due = [line for line in migrated.stdout.splitlines() if "rebuild" in line]
     if new:
         assert programs.run("rebuild", "--check", *known, DATABASE_URL=url).returncode == 0

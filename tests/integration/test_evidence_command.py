@@ -110,7 +110,7 @@ async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
 
 
 async def test_a_person_with_a_thousand_events(programs: Programs, database_url: str, tmp_path: Path) -> None:
-    """Asked for: in under 5 s. Here other tests may run beside it, and an index of persons is filled first."""
+    """Asked for: in under 5 s. Here other tests may run beside it."""
     minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
     makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
     told = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]

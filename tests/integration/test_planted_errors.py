@@ -151,6 +151,7 @@ ERRORS: dict[str, Plant] = {
     "link_clicks.recipient": in_rows(
         "link_clicks", lambda row: row | {"recipient": (row["recipient"] or "").strip("+")}
     ),
+    "person_events": in_rows("person_events", lambda row: row | {"phone_number": row["phone_number"].strip("+")}),
 }
 
 

@@ -21,6 +21,7 @@ VERSIONS = {
     "hosted_numbers": (1, "f2dc8b278540b004"),
     "toll_free": (1, "e4a6a0577479b2b4"),
     "link_clicks": (1, "96f1bcb3762f3f34"),
+    "persons": (1, "1818814951c43c4b"),
 }
 
 

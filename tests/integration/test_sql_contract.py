@@ -64,7 +64,6 @@ CONTRACT = {
     "seal_count": "seals bigint, one_row boolean",
     "seal_groups": "seq bigint, first_positions bigint[], roots bytea",
     "person_events": "phone_number text, occurred_at timestamptz, event_key uuid, retention_class text",
-    "person_events_filled": "one_row boolean, position bigint, filled_at timestamptz",
 }
 _CLASSES = "messages bigint, delivered bigint, failed bigint, unconfirmed bigint, pending bigint"
 VIEWS = {
@@ -121,7 +120,6 @@ PRIMARY_KEYS = {
     "event_seals": "seq",
     "seal_count": "one_row",
     "person_events": "phone_number, occurred_at, event_key",
-    "person_events_filled": "one_row",
     "seal_groups": "seq",
 }
 COLUMNS = """

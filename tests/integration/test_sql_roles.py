@@ -36,14 +36,14 @@ VIEWS = [
     *("opt_out_violations", "opt_outs_any_profile", "toll_free_blocks", "uncovered_revocations", "campaign_health"),
     *("unregistered_traffic", "event_id_conflicts", "pipeline_lag"),
 ]
-DERIVED = ["person_events", "person_events_filled", "seal_groups"]
+DERIVED = ["person_events", "seal_groups"]
 OPERATION = [*DERIVED, "projection_state", "projection_offsets", "signing_keys", "schema_revision"]
 PRIVATE = ["event_payloads", "message_contents", "quarantined_webhooks", "dead_letters"]
 WRITTEN = [
     *READ_MODELS[:4],
     *TEN_DLC_TABLES,
     *ACCOUNT_TABLES,
-    *OPERATION[:6],
+    *OPERATION[:5],
     "message_contents",
     "quarantined_webhooks",
     "dead_letters",

@@ -19,7 +19,7 @@ ENDS_AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 # What is rare, and so may not have happened to one account in the last 30 days.
 MAY_BE_EMPTY = {
-    *("event_id_conflicts", "toll_free_blocks"),
+    *("event_id_conflicts", "event_id_conflicts_since", "toll_free_blocks"),
     *("--ask spend_limits", "--ask toll_free_open", "--ask numbers_not_assigned"),
 }
 

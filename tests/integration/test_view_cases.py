@@ -118,6 +118,9 @@ async def test_event_ids_of_several_events(connection: asyncpg.Connection) -> No
         await insert_event(connection, event_id=event_id, account=account, occurred_at=NOON + minutes * MINUTE)
     rows = await seen(connection, "select * from telnyx.event_id_conflicts")
     assert rows == [("a", "twice", 2, NOON, NOON + 5 * MINUTE)]
+    since = f"select * from telnyx.event_id_conflicts_since('{NOON.isoformat()}'::timestamptz{{}})"
+    assert await seen(connection, since.format("")) == rows
+    assert await seen(connection, since.format(" + interval '1 second'")) == []
 
 
 async def test_lag_is_per_minute_of_the_last_day(connection: asyncpg.Connection) -> None:

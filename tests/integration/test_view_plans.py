@@ -20,6 +20,7 @@ QUESTIONS = [
     ("event_id_conflicts", "account = 'a' and event_id = 'id-7'", "account_event_id_occurred_at_idx"),
     ("event_id_conflicts", "account = 'a'", "account_event_id_occurred_at_idx"),
     ("event_id_conflicts", "true", "account_event_id_occurred_at_idx"),
+    ("event_id_conflicts_since(timestamptz '2025-03-21')", "account = 'a'", "account_event_id_occurred_at_idx"),
     ("pipeline_lag", "true", "recorded_at_received_at_idx"),
 ]
 

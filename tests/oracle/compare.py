@@ -34,6 +34,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "hosted_numbers": ("order_id", "phone_number"),
     "toll_free_verifications": ("verification_id",),
     "link_clicks": ("event_key",),
+    "person_events": ("phone_number", "occurred_at", "event_key"),
 }
 COLUMNS: dict[str, str] = {
     "events": """event_key, event_id, account, event_type, retention_class, occurred_at, received_at, body, signature,
@@ -68,6 +69,7 @@ COLUMNS: dict[str, str] = {
     "hosted_numbers": "order_id, phone_number, account, status, status_at, last_event_key",
     "toll_free_verifications": "verification_id, account, status, reason, status_at, last_event_key",
     "link_clicks": "event_key, account, message_id, recipient, url, clicked_at",
+    "person_events": "phone_number, occurred_at, event_key, retention_class",
 }
 JSONB = frozenset({"media", "reasons"})
 

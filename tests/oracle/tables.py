@@ -17,6 +17,7 @@ from tests.oracle.bodies import Delivery, Event, Quarantined, read
 from tests.oracle.deliveries import message_deliveries
 from tests.oracle.inbound import inbound_messages, message_contents
 from tests.oracle.opt_outs import opt_out_events, opt_outs
+from tests.oracle.persons import person_events
 from tests.oracle.rows import Rows
 from tests.oracle.ten_dlc import ten_dlc_events
 from tests.oracle.ten_dlc_brands import brands, campaign_numbers
@@ -40,6 +41,7 @@ FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
     "hosted_numbers": hosted_numbers,
     "toll_free_verifications": toll_free_verifications,
     "link_clicks": link_clicks,
+    "person_events": person_events,
 }
 
 

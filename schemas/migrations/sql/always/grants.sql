@@ -44,7 +44,7 @@ declare
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
     ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count,'
-    ' telnyx.person_events, telnyx.person_events_filled, telnyx.seal_groups';
+    ' telnyx.person_events, telnyx.seal_groups';
   views constant text :=
     'telnyx.delivery_hourly, telnyx.delivery_by_carrier_daily, telnyx.error_breakdown_daily, telnyx.stuck_messages,'
     ' telnyx.opt_out_daily, telnyx.opt_out_violations, telnyx.opt_outs_any_profile, telnyx.toll_free_blocks,'
@@ -53,6 +53,7 @@ declare
   -- a view runs with the rights of who asks, so these need the functions that views call
   classes constant text := 'telnyx.delivery_class(text, boolean), telnyx.is_toll_free(text), telnyx.is_us_long_code(text)';
   as_of constant text := 'telnyx.opt_outs_as_of(timestamptz, timestamptz)';
+  conflicts constant text := 'telnyx.event_id_conflicts_since(timestamptz)';
   look_up constant text := 'telnyx.event_payload(bytea), telnyx.opt_out_evidence(text, text, timestamptz)';
   make_partitions constant text := 'telnyx.ensure_partition(text, timestamptz), telnyx.ensure_partitions(timestamptz, integer)';
   written constant text :=
@@ -60,7 +61,7 @@ declare
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.message_contents, telnyx.opt_out_events, telnyx.opt_outs,'
     ' telnyx.quarantined_webhooks, telnyx.dead_letters, telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys,'
-    ' telnyx.person_events, telnyx.person_events_filled, telnyx.seal_groups';
+    ' telnyx.person_events, telnyx.seal_groups';
   granted record;
 begin
   for granted in
@@ -80,12 +81,12 @@ begin
       ('telnyx_reader', 'grant select on telnyx.schema_revision, ' || read_models || ', ' || views),
       ('telnyx_reader', 'grant select (position, event_key, event_id, account, event_type, retention_class, occurred_at,'
                         ' received_at, recorded_at, signature, signed_timestamp, key_id) on telnyx.events'),
-      ('telnyx_reader', 'grant execute on function ' || as_of || ', ' || classes),
+      ('telnyx_reader', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || classes),
       ('telnyx_auditor', 'grant usage on schema telnyx'),
       ('telnyx_auditor', 'grant select on telnyx.schema_revision, ' || read_models || ', ' || views),
       ('telnyx_auditor', 'grant select on telnyx.events, telnyx.event_payloads, telnyx.message_contents,'
                          ' telnyx.quarantined_webhooks, telnyx.dead_letters'),
-      ('telnyx_auditor', 'grant execute on function ' || as_of || ', ' || look_up || ', ' || classes)
+      ('telnyx_auditor', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || look_up || ', ' || classes)
     ) as wanted (role, statement)
     join pg_roles on rolname = wanted.role
   loop
