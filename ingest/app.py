@@ -6,7 +6,7 @@ only then what it says: signature, time window, content. Whatever can be refused
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import orjson
@@ -109,7 +109,7 @@ class Webhooks:
         await send(response.body)
 
     async def _admit(self, scope: Scope, receive: Receive) -> Verdict:
-        account: str | None = scope["path_params"].get("account")
+        account: str | None = scope.get("path_params", {}).get("account")
         if account is None and len(self._intake.keys.keys) > PER_PATH_KEYS:
             raise Rejected("not_found")
         if scope["method"] != "POST":
@@ -239,7 +239,13 @@ def webhook_routes(webhooks: ASGIApp) -> list[Route]:
     ]
 
 
-def application(routes: list[Route]) -> Router:
+def application(routes: list[Route]) -> ASGIApp:
     """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware, whose work at
-    every request is to catch what the endpoints never raise."""
-    return Router(routes, redirect_slashes=False, default=NotFound())
+    every request is to catch what the endpoints never raise. Whole paths are found by name, patterns by Starlette."""
+    router = Router(routes, redirect_slashes=False, default=NotFound())
+    whole: dict[str, ASGIApp] = {route.path: route.endpoint for route in routes if not route.param_convertors}
+
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return whole.get(scope["path"], router)(scope, receive, send)
+
+    return app

@@ -9,18 +9,25 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
-from typing import ParamSpec, Protocol
+from typing import NamedTuple, ParamSpec, Protocol
 
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from schemas.event import Event
 
 P = ParamSpec("P")
-Wanted = tuple[str, datetime, str]  # retention_class, occurred_at, event_key: the primary key of `events`
 
 # Just below the size at which CPython doubles the table of a set; both generations full take about 19 MB.
 GENERATION_KEYS = 75_000
 LOOK_UP_KEYS = 500
+
+
+class Wanted(NamedTuple):
+    """The primary key of `events`."""
+
+    retention_class: str
+    occurred_at: datetime
+    event_key: str
 
 
 class Outcome(Enum):
@@ -128,7 +135,7 @@ class LookUps:
             self._metrics.looked_up["away"].inc()
             return False
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(((event.retention_class, event.occurred_at, event.key), future))
+        self._waiting.append((Wanted(event.retention_class, event.occurred_at, event.key), future))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future
@@ -156,6 +163,6 @@ class LookUps:
             self._metrics.looked_up["new"].inc(len(batch) - len(found))
             self._metrics.look_up_batch.observe(len(batch))
         finally:
-            for (_, _, key), future in batch:
+            for wanted, future in batch:
                 if not future.done():
-                    future.set_result(key in found)
+                    future.set_result(wanted.event_key in found)

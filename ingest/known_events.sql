@@ -2,7 +2,7 @@
 -- The limit keeps the planner from flattening this into a join: each wanted row prunes to its own partition and reads
 -- one entry of the primary key there. Reads only the columns that telnyx_ingest may see.
 select stored.event_key::text
-from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as wanted (retention_class, occurred_at, event_key)
+from json_to_recordset($1::json) as wanted (retention_class text, occurred_at timestamptz, event_key uuid)
 cross join lateral (
     select events.event_key
     from telnyx.events

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
+import orjson
 import structlog
 from asyncpg.prepared_stmt import PreparedStatement
 
@@ -33,6 +34,11 @@ SESSION = {
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
+
+
+def document(wanted: Sequence[Wanted]) -> str:
+    """The parameter of the query: as one JSON document it costs two thirds of an array a column."""
+    return orjson.dumps([one._asdict() for one in wanted]).decode()
 
 
 class EventStore:
@@ -78,7 +84,7 @@ class EventStore:
         # Cutting the connection is the one time limit that a frozen server cannot stretch.
         watchdog = asyncio.get_running_loop().call_later(self._budget_seconds, self._drop)
         try:
-            rows = await statement.fetch(*map(list, zip(*wanted, strict=True)))
+            rows = await statement.fetch(document(wanted))
         except AWAY as error:
             self._drop()
             log.warning("store_away", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
@@ -126,7 +132,7 @@ class EventStore:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 statement = await connection.prepare(self._query)
-                await statement.fetch([], [], [])  # opens the partitions' caches outside anybody's budget
+                await statement.fetch(document([]))  # opens the partitions' caches outside anybody's budget
         except BaseException:
             connection.terminate()
             raise

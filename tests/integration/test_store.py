@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from ingest.dedupe import Wanted
 from ingest.metrics import IngestMetrics
-from ingest.store import QUERY, SESSION, EventStore
+from ingest.store import QUERY, SESSION, EventStore, document
 from schemas.errors import Unavailable
 from tests.builders import encode, message_sent
 from tests.receiving import Site, running
@@ -105,12 +106,14 @@ async def test_stored_events_are_known_by_their_whole_key(database_url: str, con
     other = str(uuid.uuid4())
     async with started(database_url) as store:
         await is_available(store)
-        assert await store.known([("traffic", at, key)]) == {key}
-        assert await store.known([("traffic", at, other), ("consent", at, str(received["event_key"]))]) == {
+        assert await store.known([Wanted("traffic", at, key)]) == {key}
+        assert await store.known([Wanted("traffic", at, other), Wanted("consent", at, str(received["event_key"]))]) == {
             str(received["event_key"])
         }
-        assert await store.known([("consent", at, key), ("traffic", at + timedelta(days=4000), key)]) == set()
-        assert await store.known([("traffic", at, other)] * 3 + [("traffic", at, key)] * 3) == {key}
+        assert (
+            await store.known([Wanted("consent", at, key), Wanted("traffic", at + timedelta(days=4000), key)]) == set()
+        )
+        assert await store.known([Wanted("traffic", at, other)] * 3 + [Wanted("traffic", at, key)] * 3) == {key}
 
 
 async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, connection: asyncpg.Connection) -> None:
@@ -122,7 +125,7 @@ async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, conne
     try:
         async with started(url) as store:
             await is_available(store)
-            wanted = ("traffic", stored["occurred_at"], str(stored["event_key"]))
+            wanted = Wanted("traffic", stored["occurred_at"], str(stored["event_key"]))
             assert await store.known([wanted]) == {str(stored["event_key"])}
     finally:
         await connection.execute(f"drop role {login}")
@@ -147,11 +150,8 @@ async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: as
     for name, value in SESSION.items():
         await connection.execute(f"set {name} = '{value}'")
     await connection.execute(f"prepare look_up as {QUERY.read_text()}")
-    lines = await connection.fetch(
-        f"explain (analyze, costs off, timing off) execute look_up"
-        f"(array['traffic','traffic'], array['{NOON}','{months[3]}']::timestamptz[], "
-        f"array['{uuid.uuid4()}','{uuid.uuid4()}']::uuid[])"
-    )
+    asked = document([Wanted("traffic", at, str(uuid.uuid4())) for at in (NOON, months[3])])
+    lines = await connection.fetch(f"explain (analyze, costs off, timing off) execute look_up('{asked}')")
     plan = [line[0] for line in lines]
     scans = [line for line in plan if " on events_" in line]
     executed = [line for line in scans if "never executed" not in line]
@@ -207,4 +207,4 @@ async def test_without_the_schema_ingest_goes_on_without_look_ups(empty_database
 
 async def test_a_store_that_is_away_says_so_at_once() -> None:
     with pytest.raises(Unavailable):
-        await EventStore("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).known([("traffic", NOON, "k")])
+        await EventStore("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).known([Wanted("traffic", NOON, "k")])

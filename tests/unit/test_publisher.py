@@ -1,11 +1,13 @@
-"""How a failed request to Kafka is judged, and how long something that is away is left alone."""
+"""Where a record goes, how a failed request to Kafka is judged, and how long what is away is left alone."""
 
 import pytest
 from aiokafka import errors
 from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.breaker import Backoff, Breaker
-from ingest.lanes import judge
+from ingest.lanes import judge, key_hash
 
 
 @pytest.mark.parametrize(
@@ -46,11 +48,16 @@ def test_anything_else_is_a_broken_producer(error: errors.KafkaError) -> None:
     assert judge(error) == "broken"
 
 
-def test_the_partitioner_is_the_default_one_of_every_kafka_client() -> None:
-    # Vectors of org.apache.kafka.common.utils.UtilsTest: 21 -> -973932308, foobar -> -790332482, abc -> 479470107.
-    vectors = {b"21": -973932308, b"foobar": -790332482, b"abc": 479470107}
-    for key, hashed in vectors.items():
-        assert DefaultPartitioner()(key, list(range(12)), []) == (hashed & 0x7FFFFFFF) % 12
+@given(st.binary(max_size=80))
+def test_the_partitioner_is_the_default_one_of_every_kafka_client(key: bytes) -> None:
+    partitions = list(range(12))
+    assert DefaultPartitioner()(key, partitions, []) == key_hash(key) % len(partitions)
+
+
+# Vectors of org.apache.kafka.common.utils.UtilsTest.
+@pytest.mark.parametrize(("key", "hashed"), [(b"21", -973932308), (b"foobar", -790332482), (b"abc", 479470107)])
+def test_the_hash_of_a_key_is_that_of_the_java_client(key: bytes, hashed: int) -> None:
+    assert key_hash(key) == hashed & 0x7FFFFFFF
 
 
 def test_a_breaker_tells_a_change_from_a_repetition() -> None:
