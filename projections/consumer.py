@@ -282,7 +282,10 @@ class Feed:
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._consumer.stop()
-        except KAFKA_ERRORS as error:
+        except (asyncio.CancelledError, *KAFKA_ERRORS) as error:
+            # aiokafka cancels its fetches and awaits them: where the broker is away, one ends as cancelled, not we.
+            if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():
+                raise
             log.warning("group_left_without_goodbye", error=type(error).__name__)
             # What stop() would have come to: without it the client's own task lives on, for ever.
             with suppress(TimeoutError):
