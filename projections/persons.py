@@ -21,7 +21,8 @@ def persons(event: Event) -> list[str]:
     """Whom an event is about: who wrote to us, who was sent to or copied in, who opened a link; each once."""
     payload = event.payload
     named = [party(payload.get("from"))] if event.type == "message.received" else parties(payload.get("to"))
-    return unique([*named, *parties(payload.get("cc"))])
+    copied = payload.get("cc")
+    return unique([*named, *parties(copied)] if copied else named)
 
 
 def rows(event: Event, _delivery: Delivery) -> Rows:

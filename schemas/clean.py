@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 ID_MAX_CHARACTERS = 255
@@ -21,6 +22,8 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
 )
+# The webhooks of a message repeat its times, those of a day its prices; what is longer is not worth the memory.
+REMEMBERED_CHARACTERS = 40
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -91,12 +94,12 @@ def list_(value: Any) -> list[Any]:
 
 def parties(value: Any) -> list[str]:
     """The `party` of each item, without missing and repeated ones, in payload order."""
-    return unique(party(item) for item in list_(value))
+    return unique([party(item) for item in list_(value)])
 
 
 def unique(values: Iterable[str | None]) -> list[str]:
     """What is there, each once, in order."""
-    return list(dict.fromkeys(value for value in values if value is not None))
+    return list(dict.fromkeys([value for value in values if value is not None]))
 
 
 def int_(value: Any) -> int | None:
@@ -110,7 +113,7 @@ def money(value: Any) -> Decimal | None:
     A binary fraction (float) is read by its shortest decimal form, which is what was written up to 15 digits.
     """
     if isinstance(value, str):
-        return Decimal(value) if _MONEY.fullmatch(value) else None
+        return _remembered_amount(value) if len(value) <= REMEMBERED_CHARACTERS else _amount(value)
     if type(value) in (int, float):
         number = Decimal(repr(value))
     elif isinstance(value, Decimal):
@@ -129,7 +132,15 @@ def time_(value: Any) -> datetime | None:
     """An instant in UTC, cut (not rounded) to microseconds; from 1970 to 2199, else missing. No zone means UTC."""
     if not isinstance(value, str):
         return None
-    word = value.strip()
+    return _remembered_instant(value) if len(value) <= REMEMBERED_CHARACTERS else _instant(value)
+
+
+def _amount(written: str) -> Decimal | None:
+    return Decimal(written) if _MONEY.fullmatch(written) else None
+
+
+def _instant(written: str) -> datetime | None:
+    word = written.strip()
     if _TIME.fullmatch(word) is None:
         return None
     try:
@@ -139,6 +150,10 @@ def time_(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return instant if _EARLIEST <= instant < _LATEST else None
+
+
+_remembered_amount = lru_cache(maxsize=4096)(_amount)
+_remembered_instant = lru_cache(maxsize=4096)(_instant)
 
 
 def printable(value: Any) -> Any:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from projections.projector import Applied, Projector
-from projections.work import Incoming
+from projections.projector import Projector
+from projections.work import Incoming, Work
 from schemas import garbage
 from schemas.event import Event, read
 from schemas.record import Delivery, event_record
@@ -57,20 +57,23 @@ async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event
 
 
 async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, verify: bool) -> float:
-    """Events a second through the projector."""
+    """Events a second through the projector, read ahead as far as `project` does (Feed._read)."""
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
     projector = Projector(url, keys=ring, verify=verify, owner="benchmark")
     await projector.connect()
     garbage.settle()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()
-    committing: asyncio.Task[Applied] | None = None
-    for start in range(0, len(incoming), batch):  # one batch is prepared while another is committed, as `project` does
-        work = await projector.prepare(incoming[start : start + batch])
-        if committing is not None:
-            await committing
-        committing = asyncio.create_task(projector.commit(work))
-    if committing is not None:
-        await committing
+    ahead: asyncio.Queue[Work | None] = asyncio.Queue(maxsize=1)  # batches are prepared while another is committed
+
+    async def prepare() -> None:
+        for start in range(0, len(incoming), batch):
+            await ahead.put(await projector.prepare(incoming[start : start + batch]))
+        await ahead.put(None)
+
+    preparing = asyncio.create_task(prepare())
+    while (work := await ahead.get()) is not None:
+        await projector.commit(work)
+    await preparing
     seconds = time.perf_counter() - began
     await projector.close()
     return len(incoming) / seconds
