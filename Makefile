@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench schemas kafka run-kafka clean
+.PHONY: help run test faults lint bench schemas kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,11 @@ run: $(VENV)/.embedded ## Run the whole thing in one process with synthetic traf
 
 test: $(VENV)/.dev ## Run all tests, against a real Kafka and a real Postgres
 	@$(BIN)/python -m pytest
+
+# Besides: TURNS, RATE; `python -m tests.faults --help` says what they are.
+faults: $(VENV)/.dev ## Break every promise for SEEDS="1 2 …" or MINUTES=30: faults under load, a line of figures a seed
+	@$(BIN)/python -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	  $(if $(RATE),--rate $(RATE)) $(if $(TURNS),--turns $(TURNS))
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

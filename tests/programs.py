@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,13 @@ def free_port() -> int:
 
 @pytest.fixture
 def programs() -> Iterator[Programs]:
+    """Of one test."""
+    with starting() as programs:
+        yield programs
+
+
+@contextmanager
+def starting() -> Iterator[Programs]:
     """In a directory that an embedded Postgres may pass through: pytest's own are closed to its account."""
     directory = Path(tempfile.mkdtemp(prefix="ledger-programs-"))
     directory.chmod(0o755)

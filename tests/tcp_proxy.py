@@ -17,6 +17,7 @@ class TcpProxy:
         self._delivered = False
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self.delay_seconds = 0.0  # before each piece of an answer is passed on
         self.port = 0
 
     async def open(self) -> None:
@@ -50,7 +51,11 @@ class TcpProxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        there, onward = await asyncio.open_connection(*self._target)
+        try:
+            there, onward = await asyncio.open_connection(*self._target)
+        except (OSError, asyncio.CancelledError):  # nobody there: nobody here either
+            writer.transport.abort()
+            return
         answers = asyncio.create_task(self._answers(there, writer))
         ways = {asyncio.create_task(self._requests(reader, onward, there, answers)), answers}
         try:
@@ -96,6 +101,7 @@ class TcpProxy:
         try:
             while chunk := await reader.read(65536):
                 await self._flowing.wait()
+                await asyncio.sleep(self.delay_seconds)
                 writer.write(chunk)
                 await writer.drain()
         except OSError:

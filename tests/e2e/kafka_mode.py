@@ -4,12 +4,13 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.builders import public_key_setting
 from tests.e2e.posting import Connection
-from tests.programs import Program, Programs, free_port
+from tests.programs import PROGRAM, Program, Programs, free_port
 from tests.waiting import eventually
 
 ACCOUNT = "acme"
@@ -47,8 +48,9 @@ class Served:
 class KafkaMode:
     """What the processes of one installation share, and how they are started."""
 
-    def __init__(self, programs: Programs, *, bootstrap: str, database_url: str) -> None:
+    def __init__(self, programs: Programs, *, bootstrap: str, database_url: str, program: Path = PROGRAM) -> None:
         self.programs = programs
+        self.program = program
         self.bootstrap = bootstrap
         self.database_url = database_url
         self.prefix = f"e2e-{uuid.uuid4().hex[:12]}"
@@ -71,19 +73,20 @@ class KafkaMode:
             done = self.programs.run(command, environment=self.environment)
             assert done.returncode == 0, done.stdout + done.stderr
 
-    async def ingest(self, *, spool: str = "spool", port: int | None = None) -> Served:
+    async def ingest(self, *, spool: str = "spool", port: int | None = None, **variables: str) -> Served:
         """Returns when it listens."""
         port = port or free_port()
-        program = self.programs.start(
-            "ingest", environment=self.environment, LEDGER_PORT=str(port), LEDGER_SPOOL_DIR=spool
-        )
+        own = {"LEDGER_PORT": str(port), "LEDGER_SPOOL_DIR": spool, **variables}
+        program = self.programs.start("ingest", program=self.program, environment=self.environment, **own)
         await program.says('"event":"listening"')
         return Served(program, port)
 
     async def project(self) -> Served:
         """Returns when it serves its metrics."""
         port = free_port()
-        program = self.programs.start("project", environment=self.environment, LEDGER_PROJECTOR_PORT=str(port))
+        program = self.programs.start(
+            "project", program=self.program, environment=self.environment, LEDGER_PROJECTOR_PORT=str(port)
+        )
         served = Served(program, port)
         await eventually(served.ready, lambda status: status == 200)
         return served

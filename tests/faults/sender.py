@@ -1,4 +1,5 @@
-"""A sender as a process of its own; imports nothing of the product. Argument: a `Sending` as JSON; SIGTERM ends it.
+"""A sender as a process of its own; imports nothing of the product. Argument: a `Sending` as JSON; SIGTERM ends it,
+SIGUSR1 makes it sign with the other key from then on.
 
 Like Telnyx it sends what got no 2xx again; unlike Telnyx it never gives up, so that every event meets every fault.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.builders import KEY, OTHER_KEY
 from tests.e2e.posting import Answer, Connection
 from tests.faults.ledger import Entry, Ledger
 from tests.faults.traffic import Webhook, stream
@@ -43,7 +45,11 @@ class Sender:
         self._webhooks: Iterator[tuple[int, Webhook]] = enumerate(stream(sending.seed))
         self._ledger = Ledger(Path(sending.ledger))
         self._due = time.monotonic()
+        self._keys = [KEY, OTHER_KEY]
         self.stop = asyncio.Event()
+
+    def change_keys(self) -> None:
+        self._keys.reverse()
 
     async def run(self) -> None:
         await asyncio.gather(*(self._connection() for _ in range(self._sending.connections)))
@@ -75,7 +81,7 @@ class Sender:
     async def _delivered(self, connection: Connection, number: int, webhook: Webhook) -> bool:
         began = time.monotonic()
         try:
-            answer = await connection.webhook(webhook.body)
+            answer = await connection.webhook(webhook.body, key=self._keys[0])
         except OSError as error:
             self._ledger.write(Entry(number, 0, type(error).__name__, "", time.monotonic() - began))
             return False
@@ -91,6 +97,7 @@ def _said(answer: Answer) -> tuple[str, str]:
 async def main() -> None:
     sender = Sender(Sending(**json.loads(sys.argv[1])))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sender.stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, sender.change_keys)
     await sender.run()
 
 

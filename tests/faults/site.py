@@ -2,21 +2,25 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.kafka.local import LocalKafka
-from tests.builders import public_key
-from tests.e2e.kafka_mode import KafkaMode, Served
+import asyncpg
+from nacl.signing import SigningKey
+
+from tests.builders import KEY, OTHER_KEY, public_key, public_key_setting
+from tests.e2e.kafka_mode import ACCOUNT, KafkaMode, Served
 from tests.e2e.server import Server
+from tests.faults.brokers import TwoWayKafka
 from tests.faults.checker import Case
+from tests.faults.ledger import Entry, entries
 from tests.faults.sender import Sending
 from tests.programs import Program, Programs
 from tests.waiting import eventually
@@ -25,28 +29,54 @@ ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20  # what ingest promises
 RECOVERY_SECONDS = 60
 DIRECTLY = 50  # records that must be acknowledged without a detour by the spool
+RIGGED = f"""#!{sys.executable}
+import runpy
+runpy.run_module("tests.faults.rigged", run_name="__main__")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where webhooks went until now, as one ingest counts them; a process that just ended counts as away."""
+
+    acknowledged: float = 0
+    spooled: float = 0
+    waiting: float = 0
+    refused: float = 0
+    away: float = 1
 
 
 class Site:
     """What a fault may touch. Parts are replaced in place: a fault that restarts one puts the new one here."""
 
-    def __init__(self, programs: Programs, broker: LocalKafka, postgres: Server) -> None:
+    def __init__(self, programs: Programs, kafka: TwoWayKafka, postgres: Server) -> None:
         self.programs = programs
-        self.broker = broker
+        self.kafka = kafka
         self.postgres = postgres
-        self.mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=postgres.url)
+        self._rigged = _rigged(programs.directory)
+        self.mode = KafkaMode(programs, bootstrap=kafka.bootstrap, database_url=postgres.url, program=self._rigged)
+        self._keys = programs.directory / "keys"
+        self._keys.write_text(public_key_setting(KEY, ACCOUNT))
+        del self.mode.environment["TELNYX_PUBLIC_KEYS"]
+        self.mode.environment |= {
+            "TELNYX_PUBLIC_KEYS_FILE": str(self._keys),
+            "RIG_ORDERS": str(programs.directory),
+            "PYTHONPATH": str(ROOT),
+        }
         self.ingests: list[Served] = []
         self.projectors: list[Served] = []
         self.senders: list[Program] = []
         self._ledgers: dict[str, list[str]] = {}
+        self._excused: list[tuple[int, float, float]] = []
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, programs: Programs, broker: LocalKafka) -> AsyncIterator["Site"]:
-        """With a Postgres of its own, and nothing running yet. Whatever runs at the end is killed by `programs`."""
+    async def opened(cls, programs: Programs, kafka: TwoWayKafka) -> AsyncIterator["Site"]:
+        """With a Postgres of its own, and nothing of ours running yet. What runs at the end is killed by `programs`."""
         async with Server.started(programs.directory / "own-postgres") as postgres:
-            site = cls(programs, broker, postgres)
-            site.mode.prepare()
+            await asyncio.to_thread(kafka.start)
+            site = cls(programs, kafka, postgres)
+            await asyncio.to_thread(site.mode.prepare)
             try:
                 yield site
             finally:
@@ -56,17 +86,25 @@ class Site:
     def ingest(self) -> Served:
         return self.ingests[0]
 
-    async def start(self, *, ingests: int = 1, projectors: int = 1) -> None:
+    def spool(self, number: int = 0) -> Path:
+        """The directory of an ingest's spool."""
+        return self.programs.directory / f"spool-{number}"
+
+    async def start(self, *, ingests: int = 1, projectors: int = 2) -> None:
         for number in range(ingests):
-            self.ingests.append(await self.mode.ingest(spool=f"spool-{number}"))
+            self.ingests.append(await self._ingest(number))
         for _ in range(projectors):
             self.projectors.append(await self.mode.project())
+
+    async def _ingest(self, number: int, port: int | None = None) -> Served:
+        way = {"KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_by_proxy}
+        return await self.mode.ingest(spool=str(self.spool(number)), port=port, **way)
 
     async def restart_ingest(self, how: signal.Signals, number: int = 0) -> int:
         """End one and start another on its port and spool; gives the exit status of the old one."""
         old = self.ingests[number]
         status = await asyncio.to_thread(old.program.ends, how, timeout_seconds=STOP_SECONDS)
-        self.ingests[number] = await self.mode.ingest(spool=f"spool-{number}", port=old.port)
+        self.ingests[number] = await self._ingest(number, old.port)
         return status
 
     async def restart_projector(self, how: signal.Signals, number: int = 0) -> int:
@@ -76,6 +114,44 @@ class Site:
         self.projectors[number] = await self.mode.project()
         return status
 
+    async def order(self, served: Served, *orders: str) -> None:
+        """What a rigged process shall do (rigged.py); returns when it has begun."""
+        process = served.program.process
+        file = self.programs.directory / f"orders-{process.pid}"
+        file.write_text("\n".join(orders))
+        process.send_signal(signal.SIGUSR1)
+
+        async def waits() -> bool:
+            return file.exists() and process.poll() is None
+
+        await eventually(waits, lambda still: not still)
+
+    async def dies(self, served: Served) -> None:
+        """A rigged process reaches the place where it kills itself."""
+        assert await asyncio.to_thread(served.program.process.wait, RECOVERY_SECONDS) == -signal.SIGKILL
+
+    async def accept_keys(self, *keys: SigningKey) -> None:
+        """These and no others, for every process; returns when each has taken them."""
+        self._keys.write_text("\n".join(public_key_setting(key, ACCOUNT) for key in keys))
+        everybody = [*self.ingests, *self.projectors]
+
+        async def loads() -> list[int]:
+            return [one.program.output.count('"event":"keys_loaded"') for one in everybody]
+
+        before = await loads()
+        for one in everybody:
+            one.program.process.send_signal(signal.SIGHUP)
+        await eventually(loads, lambda now: all(new > old for new, old in zip(now, before, strict=True)))
+
+    @contextmanager
+    def excused(self, status: int) -> Iterator[None]:
+        """During the block this status is the right answer; it may reach a sender for a moment longer."""
+        began = time.time()
+        try:
+            yield
+        finally:
+            self._excused.append((status, began, time.time() + 1))
+
     def send(self, seed: str, *, rate: float, connections: int = 32) -> None:
         """One sender to each ingest, all of them with the same webhooks: the twins meet each other's duplicates."""
         for number, ingest in enumerate(self.ingests):
@@ -83,6 +159,10 @@ class Site:
             self._ledgers.setdefault(seed, []).append(ledger)
             sending = Sending(ingest.port, seed, ledger, rate, connections)
             self.senders.append(self._module("tests.faults.sender", sending.as_argument()))
+
+    def entries(self, seed: str) -> list[Entry]:
+        """What the senders of a stream did until now."""
+        return [entry for ledger in self._ledgers[seed] for entry in entries(Path(ledger))]
 
     async def silence(self) -> None:
         """End the senders; each still hears the answer to what it sent."""
@@ -93,35 +173,56 @@ class Site:
 
     async def recovered(self) -> None:
         """Everything goes its straight way again: ready, spool empty, published directly, and on into the tables."""
-        await asyncio.gather(*map(self._publishes_directly, self.ingests), self._stores())
+        await asyncio.gather(*map(self._publishes_directly, self.ingests), self.stores(DIRECTLY))
 
     async def _publishes_directly(self, ingest: Served) -> None:
-        base: dict[str, float] = {}
+        base = Way()
 
-        async def seen() -> dict[str, float]:
-            now = await figures(ingest)
-            if not base or now["spooled"] != base["spooled"] or now["waiting"] or now["away"]:
-                base.update(now)
-            return {**now, "directly": now["acknowledged"] - base["acknowledged"]}
+        async def seen() -> float:
+            nonlocal base
+            now = await way(ingest)
+            if now.spooled != base.spooled or now.waiting or now.away or now.acknowledged < base.acknowledged:
+                base = now
+            return now.acknowledged - base.acknowledged
 
-        await eventually(seen, lambda now: now["directly"] >= DIRECTLY, timeout_seconds=RECOVERY_SECONDS)
+        await eventually(seen, lambda directly: directly >= DIRECTLY, timeout_seconds=RECOVERY_SECONDS)
         assert await ingest.ready() == 200
 
-    async def _stores(self) -> None:
-        """What was published after now is stored too: each projector that lives counts what it stored."""
+    async def stores(self, events: int) -> None:
+        """So many more events reach the tables."""
+        before = await self.fetchval("select coalesce(max(position), 0) from telnyx.events")
+        await eventually(
+            lambda: self.fetchval("select count(*) from telnyx.events where position > $1", before),
+            lambda now: bool(now >= events),
+            timeout_seconds=RECOVERY_SECONDS,
+        )
 
-        async def stored() -> float:
-            return sum([await one.metric("ledger_projector_events_stored_total") for one in self.projectors])
+    async def fetchval(self, query: str, *values: object) -> Any:
+        """One value from Postgres, as the administrator."""
+        connection = await asyncpg.connect(self.postgres.url)
+        try:
+            return await connection.fetchval(query, *values)
+        finally:
+            await connection.close()
 
-        before = await stored()
-        await eventually(stored, lambda now: now >= before + DIRECTLY, timeout_seconds=RECOVERY_SECONDS)
+    async def command(self, *arguments: str) -> str:
+        """What an operator types; gives its output, fails unless it went well."""
+        done = await asyncio.to_thread(self.programs.run, *arguments, environment=self.mode.environment)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
 
-    def verdict(self, **more: Any) -> dict[str, Any]:
-        """Blocks until everything promised is stored; the checker's figures, or a failure with its problems."""
-        key = base64.b64encode(public_key()).decode()
-        case = Case(self.postgres.url, key, self._ledgers, **more)
+    async def verdict(self, *, wait_seconds: float = 60) -> dict[str, Any]:
+        """When everything promised is stored: the checker's figures, or a failure with its problems."""
+        case = Case(
+            self.postgres.url,
+            [base64.b64encode(public_key(key)).decode() for key in (KEY, OTHER_KEY)],
+            self._ledgers,
+            [str(self.spool(number)) for number in range(len(self.ingests))],
+            wait_seconds,
+            self._excused,
+        )
         checker = self._module("tests.faults.checker", case.as_argument())
-        status = checker.ends(timeout_seconds=case.wait_seconds + 60)
+        status = await asyncio.to_thread(checker.ends, timeout_seconds=10 * wait_seconds)
         assert status == 0, checker.output
         found: dict[str, Any] = json.loads(checker.output.splitlines()[-1])
         return found
@@ -133,14 +234,29 @@ class Site:
         )
 
 
-async def figures(ingest: Served) -> dict[str, float]:
-    """What tells whether records go directly to Kafka; a process that just ended has none, and counts as away."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
+def _rigged(directory: Path) -> Path:
+    """`telnyx-ledger` as rigged.py makes it, to be started in its place."""
+    program = directory / "rigged"
+    program.write_text(RIGGED)
+    program.chmod(0o755)
+    return program
+
+
+async def way(ingest: Served) -> Way:
+    """What tells whether records go directly to Kafka."""
+    try:
         found = await ingest.metrics()
-        return {
-            "acknowledged": found.get(("ledger_kafka_records_total", frozenset({("result", "acknowledged")})), 0),
-            "spooled": found.get(("ledger_spool_written_total", frozenset()), 0),
-            "waiting": found.get(("ledger_spool_entries", frozenset()), 0),
-            "away": found.get(("ledger_kafka_away", frozenset()), 0),
-        }
-    return {"acknowledged": 0, "spooled": 0, "waiting": 0, "away": 1}
+    except OSError:
+        return Way()
+    return Way(
+        acknowledged=found.get(("ledger_kafka_records_total", frozenset({("result", "acknowledged")})), 0),
+        spooled=found.get(("ledger_spool_written_total", frozenset()), 0),
+        waiting=found.get(("ledger_spool_entries", frozenset()), 0),
+        refused=found.get(("ledger_spool_refused_entries", frozenset()), 0),
+        away=found.get(("ledger_kafka_away", frozenset()), 0),
+    )
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is frozen."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -1,0 +1,63 @@
+"""One run: a site under load, turn after turn of faults, at the end the checker's verdict and a look at rebuilds."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tests.faults.back
+import tests.faults.front  # noqa: F401 -- both enter their faults
+from tests.faults.brokers import two_way_kafka
+from tests.faults.catalogue import FAULTS
+from tests.faults.site import Site
+from tests.programs import Programs
+
+log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with every failure
+
+
+@contextmanager
+def explained(programs: Programs, *, replay: str = "") -> Iterator[None]:
+    """A failure says what the programs said about it, and by which command it comes again."""
+    try:
+        yield
+    except BaseException as failure:
+        for name, line in said(programs):
+            failure.add_note(f"{name}: {line}")
+        if replay:
+            failure.add_note(f"replay: {replay}")
+        raise
+
+
+def said(programs: Programs) -> Iterator[tuple[str, str]]:
+    """By program in the order of their start: all that it said, but not each webhook that is quarantined."""
+    for file in sorted(programs.directory.glob("[0-9]*-[a-z]*.log"), key=lambda file: int(file.name.split("-")[0])):
+        for line in file.read_text(errors="replace").splitlines():
+            if '"event":"quarantined"' not in line:
+                yield file.stem, line
+
+
+async def run(
+    programs: Programs, seed: int, turns: Iterable[Sequence[str]], *, rate: float, wait_seconds: float = 60
+) -> dict[str, Any]:
+    """The checker's figures and the number of `faults`. Any problem is an AssertionError."""
+    count = 0
+    async with two_way_kafka(programs.directory / "kafka") as kafka, Site.opened(programs, kafka) as site:
+        await site.start()
+        site.send(f"faults-{seed}", rate=rate)
+        await site.recovered()
+        for turn in turns:
+            log.info("%s", " + ".join(turn))
+            began = time.monotonic()
+            await asyncio.gather(*(FAULTS[name].inject(site) for name in turn))
+            ended = time.monotonic()
+            await site.recovered()
+            count += len(turn)
+            log.info("  took %.1f s, recovered in %.1f s", ended - began, time.monotonic() - ended)
+        await site.silence()
+        figures = await site.verdict(wait_seconds=wait_seconds)
+        figures["faults"] = count
+        log.info("seed %s: %s", seed, figures)
+        await site.command("rebuild", "--check")
+    return figures

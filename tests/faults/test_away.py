@@ -1,0 +1,44 @@
+"""Kafka is away: what is answered meanwhile, with room in the spool and without, and that all of it comes right."""
+
+import asyncio
+
+from deploy.kafka.local import LocalKafka
+from tests.builders import encode, message_sent
+from tests.e2e.kafka_mode import KafkaMode
+from tests.e2e.posting import post
+from tests.faults.away import kafka_away
+from tests.faults.run import explained
+from tests.programs import Programs
+from tests.waiting import eventually
+
+AWAY_SECONDS = 20
+SMALL_SPOOL = 20_000
+
+
+async def test_with_kafka_away_webhooks_are_accepted_as_if_it_were_there(
+    kafka_programs: None, programs: Programs
+) -> None:
+    with explained(programs):
+        figures = await kafka_away(programs, seconds=AWAY_SECONDS, rate=200)
+    assert figures["spooled"] > 0
+    assert figures["p99_seconds"] < 1  # `python -m tests.faults --away 600` holds it against 0.1
+
+
+async def test_with_a_full_spool_and_kafka_away_it_says_when_to_come_again_and_is_back_by_itself(
+    own_broker: LocalKafka, database_url: str, programs: Programs
+) -> None:
+    with explained(programs):
+        mode = KafkaMode(programs, bootstrap=own_broker.bootstrap, database_url=database_url)
+        await asyncio.to_thread(mode.prepare)
+        ingest = await mode.ingest(LEDGER_SPOOL_MAX_BYTES=str(SMALL_SPOOL))
+        own_broker.kill()
+        bodies = [encode(message_sent(f"full-{number}")) for number in range(100)]
+        answers = [await post(ingest.port, body) for body in bodies]
+        assert {answer.status for answer in answers} == {200, 503}
+        refused = [answer for answer in answers if answer.status == 503]
+        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+        assert {answer.json["error"] for answer in refused} == {"unavailable"}
+        await asyncio.to_thread(own_broker.start)
+        await eventually(ingest.ready, lambda status: status == 200, timeout_seconds=60)
+        again = [await post(ingest.port, body) for body in bodies]
+        assert {answer.status for answer in again} == {200}
