@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tests.benchmarks import projector
 from tests.benchmarks.requests import Signed, Verifications, request, traffic
-from tests.benchmarks.surroundings import cpu_seconds, environment, ingest, resident_mb, send
+from tests.benchmarks.surroundings import cpu_seconds, environment, free_port, ingest, obvious, resident_mb, send
 
 ROUNDS = 5
 WARM_UP = 2000
@@ -60,12 +60,47 @@ def measure_ingest(variables: Mapping[str, str], say: Callable[[str], None]) -> 
     }
 
 
+def measure_beside(variables: Mapping[str, str], say: Callable[[str], None]) -> dict[str, tuple[list[float], str]]:
+    """The obvious Python and ingest, in turns, on the same broker; and ingest without Kafka."""
+    port, closed = str(free_port()), f"127.0.0.1:{free_port()}"
+    spool = variables["LEDGER_SPOOL_DIR"]
+    away = {**variables, "LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": f"{spool}-away"}
+    figures: dict[str, list[float]] = {name: [] for name in ("obvious", "times", "spool")}
+    of_obvious = {**variables, "LEDGER_PORT": port}
+    with (
+        ingest(variables) as ours,
+        obvious(of_obvious) as theirs,
+        ingest({**away, "KAFKA_BOOTSTRAP_SERVERS": closed}) as spooling,
+    ):
+        sites = ((variables, ours), (of_obvious, theirs), (away, spooling))
+        for site, _ in sites:
+            send(site, [request(item) for item in traffic(WARM_UP, f"warm-up {site['LEDGER_PORT']}")], CONNECTIONS)
+        for number in range(ROUNDS):
+            say(f"the obvious Python, and without Kafka, round {number + 1} of {ROUNDS}")
+            costs = []
+            for site, pid in sites:
+                items = traffic(COUNT // 2, f"{site['LEDGER_PORT']} {number}")
+                spent, beside, _ = cost(
+                    site, pid, [request(item) for item in items], "200 accepted", Verifications(items)
+                )
+                costs.append((spent, spent / beside))
+            figures["obvious"].append(costs[1][1])
+            figures["times"].append(costs[1][0] / costs[0][0])
+            figures["spool"].append(costs[2][1])
+    return {
+        "the obvious Python, CPU per accepted webhook": (figures["obvious"], "verifications"),
+        "the same, of ingress in the same round": (figures["times"], "times"),
+        "ingress, CPU per accepted webhook, Kafka away": (figures["spool"], "verifications"),
+    }
+
+
 def main() -> None:
     """Runs everything and prints the table."""
     console = Console(stderr=True)
     table = Table("what", "median", "lowest", "highest", "unit", title="telnyx-ledger, one run")
     with environment() as variables:
-        for name, (values, unit) in measure_ingest(variables, console.print).items():
+        measured = {**measure_ingest(variables, console.print), **measure_beside(variables, console.print)}
+        for name, (values, unit) in measured.items():
             row = (statistics.median(values), min(values), max(values))
             table.add_row(name, *(f"{value:.2f}" for value in row), unit)
         console.print("projector")

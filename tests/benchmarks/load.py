@@ -1,5 +1,8 @@
 """A client in a process of its own: sends prepared requests over keep-alive connections, and counts the answers.
 
+Closed loop: each connection sends its next request when the last one is answered. Open loop: a request is due at its
+time whether or not the ones before are answered, and its latency counts from then, so that waiting is not hidden.
+
 It costs a fraction of what it measures: a slow client leaves the server idle between requests, and the price of falling
 asleep and waking up would be booked on the server.
 """
@@ -9,78 +12,131 @@ import json
 import pickle
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import uvloop
 
 
-class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the last one is answered; ends when there are none left."""
+class Load:
+    """Requests that wait, connections that are idle, and what was answered. Times are of time.perf_counter."""
 
-    def __init__(self, requests: Iterator[bytes], answers: "Counter[bytes]", latencies: list[float]) -> None:
+    def __init__(self, requests: Sequence[bytes], per_second: float | None) -> None:
         self._requests = requests
-        self._answers = answers
-        self._latencies = latencies
+        self._per_second = per_second
+        self._sent = 0
+        self._due: deque[tuple[float, bytes]] = deque()
+        self._idle: deque[Connection] = deque()
+        self._loop = asyncio.get_running_loop()
+        self.answers: Counter[bytes] = Counter()
+        self.latencies: list[float] = []
+        self.due_by_key: dict[str, float] = {}
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def begin(self) -> None:
+        """Every connection is open."""
+        self._began = time.perf_counter()
+        if self._per_second is None:
+            for connection in list(self._idle):
+                self.ready(connection)
+        else:
+            self._tick()
+
+    def _tick(self) -> None:
+        assert self._per_second is not None
+        now = time.perf_counter()
+        while self._sent < len(self._requests) and (due := self._began + self._sent / self._per_second) <= now:
+            self._due.append((due, self._requests[self._sent]))
+            self._sent += 1
+        while self._due and self._idle:
+            self._idle.popleft().send(*self._due.popleft())
+        if self._sent < len(self._requests):
+            self._loop.call_later(0.001, self._tick)
+
+    def ready(self, connection: "Connection") -> None:
+        """A connection may send."""
+        if self._per_second is None and self._sent < len(self._requests):
+            connection.send(time.perf_counter(), self._requests[self._sent])
+            self._sent += 1
+        elif self._due:
+            connection.send(*self._due.popleft())
+        else:
+            self._idle.append(connection)
+
+    def answered(self, due: float, answer: bytes) -> None:
+        """An answer has come."""
+        self.latencies.append(time.perf_counter() - due)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.answers[head[9:12] + b" " + body[:60]] += 1
+        self.due_by_key[body[-38:-2].decode()] = due
+        if len(self.latencies) == len(self._requests):
+            self.ended.set_result(None)
+
+    def failed(self) -> None:
+        """A connection was closed that should not have been."""
+        if not self.ended.done():
+            self.ended.set_exception(ConnectionError("the server closed a connection"))
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with one request at a time."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
         self._received = b""
-        self._began = 0.0
-        self._transport: asyncio.WriteTransport | None = None
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one without saying so
-        self._next()
+        self._load._idle.append(self)
 
-    def _next(self) -> None:
-        assert self._transport is not None
-        request = next(self._requests, None)
-        if request is None:
-            self._transport.close()
-            return
-        self._began = time.perf_counter()
+    def send(self, due: float, request: bytes) -> None:
+        """One request."""
+        self._due = due
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         """An answer is whole when its JSON object is: it is short, flat, and the last thing of the response."""
         self._received += data
         if self._received.endswith(b"}"):
-            self._latencies.append(time.perf_counter() - self._began)
-            head, _, body = self._received.partition(b"\r\n\r\n")
-            self._answers[head[9:12] + b" " + body[:60]] += 1
-            self._received = b""
-            self._next()
+            received, self._received = self._received, b""
+            self._load.answered(self._due, received)
+            self._load.ready(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
-        """Closed by us, or by a server that should not have."""
-        if not self.ended.done():
-            self.ended.set_result(None)
+        """Closed by us at the end, or by a server that should not have."""
+        self._load.failed()
 
 
-async def send(port: int, requests: list[bytes], connections: int) -> dict[str, object]:
-    """Sends every request once, over so many connections at a time. Gives answers by status and latencies in ms."""
-    waiting, seen = iter(requests), Counter[bytes]()
-    latencies: list[float] = []
+async def send(port: int, requests: list[bytes], connections: int, per_second: float | None) -> dict[str, object]:
+    """Sends every request once. Gives answers by status, latencies in ms, and when each event was due."""
+    load = Load(requests, per_second)
     loop = asyncio.get_running_loop()
-    began = time.perf_counter()
     opened = [
-        await loop.create_connection(lambda: Connection(waiting, seen, latencies), "127.0.0.1", port)
-        for _ in range(connections)
+        (await loop.create_connection(lambda: Connection(load), "127.0.0.1", port))[0] for _ in range(connections)
     ]
-    await asyncio.gather(*(connection.ended for _, connection in opened))
+    began = time.perf_counter()
+    load.begin()
+    await load.ended
     seconds = time.perf_counter() - began
-    latencies.sort()
+    for transport in opened:
+        transport.close()
+    latencies = sorted(load.latencies)
     answers: Counter[str] = Counter()
-    for answer, count in seen.items():
+    for answer, count in load.answers.items():
         answers[_words(answer)] += count
     return {
         "answers": dict(answers),
         "per_second": len(latencies) / seconds,
-        "p50_ms": latencies[len(latencies) // 2] * 1000,
-        "p99_ms": latencies[len(latencies) * 99 // 100] * 1000,
+        **{f"p{name}_ms": latencies[int(len(latencies) * share)] * 1000 for name, share in QUANTILES.items()},
+        "due": load.due_by_key,
     }
+
+
+QUANTILES = {"50": 0.5, "99": 0.99, "999": 0.999}
 
 
 def _words(answer: bytes) -> str:
@@ -91,6 +147,6 @@ def _words(answer: bytes) -> str:
 
 
 if __name__ == "__main__":
-    port, connections, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    result = uvloop.run(send(port, pickle.loads(file.read_bytes()), connections))
-    sys.stdout.write(json.dumps(result))
+    port, connections, rate, file = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])
+    result = uvloop.run(send(port, pickle.loads(file.read_bytes()), connections, rate or None))
+    file.write_text(json.dumps(result))  # in place of the requests

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +60,41 @@ def free_port() -> int:
 
 
 @contextmanager
-def ingest(variables: Mapping[str, str]) -> Iterator[int]:
-    """`telnyx-ledger ingest`, listening. Gives its process id."""
-    process = subprocess.Popen([PROGRAM, "ingest"], env=dict(variables), stderr=subprocess.DEVNULL)
+def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[int]:
+    """A program until the end of the block. Gives its process id."""
+    process = subprocess.Popen(command, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        yield process.pid
+        assert process.poll() is None, f"{command[-1]} ended"
+    finally:
+        process.terminate()
+        process.wait(25)
+
+
+@contextmanager
+def listening(command: Sequence[str], variables: Mapping[str, str], *, within_seconds: float = 30) -> Iterator[int]:
+    """A server, from when its LEDGER_PORT takes connections. Gives its process id."""
+    with running(command, variables) as pid:
+        deadline = time.monotonic() + within_seconds
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", int(variables["LEDGER_PORT"]))) == 0:
                     break
-            assert process.poll() is None, "ingest ended"
-            assert time.monotonic() < deadline, "ingest does not listen after 30 s"
+            assert time.monotonic() < deadline, f"{command} does not listen after {within_seconds} s"
             time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(25)
+        yield pid
+
+
+def ingest(variables: Mapping[str, str]) -> AbstractContextManager[int]:
+    """`telnyx-ledger ingest`, listening."""
+    return listening([PROGRAM, "ingest"], variables)
+
+
+def obvious(variables: Mapping[str, str]) -> AbstractContextManager[int]:
+    """The baseline of `obvious.py`, listening."""
+    port = variables["LEDGER_PORT"]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--port", port, "tests.benchmarks.obvious:app"]
+    return listening(uvicorn, variables)
 
 
 def send(
@@ -83,18 +102,22 @@ def send(
     requests: Sequence[bytes],
     connections: int,
     *,
+    per_second: float = 0,
     beside: Callable[[Callable[[], bool]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Runs the client of `load.py` to its end, and `beside` while it runs (given a way to ask whether it does)."""
+    """Runs the client of `load.py` to its end, and `beside` while it runs (given a way to ask whether it does).
+
+    `per_second` 0: each connection sends when it was answered.
+    """
     with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
         file.write(pickle.dumps(list(requests)))
         file.flush()
-        command = [sys.executable, "-m", "tests.benchmarks.load", variables["LEDGER_PORT"], str(connections), file.name]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
+        given = (variables["LEDGER_PORT"], str(connections), str(per_second), file.name)
+        command = [sys.executable, "-m", "tests.benchmarks.load", *given]
+        with subprocess.Popen(command) as client:
             beside(lambda: client.poll() is None)
-            output, _ = client.communicate()
         assert client.returncode == 0, "the client failed"
-        result: dict[str, Any] = orjson.loads(output)
+        result: dict[str, Any] = orjson.loads(Path(file.name).read_bytes())
         return result
 
 
