@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint bench schemas kafka run-kafka clean
+.PHONY: help run test faults lint bench profile schemas kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(VENV)/.dev ## Check style, types and the direction of imports
 
 bench: $(VENV)/.dev ## Measure ingest and the projector; prints ratios to the cost of one signature check and of COPY
 	@$(BIN)/python -m tests.benchmarks
+
+profile: $(VENV)/.dev ## Show where the time of ingest goes under load, by function
+	@$(BIN)/python -m tests.benchmarks.profile
 
 schemas: $(VENV)/.dev ## Write schemas/json anew from the types; a test says when it is due
 	@$(BIN)/python -c 'from schemas.json_schema import write; write()'
