@@ -31,7 +31,8 @@ SESSION = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
 }
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last: what asyncpg says of a connection that ended between two steps of its own.
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = structlog.get_logger(__name__)
 

@@ -208,3 +208,20 @@ async def test_without_the_schema_ingest_goes_on_without_look_ups(empty_database
 async def test_a_store_that_is_away_says_so_at_once() -> None:
     with pytest.raises(Unavailable):
         await EventStore("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).known([Wanted("traffic", NOON, "k")])
+
+
+async def test_a_connection_that_its_driver_lost_track_of_is_an_outage_and_then_replaced(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen under faults: whoever waited behind such a look-up was never answered."""
+
+    async def lost(*_: object) -> None:
+        raise asyncpg.InternalClientError
+
+    async with started(database_url) as store, running(event_store=store) as site:
+        await is_available(store)
+        with monkeypatch.context() as broken:
+            broken.setattr("asyncpg.prepared_stmt.PreparedStatement.fetch", lost)
+            await accepted_within(site, 1, 2)
+            assert not store.available
+        await is_available(store)
