@@ -25,7 +25,6 @@ from aiokafka.errors import (
     LeaderNotAvailableError,
     MessageSizeTooLargeError,
     NoError,
-    ProducerClosed,
     RecordListTooLargeError,
     UnknownError,
     UnsupportedForMessageFormatError,
@@ -54,7 +53,7 @@ REFUSED = (
     CorruptRecordException,
     UnsupportedForMessageFormatError,
 )
-AWAY = (BrokerResponseError, KafkaTimeoutError, ProducerClosed)
+AWAY = (BrokerResponseError, KafkaTimeoutError)
 
 
 class Counter(Protocol):

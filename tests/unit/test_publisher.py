@@ -34,7 +34,6 @@ def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
         errors.ClusterAuthorizationFailedError(),
         errors.KafkaStorageError(),
         errors.UnknownError(),
-        errors.ProducerClosed(),
     ],
 )
 def test_whatever_may_pass_by_itself_is_away(error: errors.KafkaError) -> None:
