@@ -20,7 +20,7 @@ from schemas.event import Unreadable, read
 from schemas.merkle import leaf_hash, tree_hash
 from schemas.signing import Key
 
-PAGE_ROWS = 500
+PAGE_ROWS = 1000
 LONGEST_SECONDS = 24 * 60 * 60
 SHOWN_POSITIONS = 5
 READ_AGAIN = ("event_id", "event_type", "retention_class", "occurred_at")
@@ -70,16 +70,17 @@ class Checked:
 
 async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], wanted: Range) -> Checked:
     """Every event of the range, and its seals."""
-    checked, positions, leaves = Checked(), list[int](), list[bytes]()
+    checked, found = Checked(), list[tuple[int, bytes]]()
     async for page in _pages(connection, _SQL["events"], wanted.first, wanted.last):
         checked.findings += _event_findings(page, keys)
-        positions += [row[0] for row in page]
-        leaves += [leaf_hash(row[0], row[1], sha256(row[6]).digest()) for row in page]
+        found += [(row[0], leaf_hash(row[0], row[1], sha256(row[6]).digest())) for row in page]
         if wanted.missed:
             checked.findings += [
                 Finding(str(row[1]), "seal: none covers it, though later ones are sealed") for row in page
             ]
-    checked.events = len(leaves)
+    checked.events = len(found)
+    found.sort()
+    positions, leaves = [position for position, _ in found], [leaf for _, leaf in found]
     for seal in wanted.seals:
         inside = slice(bisect_left(positions, seal.first_position), bisect_right(positions, seal.last_position))
         problem = _seal_problem(seal, positions[inside], leaves[inside])

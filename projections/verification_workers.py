@@ -122,7 +122,7 @@ def _asked(pipe: Connection, parent: int) -> Iterator[Work]:
 
 async def _check(connection: asyncpg.Connection, source: Source, work: Work) -> Checked:
     with outages():
-        await connection.execute("set statement_timeout = 0")
+        await connection.execute("set statement_timeout = 0; set max_parallel_workers_per_gather = 0")
         if isinstance(work, Range):
             return await check_range(connection, source.keys, work)
         return await (check_keys(connection) if work == KEYS else check_quarantine(connection, source.keys))

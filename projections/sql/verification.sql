@@ -28,10 +28,10 @@ with recursive chunk (first_position, last_position) as (
 select first_position, coalesce(last_position, $2) as last_position from chunk;
 
 -- name: events
+-- In no order: Postgres then reads many pages at once, where it would follow an index from page to page (2 µs an event).
 select position, event_key, event_id, event_type, retention_class, occurred_at, body, signature, signed_timestamp, key_id
 from telnyx.events
-where position between $1 and $2
-order by position;
+where position between $1 and $2;
 
 -- name: keys_twice
 -- The primary key says so only within a class and a time of occurrence.
