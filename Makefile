@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint bench profile schemas kafka run-kafka clean
+.PHONY: help run test faults fuzz mutants lint bench profile schemas kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test: $(VENV)/.dev ## Run all tests, against a real Kafka and a real Postgres
 faults: $(VENV)/.dev ## Break every promise for SEEDS="1 2 …" or MINUTES=30: faults under load, a line of figures a seed
 	@$(BIN)/python -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(RATE),--rate $(RATE)) $(if $(TURNS),--turns $(TURNS))
+
+fuzz: $(VENV)/.dev ## Say anything to the readers and to ingest: COUNT=100000 bodies of SEED=n, and what goes with them
+	@$(BIN)/python -m tests.fuzzing $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+mutants: $(VENV)/.dev ## Take out one safeguard after the other, in a copy: each must turn a test red (NAMES="fence sort")
+	@$(BIN)/python -m tests.mutants $(NAMES)
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

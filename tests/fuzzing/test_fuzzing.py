@@ -1,0 +1,85 @@
+"""A bounded part of `make fuzz`, and everything that fuzzing ever found."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import asyncpg
+import pytest
+
+from projections.projection import Routing
+from projections.rebuild import check
+from projections.registry import PROJECTIONS
+from projections.work import Workshop
+from tests.fuzzing import corpus, flips, reading
+from tests.fuzzing.bodies import bodies
+from tests.fuzzing.endpoint import ANSWERS, Endpoint, fuzz, say
+from tests.fuzzing.requests import Talk
+from tests.integration.applying import closing, incoming, new_projector
+from tests.programs import Programs
+from tests.streams import Webhook
+
+SEED = 20260301
+REASONS = {"event", "not_json", "no_data", "webhook_api_v1", "too_deep", "no_event_type", "no_occurred_at"}
+
+
+@pytest.fixture
+async def endpoint(programs: Programs) -> AsyncIterator[Endpoint]:
+    async with Endpoint.started(programs) as started:
+        yield started
+
+
+async def test_no_body_makes_anything_raise() -> None:
+    assert set(await reading.survive(SEED, 20_000)) == REASONS
+
+
+async def test_a_body_that_makes_something_raise_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def planted(name: str) -> bool:
+        return name == "message.read" and 1 // 0 == 0
+
+    (tmp_path / "bodies").mkdir()
+    monkeypatch.setattr(corpus, "HERE", tmp_path)
+    monkeypatch.setattr("projections.deliveries.observations", planted)
+    with pytest.raises(reading.Raised):
+        await reading.survive(SEED, 1000)
+    assert len(corpus.found("bodies")) == 1
+
+
+async def test_what_was_found_in_bodies_does_no_harm_any_more() -> None:
+    workshop = Workshop(Routing(PROJECTIONS), verify=False)
+    try:
+        found = corpus.found("bodies")
+        assert len(await reading.checked(workshop, found)) == len(found) > 0
+    finally:
+        workshop.close()
+
+
+async def test_no_body_makes_a_statement_fail(database_url: str, connection: asyncpg.Connection) -> None:
+    received_at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    given = [*corpus.found("bodies"), *islice(bodies(Random(SEED)), 3000)]
+    async with closing(new_projector(database_url)) as projector:
+        for start in range(0, len(given), 250):
+            batch = [incoming(Webhook(body, "a", received_at)) for body in given[start : start + 250]]
+            assert (await projector.apply(batch)).dead == {}
+    assert await connection.fetchval("select count(payload) from telnyx.event_payloads") > 500
+    outcomes = await check(database_url, PROJECTIONS, lambda *_: None)
+    assert [difference for outcome in outcomes for difference in outcome.differences] == []
+
+
+async def test_nothing_on_a_socket_harms_ingest(endpoint: Endpoint) -> None:
+    statuses = await fuzz(endpoint, SEED, 4000)
+    assert statuses.keys() >= ANSWERS - {100, 408}  # else the requests have become too tame
+
+
+async def test_what_was_found_on_sockets_does_no_harm_any_more(endpoint: Endpoint) -> None:
+    talks = [Talk([content]) for content in corpus.found("requests")]
+    assert talks
+    await say(endpoint, talks * 20)
+    await endpoint.works()
+
+
+async def test_no_bit_of_a_signed_webhook_may_be_another_one(endpoint: Endpoint) -> None:
+    statuses = await flips.refuse_all(endpoint, SEED, 8000)
+    assert statuses.total() == 8000
