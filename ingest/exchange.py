@@ -33,6 +33,8 @@ class Exchange(RequestResponseCycle):
 
     async def receive(self) -> Any:
         """As uvicorn's; when the deadline has passed, an empty part of the body instead of waiting."""
+        if self.disconnected:
+            self.waiting_for_100_continue = False  # what was refused meanwhile has its answer
         if not self.message_event.is_set():
             timer = self.connection.loop.call_at(self.deadline, self.message_event.set)
             try:

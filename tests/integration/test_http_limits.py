@@ -243,6 +243,21 @@ def test_a_connection_that_ends_under_an_unsent_answer_is_no_fault_of_ours(caplo
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+def test_a_request_that_was_refused_in_the_same_piece_is_not_told_to_continue(caplog: pytest.LogCaptureFixture) -> None:
+    """On the loop of production: it raises for a write behind the end."""
+    length = b"content-length: %d" % len(BODY)
+    head = GOOD[: -len(BODY)].replace(length, b"transfer-encoding: chunked\r\nexpect: 100-continue")
+
+    async def refused_at_once() -> None:
+        async with running() as site:
+            assert (await site.ask(head + b"nonsense\r\n")).status == 400
+            assert (await site.ask(GOOD)).json["status"] == "accepted"
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(refused_at_once())
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_identical_deliveries_at_once_share_one_outcome(site: Site) -> None:
     site.durable.gate.clear()
     asked = [asyncio.create_task(site.ask(GOOD)) for _ in range(10)]
