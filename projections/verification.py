@@ -8,15 +8,20 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from datetime import datetime
+from hashlib import blake2b, sha256
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
+import orjson
 
 from projections.quarantine import FORGED, signed_by
 from projections.queries import queries
 from projections.sealing import EVENTS_A_SEAL, Seal
+from schemas.clean import id_, instant, text
 from schemas.event import Unreadable, read
+from schemas.event import retention_class as class_of
 from schemas.merkle import leaf_hash, tree_hash
 from schemas.signing import Key
 
@@ -72,7 +77,8 @@ async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], w
     """Every event of the range, and its seals."""
     checked, found = Checked(), list[tuple[int, bytes]]()
     async for page in _pages(connection, _SQL["events"], wanted.first, wanted.last):
-        checked.findings += _event_findings(page, keys)
+        checked.findings += _signature_findings(page, keys)
+        checked.findings += _body_findings(page)
         found += [(row[0], leaf_hash(row[0], row[1], sha256(row[6]).digest())) for row in page]
         if wanted.missed:
             checked.findings += [
@@ -125,12 +131,19 @@ async def _pages(
             page = await following
 
 
-def _event_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key]) -> Iterator[Finding]:
-    """One kind of check after the other: a body is read a third faster where no signature comes in between."""
+# One kind of check after the other: a body is read a third faster where no signature comes in between.
+
+
+def _signature_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key]) -> Iterator[Finding]:
     for _, key, _, _, _, _, body, signature, stamp, key_id in page:
         if not signed_by(keys.get(key_id), stamp, signature, body):
             yield Finding(str(key), f"signature: {_why_not(stamp, key_id, keys)}")
+
+
+def _body_findings(page: Sequence[asyncpg.Record]) -> Iterator[Finding]:
     for _, key, event_id, event_type, retention_class, occurred_at, body, _, _, _ in page:
+        if _says(body, key, event_id, event_type, retention_class, occurred_at):
+            continue
         found = read(body)
         if isinstance(found, Unreadable):
             yield Finding(str(key), f"event_key: the body is no event ({found.reason})")
@@ -142,6 +155,23 @@ def _event_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key]) -> 
             if stored != said:
                 wrong = [name for name, here, there in zip(READ_AGAIN, stored, said, strict=True) if here != there]
                 yield Finding(str(key), f"{', '.join(wrong)}: not what the body says")
+
+
+def _says(
+    body: bytes, key: UUID, event_id: str | None, event_type: str, retention_class: str, occurred_at: datetime
+) -> bool:
+    """True only where `read` gives exactly this, for three quarters of what it takes; False: it is to be asked."""
+    try:
+        data = orjson.loads(body)["data"]
+        return (
+            blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).digest() == key.bytes
+            and text(data["event_type"]) == event_type
+            and instant(data["occurred_at"]) == occurred_at
+            and id_(data.get("id")) == event_id
+            and class_of(event_type) == retention_class
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def _why_not(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:

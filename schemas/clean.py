@@ -132,14 +132,15 @@ def time_(value: Any) -> datetime | None:
     """An instant in UTC, cut (not rounded) to microseconds; from 1970 to 2199, else missing. No zone means UTC."""
     if not isinstance(value, str):
         return None
-    return _remembered_instant(value) if len(value) <= REMEMBERED_CHARACTERS else _instant(value)
+    return _remembered_instant(value) if len(value) <= REMEMBERED_CHARACTERS else instant(value)
 
 
 def _amount(written: str) -> Decimal | None:
     return Decimal(written) if _MONEY.fullmatch(written) else None
 
 
-def _instant(written: str) -> datetime | None:
+def instant(written: str) -> datetime | None:
+    """`time_` of a string that will hardly come again, and so is not remembered."""
     word = written.strip()
     if _TIME.fullmatch(word) is None:
         return None
@@ -153,7 +154,7 @@ def _instant(written: str) -> datetime | None:
 
 
 _remembered_amount = lru_cache(maxsize=4096)(_amount)
-_remembered_instant = lru_cache(maxsize=4096)(_instant)
+_remembered_instant = lru_cache(maxsize=4096)(instant)
 
 
 def printable(value: Any) -> Any:
