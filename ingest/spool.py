@@ -51,7 +51,7 @@ class Spool:
             on_failure=self._failed,
         )
         self._lock: IO[bytes] | None = None
-        self._readable = self._writable = False
+        self._readable = self._writable = self._full = False
         self._failure = ""
         self.on_opened: Callable[[], None] = _nothing
         self.on_stored: Callable[[], None] = _nothing
@@ -70,8 +70,8 @@ class Spool:
 
     @property
     def usable(self) -> bool:
-        """Whether an append would be tried now."""
-        return self._writable and self.bytes < self._max_bytes
+        """Whether an append would be tried now, and none was refused for want of room since something left."""
+        return self._writable and not self._full and self.bytes < self._max_bytes
 
     async def open(self) -> None:
         """Take the directory and begin; a file that cannot be opened yet is tried again. Raises Misconfigured."""
@@ -101,6 +101,7 @@ class Spool:
         if not self._writable:
             raise Unavailable("the spool cannot be written")
         if self.bytes + size > self._max_bytes:
+            self._full = True
             raise Unavailable("the spool is full")
         seq, self._next_seq = self._next_seq, self._next_seq + 1
         self._reserved_bytes += size
@@ -157,6 +158,7 @@ class Spool:
     def _deleted(self, gone: tuple[int, int]) -> None:
         self.entries -= gone[0]
         self._stored_bytes -= gone[1]
+        self._full = self._full and not gone[1]
 
     def _count_damaged(self, damaged: int) -> None:
         self.entries -= damaged
@@ -166,6 +168,7 @@ class Spool:
 
     def _opened(self, found: Inventory) -> None:
         self._readable = True
+        self._full = False
         self._next_seq = max(self._next_seq, found.last_seq + 1)
         self._stored_bytes = found.stored_bytes
         self.entries, self.refused, self.damaged = found.entries, found.refused, found.damaged
