@@ -56,7 +56,9 @@ def away(seconds: float) -> int:
     with starting() as programs, explained(programs):
         figures = asyncio.run(kafka_away(programs, seconds=seconds, rate=AWAY_RATE))
     sys.stdout.write(f"{figures}\n")
-    kept = figures["p99_seconds"] < 0.1 and figures["ready_seconds"] < 2 and figures["drained_seconds"] < seconds / 5
+    bounds = {"p99_seconds": 0.1, "ready_seconds": 2, "drained_seconds": max(10, seconds / 5), "late": 1}
+    kept = all(figures[name] < bound for name, bound in bounds.items())
+    kept = kept and figures["accepted_meanwhile"] == figures["answers_meanwhile"]
     return 0 if kept else 1
 
 
@@ -77,6 +79,8 @@ def main() -> int:
         )
         with starting() as programs, explained(programs, replay=replay):
             figures = asyncio.run(run(programs, seed, turns(options, seed, end), rate=options.rate, wait_seconds=120))
+            assert not figures["late"], figures["late_ones"]
+            assert figures["unexcused_503"] < figures["promised"] / 100, figures
         show([seed, *(figures[name] for name in FIGURES)])
         total = {name: total[name] + figures[name] for name in FIGURES}
     show(["all", *total.values()])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from tests.faults.site import Site, way
+from tests.faults.site import Site, patiently, way
 from tests.waiting import eventually
 
 Side = Literal["front", "back", "both"]
@@ -72,8 +72,9 @@ async def lasts(seconds: float) -> None:
 async def spooled(site: Site, count: int) -> None:
     """So many webhooks were answered 2xx out of the spool since now, and wait there."""
     before = (await way(site.ingest)).spooled
-    await eventually(
-        lambda: way(site.ingest),
-        lambda now: now.spooled >= before + count and now.waiting >= count,
-        timeout_seconds=60,
-    )
+    await patiently(lambda: way(site.ingest), lambda now: now.spooled >= before + count and now.waiting >= count)
+
+
+async def is_ready(site: Site) -> None:
+    """Ingest says that it can keep a promise."""
+    await eventually(site.ingest.ready, lambda status: status == 200)

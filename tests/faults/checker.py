@@ -61,7 +61,7 @@ class Sent:
     events: set[str] = field(default_factory=set)
     quarantined: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
-    late: int = 0
+    late: list[str] = field(default_factory=list)
     other_5xx: int = 0
     unexcused_503: int = 0
     slowest_seconds: float = 0.0
@@ -83,13 +83,13 @@ def read(case: Case) -> Sent:
     return sent
 
 
+# Lateness is counted, and for the caller to judge: where the machine is starved, so is who measures.
 def _judge(case: Case, sent: Sent, webhook: Webhook, entry: Entry) -> None:
     assert entry.seconds is not None
     sent.answers[f"{entry.status} {entry.word}"] += 1
     sent.slowest_seconds = max(sent.slowest_seconds, entry.seconds)
     if entry.seconds > ANSWER_SECONDS and entry.status:
-        sent.late += 1
-        sent.problems.append(f"{_clock(entry)} {webhook.key}: {entry.status} {entry.word} took {entry.seconds:.2f} s")
+        sent.late.append(f"{_clock(entry)} {webhook.key}: {entry.status} {entry.word} took {entry.seconds:.2f} s")
     if entry.status == 200:
         (sent.events if webhook.is_event else sent.quarantined).add(webhook.key)
         expected = {"accepted", "duplicate"} if webhook.is_event else {"quarantined"}
@@ -136,7 +136,8 @@ async def judge(case: Case) -> tuple[list[str], dict[str, Any]]:
         "twice": len(twice),
         "never_sent": len(strange),
         "not_projected": len(unlike),
-        "late": sent.late,
+        "late": len(sent.late),
+        "late_ones": sent.late[:SHOWN],
         "other_5xx": sent.other_5xx,
         "503": sum(count for answer, count in sent.answers.items() if answer.startswith("503 ")),
         "unexcused_503": sent.unexcused_503,

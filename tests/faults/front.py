@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import topic_settings
-from tests.faults.catalogue import fault, lasts, spooled
-from tests.faults.site import STOP_SECONDS, Site, way
+from tests.faults.catalogue import fault, is_ready, lasts, spooled
+from tests.faults.site import STOP_SECONDS, Site, patiently, way
 from tests.kafka import admin
 from tests.programs import free_port
-from tests.waiting import eventually
 
 SLOW_SECONDS = 1.2  # longer than anybody waits for an acknowledgement
 BLOCKED_SECONDS = 0.3
@@ -45,14 +44,14 @@ async def frozen(site: Site) -> AsyncIterator[None]:
 async def broker_frozen(site: Site) -> None:
     async with frozen(site):
         await lasts(3)
-        assert await site.ingest.ready() == 200
+        await is_ready(site)
 
 
 @fault("broker frozen for 30 s", "front", long=True)
 async def broker_frozen_for_long(site: Site) -> None:
     async with frozen(site):
         await lasts(30)
-        assert await site.ingest.ready() == 200
+        await is_ready(site)
 
 
 @fault("brokers killed and started again", "front")
@@ -66,7 +65,7 @@ async def brokers_killed(site: Site) -> None:
 async def brokers_away(site: Site) -> None:
     site.kafka.kill()
     await lasts(60)
-    assert await site.ingest.ready() == 200
+    await is_ready(site)
     await asyncio.to_thread(site.kafka.start)
 
 
@@ -89,7 +88,7 @@ async def slow_broker(site: Site) -> None:
     site.kafka.slow_down(SLOW_SECONDS)
     try:
         await spooled(site, 200)
-        assert await site.ingest.ready() == 200
+        await is_ready(site)
     finally:
         await site.kafka.mend()
 
@@ -99,7 +98,7 @@ async def refused_records(site: Site) -> None:
     before = (await way(site.ingest)).refused
     await _largest_record(site, SMALL_BYTES)
     try:
-        await eventually(lambda: way(site.ingest), lambda now: now.refused >= before + 5, timeout_seconds=60)
+        await patiently(lambda: way(site.ingest), lambda now: now.refused >= before + 5)
     finally:
         await _largest_record(site)
 
@@ -185,10 +184,10 @@ async def disk_full(site: Site) -> None:
     async with cut_off(site):
         with site.excused(503):
             resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (log_bytes + FULL_BYTES, -1))
-            await eventually(site.ingest.ready, lambda status: status == 503, timeout_seconds=60)
+            await patiently(site.ingest.ready, lambda status: status == 503)
             await lasts(1)
             resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
-            await eventually(site.ingest.ready, lambda status: status == 200, timeout_seconds=60)
+            await patiently(site.ingest.ready, lambda status: status == 200)
         await spooled(site, 20)
 
 

@@ -12,7 +12,8 @@ from tests.programs import Programs
 from tests.waiting import eventually
 
 AWAY_SECONDS = 20
-SMALL_SPOOL = 20_000
+SMALL_SPOOL = 1024 * 1024
+PADDING = b" " * 100_000
 
 
 async def test_with_kafka_away_webhooks_are_accepted_as_if_it_were_there(
@@ -21,7 +22,9 @@ async def test_with_kafka_away_webhooks_are_accepted_as_if_it_were_there(
     with explained(programs):
         figures = await kafka_away(programs, seconds=AWAY_SECONDS, rate=200)
     assert figures["spooled"] > 0
-    assert figures["p99_seconds"] < 1  # `python -m tests.faults --away 600` holds it against 0.1
+    # `python -m tests.faults --away 600` wants all of them, and holds the 99th percentile against 0.1 s.
+    assert figures["accepted_meanwhile"] > figures["answers_meanwhile"] * 0.9
+    assert figures["median_seconds"] < 1
 
 
 async def test_with_a_full_spool_and_kafka_away_it_says_when_to_come_again_and_is_back_by_itself(
@@ -32,12 +35,15 @@ async def test_with_a_full_spool_and_kafka_away_it_says_when_to_come_again_and_i
         await asyncio.to_thread(mode.prepare)
         ingest = await mode.ingest(LEDGER_SPOOL_MAX_BYTES=str(SMALL_SPOOL))
         own_broker.kill()
-        bodies = [encode(message_sent(f"full-{number}")) for number in range(100)]
+        large = [encode(message_sent(f"large-{number}")) + PADDING for number in range(15)]
+        bodies = large + [encode(message_sent(f"full-{number}")) for number in range(150)]
         answers = [await post(ingest.port, body) for body in bodies]
         assert {answer.status for answer in answers} == {200, 503}
         refused = [answer for answer in answers if answer.status == 503]
         assert all(answer.headers["retry-after"] == "1" for answer in refused)
         assert {answer.json["error"] for answer in refused} == {"unavailable"}
+        assert answers[-1].status == 503
+        await eventually(ingest.ready, lambda status: status == 503, timeout_seconds=60)  # Kafka is given up, too
         await asyncio.to_thread(own_broker.start)
         await eventually(ingest.ready, lambda status: status == 200, timeout_seconds=60)
         again = [await post(ingest.port, body) for body in bodies]
