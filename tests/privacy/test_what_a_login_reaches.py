@@ -1,0 +1,85 @@
+"""Each role against everything that the catalogue lets it use: who may not read texts finds none by any way."""
+
+import asyncpg
+import pytest
+
+from projections.projector import Projector
+from tests.builders import encode
+from tests.integration.test_projector import RING, incoming
+from tests.integration.test_sql_roles import login_with
+from tests.postgres import PostgresServer
+from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
+
+# Of relations of ours, and of every other schema but Postgres' own: what may be read, column by column.
+COLUMNS = """
+select c.oid::regclass::text as relation, quote_ident(a.attname) as name
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema')
+  and n.nspname !~ '^pg_toast' and has_schema_privilege(n.oid, 'usage')
+  and has_column_privilege(c.oid, a.attnum, 'select')
+"""
+FUNCTIONS = """
+select p.oid::regproc::text as name, array(select format_type(t, null) from unnest(p.proargtypes) as t)::text[] as takes
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind = 'f'
+  and p.prorettype <> 'trigger'::regtype and has_schema_privilege(n.oid, 'usage')
+  and has_function_privilege(p.oid, 'execute')
+"""
+ARGUMENTS = {
+    "text": f"'{NUMBER}'",
+    "timestamp with time zone": "'infinity'::timestamptz",
+    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+    "bytea": "'\\x00'::bytea",
+    "jsonb": "'{}'::jsonb",
+}
+
+
+@pytest.fixture
+async def stored(database_url: str) -> str:
+    """A database with the canary in every table that may hold it."""
+    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    try:
+        await projector.apply([incoming(BODY), incoming(encode(OUTBOUND)), incoming(UNREADABLE)])
+    finally:
+        await projector.close()
+    return database_url
+
+
+async def reached(login: asyncpg.Connection) -> tuple[str, int]:
+    """All that a login is shown, by relations and functions; and how many of these it may use."""
+    shown: list[str] = []
+    columns = await login.fetch(COLUMNS)
+    for relation, name in columns:
+        try:
+            shown += [str(row[0]) for row in await login.fetch(f"select {name}::text from {relation}")]
+        except asyncpg.InsufficientPrivilegeError:
+            continue  # a view over what it may not read: views are security_invoker
+    functions = await login.fetch(FUNCTIONS)
+    for name, takes in functions:
+        given = ", ".join(ARGUMENTS.get(kind, f"null::{kind}") for kind in takes)
+        try:
+            shown += [str(row[0]) for row in await login.fetch(f"select to_json(f)::text from {name}({given}) as f")]
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            shown.append(f"{error} {getattr(error, 'detail', '')}")
+    return "\n".join(shown), len(columns) + len(functions)
+
+
+@pytest.mark.parametrize(
+    ("role", "number_may", "text_may"),
+    [
+        ("", False, False),
+        ("telnyx_ingest", False, False),
+        ("telnyx_reader", True, False),
+        ("telnyx_writer", True, True),
+        ("telnyx_auditor", True, True),
+    ],
+)
+async def test_a_role_reaches_what_its_job_needs(
+    postgres_server: PostgresServer, stored: str, role: str, *, number_may: bool, text_may: bool
+) -> None:
+    async with login_with(postgres_server, stored, role) as login:
+        shown, usable = await reached(login)
+    assert (usable > 0) is bool(role)
+    assert bool(told(shown, number_may=True)) is text_may
+    assert (NUMBER in shown) is number_may

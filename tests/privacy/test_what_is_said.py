@@ -1,0 +1,190 @@
+"""A canary through every error path: neither its number nor its text is in an answer, a log line, a metric or a letter.
+
+At level `debug`, for that is when a program says most.
+"""
+
+import asyncio
+import io
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import asyncpg
+import pytest
+import structlog
+
+from deploy import logs
+from ingest.intake import Intake
+from projections.inbound import INBOUND as INBOUND_PROJECTION
+from projections.projection import Rows
+from projections.projector import Projector
+from schemas.errors import Unavailable
+from schemas.event import Event
+from schemas.record import Delivery
+from tests.builders import OTHER_KEY, encode, public_key_setting, signed_headers
+from tests.e2e.posting import PATH, Answer, Connection
+from tests.integration.test_projector import RING, incoming
+from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
+from tests.programs import Programs, free_port
+from tests.receiving import running
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """What the program would have logged, at level debug."""
+    stream, root = io.StringIO(), logging.getLogger()
+    kept = root.handlers[:], root.level
+    logs.configure("debug", stream)
+    structlog.configure(cache_logger_on_first_use=False)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], root.level = kept[0], kept[1]
+
+
+# --- ingest, as a process --------------------------------------------------------------------------------------------
+
+
+async def answers(port: int) -> AsyncIterator[Answer]:
+    """The canary in every place of a request that ingest has a reason to refuse, and in some that it takes."""
+    now = int(time.time())
+    good = signed_headers(BODY, now)
+    secret = {"x-secret": TEXT, "user-agent": NUMBER}
+    forged = signed_headers(BODY, now, OTHER_KEY)
+    malformed = good | {"telnyx-signature-ed25519": TEXT}
+    async with Connection(port, timeout_seconds=20) as connection:
+        for headers in (good, good, secret, forged, malformed, good | {"telnyx-timestamp": NUMBER}):
+            yield await connection.request("POST", PATH, BODY, headers)
+        for stamp in (now - 9000, now + 9000):
+            yield await connection.webhook(BODY, signed_timestamp=stamp)
+        for body in (UNREADABLE, encode({"data": INBOUND["data"]["payload"]}), encode(OUTBOUND)):
+            yield await connection.webhook(body)
+        yield await connection.request("POST", PATH, BODY, good | {"content-encoding": TEXT})
+        yield await connection.request("POST", PATH, BODY + bytes(300_000), good)
+        yield await connection.request("POST", f"{PATH}/{NUMBER}", BODY, good)
+        yield await connection.request("POST", f"/{NUMBER}?text={TEXT.replace(' ', '+')}", BODY, good)
+        yield await connection.request("PUT", PATH, BODY, good)
+        yield await connection.request(TEXT, NUMBER, BODY)
+        yield await connection.request("POST", PATH, BODY, {f"{NUMBER}-{number}": TEXT for number in range(200)})
+        yield await connection.request("GET", f"/health/live?{NUMBER}")
+        yield await connection.request("GET", "/health/ready")
+        yield await connection.request("GET", "/metrics")
+
+
+async def test_ingest_says_nothing_of_it_with_kafka_and_postgres_away_and_a_damaged_spool(programs: Programs) -> None:
+    away, port = free_port(), free_port()
+    environment = {
+        "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{away}/none",
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{away}",
+        "TELNYX_PUBLIC_KEYS": public_key_setting(),
+        "LEDGER_PORT": str(port),
+        "LEDGER_LOG_LEVEL": "debug",
+    }
+    first = programs.start("ingest", environment=environment)
+    await first.says('"event":"listening"')
+    seen = [answer async for answer in answers(port)]
+    assert {answer.status for answer in seen} >= {200, 400, 403, 404, 405, 413, 415, 431}
+    assert [told(f"{answer.headers} {answer.body.decode()}") for answer in seen if told(answer.body.decode())] == []
+    first.process.kill()
+    await asyncio.to_thread(first.ends)
+    spool = programs.directory / "spool" / "spool.sqlite3"
+    with closing(sqlite3.connect(spool)) as database, database:
+        assert database.execute("select count(*) from pending").fetchone()[0] > 2
+        database.execute("update pending set checksum = zeroblob(8) where seq % 2 = 1")
+    spool.with_name("spool.sqlite3-wal").unlink(missing_ok=True)
+    spool.write_bytes(spool.read_bytes()[:-5000] + BODY + bytes(5000 - len(BODY) % 5000))
+    second = programs.start("ingest", environment=environment)
+    await second.says('"event":"listening"')
+    assert [told(answer.body.decode()) for answer in [one async for one in answers(port)]].count([]) == len(seen)
+    second.process.terminate()
+    assert await asyncio.to_thread(second.ends) == 0
+    for program in (first, second):
+        assert told(program.output) == [], program.output
+
+
+async def test_a_bug_in_ingest_is_answered_and_logged_without_it(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def planted(_self: Intake, body: bytes, **_given: object) -> None:
+        raise ValueError(f"cannot take {body.decode()}")
+
+    monkeypatch.setattr(Intake, "admit", planted)
+    async with running() as site:
+        answer = await site.post(BODY)
+    assert (answer.status, answer.body) == (500, b'{"error":"internal"}')
+    assert "ValueError" in stream.getvalue()
+    assert told(stream.getvalue()) == []
+
+
+# --- the projector and the operator's commands -----------------------------------------------------------------------
+
+QUOTING = """
+create function public.quoting() returns trigger language plpgsql as $$
+begin raise exception 'no place for %', to_json(new) using detail = to_json(new)::text, errcode = '23514'; end $$;
+create trigger planted before insert on telnyx.message_contents for each row execute function public.quoting();
+alter table telnyx.message_deliveries add constraint planted check (recipient <> '+13125559467');
+"""
+
+
+def buggy(event: Event, delivery: Delivery) -> Rows:
+    raise ValueError(f"cannot read {delivery.body.decode()} of {event.payload}")
+
+
+async def said(programs: Programs, url: str, *command: str) -> str:
+    """Everything that a command says on a terminal that is none, and as JSON."""
+    environment = {
+        "DATABASE_URL": url,
+        "TELNYX_PUBLIC_KEYS": public_key_setting(),
+        "LEDGER_LOG_LEVEL": "debug",
+    }
+    done = await asyncio.to_thread(programs.run, *command, environment=environment)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout + done.stderr
+
+
+COMMANDS = [
+    *(["dead-letters", "list"], ["dead-letters", "retry", "--json"], ["verify"]),
+    *(["quarantine", "list"], ["quarantine", "requeue", "--reason", "not_json"]),
+]
+
+
+@pytest.mark.parametrize("bug", ["in the database", "in the code"])
+async def test_dead_letters_and_what_is_told_of_them_hold_nothing_of_it(
+    programs: Programs, database_url: str, connection: asyncpg.Connection, stream: io.StringIO, bug: str
+) -> None:
+    projections = (replace(INBOUND_PROJECTION, rows=buggy),) if bug == "in the code" else None
+    if projections is None:
+        await connection.execute(QUOTING)
+    given = {"projections": projections} if projections else {}
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", **given)
+    batch = [incoming(BODY), incoming(encode(OUTBOUND)), incoming(UNREADABLE), incoming(BODY, signature=bytes(64))]
+    try:
+        applied = await projector.apply(batch)
+        assert applied.dead["inbound"] == 1
+    finally:
+        await projector.close()
+    for table in ("dead_letters", "projection_state"):
+        assert told(str([tuple(row) for row in await connection.fetch(f"select * from telnyx.{table}")])) == []
+    await connection.execute("alter table telnyx.events disable trigger all")
+    await connection.execute("update telnyx.events set body = body || ' '::bytea")
+    for command in COMMANDS:
+        heard = await said(programs, database_url, *command)
+        assert told(heard) == [], (command, heard)
+    # A key of a table is named, which for opt-outs is a number: a repair needs it. The text never is.
+    assert told(await said(programs, database_url, "rebuild", "--check"), number_may=True) == []
+    assert told(stream.getvalue()) == []
+
+
+async def test_postgres_away_in_a_batch_is_told_without_it(stream: io.StringIO) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    projector = Projector(url, keys=RING, verify=True, owner="one")
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await projector.apply([incoming(BODY)])
+    finally:
+        await projector.close()
+    structlog.get_logger().error("told", exc_info=caught.value)
+    assert "Unavailable" in stream.getvalue()
+    assert told(stream.getvalue()) == []
