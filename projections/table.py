@@ -6,10 +6,8 @@ of events: any order, duplication or batching gives the same rows. One declarati
 it in SQL.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -87,11 +85,7 @@ class Table:
 
     def document(self, rows: list[Row]) -> str:
         """The rows as the JSON document that `upsert` takes: one encoder call, where arrays cost one per value."""
-        try:
-            return orjson.dumps(rows, default=_encode).decode()
-        except orjson.JSONEncodeError:
-            # What `read` lets through at its full depth, and a rule wraps in an array, is a level too deep for it.
-            return json.dumps(rows, default=_encode)
+        return orjson.dumps(rows, default=_encode).decode()
 
     @cached_property
     def upsert(self) -> str:
@@ -136,8 +130,6 @@ def _columns(declared: str) -> Columns:
 
 def _encode(value: Any) -> str:
     """What JSON has no word for, as Postgres reads it from a string."""
-    if isinstance(value, datetime):
-        return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, bytes):

@@ -19,10 +19,9 @@ def verbatim(found_in: Callable[[dict[str, Any]], Any], event: Event, body: byte
     A number that Postgres cannot hold (1e-20000) is the nearest double, so that one number costs no other value.
     """
     value = printable(found_in(event.payload))
-    if not _any(value, lambda number: isinstance(number, float)):
-        return value
-    exact = printable(found_in(exact_payload(event, body)))
-    return orjson.Fragment(_NUMBERS.encode(_within_numeric(exact)))
+    if _any(value, lambda number: isinstance(number, float)):
+        value = _within_numeric(printable(found_in(exact_payload(event, body))))
+    return orjson.Fragment(_NUMBERS.encode(value))  # not left to orjson: see schemas.canonical
 
 
 def _within_numeric(value: Any) -> Any:

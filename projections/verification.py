@@ -19,6 +19,7 @@ import orjson
 from projections.quarantine import FORGED, signed_by
 from projections.queries import queries
 from projections.sealing import EVENTS_A_SEAL, Seal
+from schemas.canonical import canonical
 from schemas.clean import id_, instant, text
 from schemas.event import Unreadable, read
 from schemas.event import retention_class as class_of
@@ -164,7 +165,7 @@ def _says(
     try:
         data = orjson.loads(body)["data"]
         return (
-            blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).digest() == key.bytes
+            blake2b(canonical(data, body), digest_size=16).digest() == key.bytes
             and text(data["event_type"]) == event_type
             and instant(data["occurred_at"]) == occurred_at
             and id_(data.get("id")) == event_id

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from schemas.canonical import canonical
 from schemas.clean import id_, lower, text, time_
 
 REGISTRY_PREFIXES = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.", "toll_free_verification.")
@@ -66,7 +67,7 @@ def read(body: bytes) -> Event | Unreadable:
         old = isinstance(document, dict) and ("sms_id" in document or "mms_id" in document)
         return Unreadable("webhook_api_v1" if old else "no_data", content_key(body))
     try:
-        key = content_key(orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
+        key = content_key(canonical(data, body))
     except orjson.JSONEncodeError:
         return Unreadable("too_deep", content_key(body))
     return _event(key, data)
