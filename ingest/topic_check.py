@@ -24,6 +24,7 @@ UNLIMITED_RETENTION = -1
 # What aiokafka's clients raise while Kafka is away. RuntimeError is uvloop's word for a write to a connection that has
 # just closed, which aiokafka lets through.
 FAILURES = (KafkaError, OSError, RuntimeError)
+SETTLE_SECONDS = 5.0
 
 
 async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seconds: float = 15) -> list[str]:
@@ -37,8 +38,8 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
             admin = AIOKafkaAdminClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **settings.client_options())
             try:
                 await admin.start()
-                refused = await _create_missing(admin, topics, replication) if create else []
-                return [*refused, *await _weaknesses(admin, topics, replication)]
+                made, refused = await _create_missing(admin, topics, replication) if create else (set(), [])
+                return [*refused, *await _settled(admin, topics, replication, made)]
             finally:
                 await admin.close()
     except FAILURES as error:  # a TimeoutError is an OSError
@@ -46,11 +47,24 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
         raise Unavailable(f"Kafka does not answer at {settings.kafka_bootstrap_servers}: {reason}") from None
 
 
-async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> list[str]:
+async def _settled(admin: AIOKafkaAdminClient, topics: Topics, replication: int, made: set[str]) -> list[str]:
+    """The weaknesses, asked again while they are of topics just `made`: every question may go to another broker, and
+    each learns of those at its own time."""
+    until = asyncio.get_running_loop().time() + SETTLE_SECONDS
+    while True:
+        weak = await _weaknesses(admin, topics, replication)
+        new = [line for line in weak if line.removeprefix("topic ").partition(":")[0] in made]
+        if not new or asyncio.get_running_loop().time() > until:
+            return weak
+        await asyncio.sleep(0.05)
+
+
+async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> tuple[set[str], list[str]]:
+    """The topics that were made, and why others were not."""
     there = await _described(admin)
     missing = [name for name in topics.all if name not in there]
     if not missing:
-        return []
+        return set(), []
     if (await admin.describe_cluster())["controller_id"] < 0:
         raise Unavailable("Kafka has no controller at the moment")
     wanted = [
@@ -60,10 +74,8 @@ async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replicatio
     answer = await admin.create_topics(wanted)
     codes = {name: (for_code(code), message) for name, code, message in answer.topic_errors}
     refused = {name for name, (error, _) in codes.items() if error.errno not in (0, TopicAlreadyExistsError.errno)}
-    # The controller has them; the broker that is asked next learns of them a moment later.
-    while not set(missing) - refused <= (await _described(admin)).keys():  # noqa: ASYNC110 -- nothing to await there
-        await asyncio.sleep(0.05)
-    return [f"topic {name}: cannot be created: {codes[name][1] or codes[name][0].message}" for name in sorted(refused)]
+    why = [f"topic {name}: cannot be created: {codes[name][1] or codes[name][0].message}" for name in sorted(refused)]
+    return set(missing) - refused, why
 
 
 async def _described(admin: AIOKafkaAdminClient) -> dict[str, Any]:

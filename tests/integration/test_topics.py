@@ -3,6 +3,7 @@
 import socket
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.new_partitions import NewPartitions
 
 from deploy.kafka.local import LocalKafka, free_ports
+from ingest import topic_check
 from ingest.metrics import IngestMetrics
 from ingest.outbox import Outbox
 from ingest.publisher import Publisher
@@ -45,6 +47,23 @@ async def test_created_topics_are_those_of_the_contract_and_making_them_again_ch
             topics.other: 3,
             topics.quarantine: 1,
         }
+    await delete_topics(broker.bootstrap, topics.all)
+
+
+async def test_a_broker_that_has_not_heard_of_a_new_topic_is_asked_again(
+    broker: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
+    topics = Topics(settings.ledger_topic_prefix)
+    described, asked = topic_check._described, []
+
+    async def late(client: AIOKafkaAdminClient) -> dict[str, Any]:
+        asked.append(client)
+        return await described(client) if len(asked) > 3 else {}
+
+    monkeypatch.setattr(topic_check, "_described", late)
+    assert await create_or_check(settings, create=True) == []
+    assert len(asked) > 3
     await delete_topics(broker.bootstrap, topics.all)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from projections.ten_dlc import TEN_DLC, TEN_DLC_EVENTS, reason_text
@@ -139,6 +140,7 @@ def test_words_are_kept_as_received_and_what_is_not_one_is_missing() -> None:
         isTMobileRegistered="true", brandName="ACME\u0000",
     )  # fmt: skip
     assert row is not None
+    row["reasons"] = orjson.loads(orjson.dumps(row["reasons"]))
     assert row | {
         "campaign_id": "12", "payload_type": "Telnyx_Review", "tcr_event_type": None, "status": "accepted",
         "description": None, "reasons": [{"a\ufffd": 1}], "csp_id": "9", "nudge_intent": "APPEAL",
