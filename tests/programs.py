@@ -97,6 +97,11 @@ class Programs:
             check=False,
         )
 
+    def tell(self) -> None:
+        """The end of what each one said: pytest shows it where the test failed."""
+        for program in self._started:
+            print(f"---- {program.log.name}:", *program.output.splitlines()[-40:], sep="\n")  # noqa: T201
+
     def kill_all(self) -> None:
         for program in self._started:
             program.process.kill()
@@ -130,6 +135,7 @@ def starting() -> Iterator[Programs]:
         yield programs
     finally:
         programs.kill_all()
+        programs.tell()
         _remove(directory)
 
 
