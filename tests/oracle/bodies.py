@@ -158,7 +158,7 @@ def _check_tokens(source: str) -> None:
             depth += 1
         elif token in "]}":
             depth -= 1
-        elif _has_lone_surrogate(token):
+        elif "\\" in token and _has_lone_surrogate(token):
             raise NotJson
         if depth > DEEPEST_TEXT:
             raise NotJson

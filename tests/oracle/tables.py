@@ -4,7 +4,7 @@ A family of events is a file of its own that adds its tables to `FOLDS`: functio
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tests.oracle.accounts import (
     hosted_number_orders,
@@ -47,18 +47,23 @@ FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
 
 def stored_events(deliveries: Sequence[Delivery]) -> list[Event]:
     """One per event_key: the delivery that was stored first."""
+    return _first(map(read, deliveries))
+
+
+def _first(found: Iterable[Event | Quarantined]) -> list[Event]:
     first: dict[uuid.UUID, Event] = {}
-    for found in map(read, deliveries):
-        if isinstance(found, Event):
-            first.setdefault(found.key, found)
+    for one in found:
+        if isinstance(one, Event):
+            first.setdefault(one.key, one)
     return list(first.values())
 
 
 def tables(deliveries: Sequence[Delivery]) -> dict[str, Rows]:
     """Every table, rows by primary key."""
-    stored = stored_events(deliveries)
+    found = [read(delivery) for delivery in deliveries]
+    stored = _first(found)
     folded = {name: fold(stored) for name, fold in FOLDS.items()}
-    return {"events": events(stored), "quarantined_webhooks": quarantined_webhooks(deliveries)} | folded
+    return {"events": events(stored), "quarantined_webhooks": quarantined_webhooks(found)} | folded
 
 
 def events(stored: Sequence[Event]) -> Rows:
@@ -80,11 +85,11 @@ def events(stored: Sequence[Event]) -> Rows:
     }
 
 
-def quarantined_webhooks(deliveries: Sequence[Delivery]) -> Rows:
+def quarantined_webhooks(found: Iterable[Event | Quarantined]) -> Rows:
     rows: Rows = {}
-    for found in map(read, deliveries):
-        if isinstance(found, Quarantined):
-            rows.setdefault((found.key,), _quarantined(found))
+    for one in found:
+        if isinstance(one, Quarantined):
+            rows.setdefault((one.key,), _quarantined(one))
     return rows
 
 
