@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 
 PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
 STOP_SECONDS = 25
+LAST_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,10 @@ class Programs:
             check=False,
         )
 
-    def tell(self) -> None:
-        """The end of what each one said: pytest shows it where the test failed."""
+    def said(self) -> Iterator[tuple[str, str]]:
+        """By program, the last lines of its output."""
         for program in self._started:
-            print(f"---- {program.log.name}:", *program.output.splitlines()[-40:], sep="\n")  # noqa: T201
+            yield program.log.stem, "\n".join(program.output.splitlines()[-LAST_LINES:])
 
     def kill_all(self) -> None:
         for program in self._started:
@@ -125,17 +126,30 @@ def programs() -> Iterator[Programs]:
         yield programs
 
 
+_running: list[Programs] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows the end of what each program said until then."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"said by {name}", said) for programs in _running for name, said in programs.said()]
+    return report
+
+
 @contextmanager
 def starting() -> Iterator[Programs]:
     """In a directory that an embedded Postgres may pass through: pytest's own are closed to its account."""
     directory = Path(tempfile.mkdtemp(prefix="ledger-programs-"))
     directory.chmod(0o755)
     programs = Programs(directory)
+    _running.append(programs)
     try:
         yield programs
     finally:
+        _running.remove(programs)
         programs.kill_all()
-        programs.tell()
         _remove(directory)
 
 
