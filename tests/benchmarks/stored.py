@@ -58,7 +58,7 @@ def loaded(url: str, events: int, directory: Path) -> dict[str, Any]:
     if "rebuild_seconds" not in found:
         _CONSOLE.print("the tables are rebuilt")
         found["rebuild_seconds"] = round(rebuilt(url), 1)
-        asyncio.run(at_rest(url))
+        asyncio.run(execute(url, "vacuum (analyze)"))
         marker.write_text(json.dumps(found))
     return found
 
@@ -73,12 +73,6 @@ def _load(url: str, events: int, directory: Path) -> dict[str, Any]:
     load_seconds = time.perf_counter() - began
     copy_seconds = asyncio.run(copied(url)) * count
     return {"events": count, "load_seconds": round(load_seconds, 1), "copy_seconds": round(copy_seconds, 1)}
-
-
-async def at_rest(url: str) -> None:
-    """Deliveries lie in the order in which live traffic would have brought them; a rebuild of nothing goes by key."""
-    await execute(url, "cluster telnyx.message_deliveries using message_deliveries_sent_idx")
-    await execute(url, "vacuum (analyze)")
 
 
 async def execute(url: str, statement: str) -> None:

@@ -111,6 +111,20 @@ def test_migrate_says_what_it_did_and_what_comes_next(programs: Programs, empty_
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert "telnyx-ledger topics" in first.stdout
     assert "nothing to do" in again.stdout
+    assert "advice" not in first.stdout
+
+
+async def test_migrate_advises_where_the_planner_is_set_for_spinning_disks(
+    programs: Programs, empty_database_url: str
+) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        name = await connection.fetchval("select current_database()")
+        await connection.execute(f"alter database {name} set random_page_cost = 4")
+    finally:
+        await connection.close()
+    done = programs.run("migrate", DATABASE_URL=empty_database_url)
+    assert (done.returncode, "advice: random_page_cost is 4," in done.stdout) == (0, True), done.stderr
 
 
 def test_simulate_to_an_address_where_nobody_listens_is_one_line(programs: Programs) -> None:
