@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import projections.rebuild
 from projections.difference import Difference
 from projections.projector import Projector
 from projections.rebuild import Outcome, _run, check, rebuild
@@ -86,6 +87,22 @@ async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_f
 
 def _as_text(key: dict[str, str]) -> str:
     return ", ".join(key.values())
+
+
+async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a month's rows share their pages, as after live traffic; within what is read at once, by key."""
+    monkeypatch.setattr(projections.rebuild, "PAGE_EVENTS", 10)
+    names = [f"m-{number}" for number in random.Random(1).sample(range(1000), 50)]
+    for nth, name in enumerate(names):
+        sent = builders.message_sent(name, at=NOON + timedelta(minutes=nth))
+        await apply(projector, [[Webhook(builders.encode(sent), "a", NOON)]])
+    await connection.execute("delete from telnyx.message_deliveries")
+    await mended(database_url)
+    stored = await connection.fetch("select message_id from telnyx.message_deliveries order by ctid")
+    tens = [sorted(names[first : first + 10]) for first in range(0, 50, 10)]
+    assert [row["message_id"] for row in stored] == [name for ten in tens for name in ten]
 
 
 async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tuple[str, str, str]]:
