@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.sql_rows import NOON, insert_event, plan
+from tests.waiting import eventually
 
 RELATIONS = ["telnyx.events", "telnyx_partitions.events_traffic", "telnyx_partitions.events_traffic_2026_11"]
 CHANGES = ["update {} set account = 'other'", "delete from {}", "truncate {}"]
@@ -110,6 +111,26 @@ async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str
     finally:
         await maker.close()
         await other.close()
+
+
+async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month_later(database_url: str) -> None:
+    """A plan is kept; Postgres drops it for a change of what its statement names, not of a partition seen on the way."""
+    poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]
+    try:
+        polls = await poller.prepare("select count(*) from telnyx.events")
+        async with holder.transaction():  # planning has looked at `consent` when it comes to this one
+            await holder.execute("lock table telnyx_partitions.events_traffic_from_2050 in access exclusive mode")
+            planned = asyncio.create_task(polls.fetchval())
+            await eventually(
+                lambda: maker.fetchval("select count(*) from pg_locks where not granted"), lambda found: found == 1
+            )
+            await maker.execute("select telnyx.ensure_partition('consent', '2044-04-04')")
+        assert await planned == 0
+        await insert_event(maker, retention_class="consent", occurred_at=datetime(2044, 4, 4, tzinfo=UTC))
+        assert await polls.fetchval() == 1
+    finally:
+        for one in (poller, maker, holder):
+            await one.close()
 
 
 async def test_months_ahead_are_made_for_every_class(connection: asyncpg.Connection) -> None:
