@@ -114,7 +114,7 @@ async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str
 
 
 async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month_later(database_url: str) -> None:
-    """A plan is kept; Postgres drops it for a change of what its statement names, not of a partition seen on the way."""
+    """Plans are kept; Postgres drops one for a change of what its statement names, not of a partition seen then."""
     poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]
     try:
         polls = await poller.prepare("select count(*) from telnyx.events")
