@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.faults.away import kafka_away
 from tests.faults.catalogue import FAULTS, plan
+from tests.faults.resources import Held
 from tests.faults.run import explained, run
 from tests.programs import starting
 
@@ -29,6 +30,9 @@ def chosen() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500, help="webhooks a second")
     parser.add_argument("--turns", type=int, default=24, help="turns of one or two faults per seed")
     parser.add_argument("--short", action="store_true", help="without the faults that last long")
+    parser.add_argument(
+        "--steady", action="store_true", help="only faults that end none of our processes, which must hold no more then"
+    )
     parser.add_argument("--fault", action="append", choices=FAULTS, help="this one alone, in every turn; repeatable")
     parser.add_argument("--away", type=float, metavar="SECONDS", help="only this: Kafka away for so long, at 200/s")
     parser.add_argument("--verbose", action="store_true", help="a line for every turn")
@@ -38,7 +42,11 @@ def chosen() -> argparse.Namespace:
 def turns(options: argparse.Namespace, seed: int, end: float) -> Iterator[Sequence[str]]:
     """The seed's plan, as far as it was asked for and there is time."""
     own = ([name] for _ in iter(int, 1) for name in options.fault) if options.fault else None
-    for turn in islice(own or plan(seed, long=not options.short), options.turns):
+    planned = own or plan(seed, long=not options.short)
+    if options.steady:
+        left = ([name for name in turn if not FAULTS[name].ends] for turn in planned)
+        planned = (turn for turn in left if turn)
+    for turn in islice(planned, options.turns):
         if time.monotonic() > end:
             return
         yield turn
@@ -49,6 +57,15 @@ def show(figures: Sequence[Any]) -> None:
     cells = [str(figure).rjust(len(column)) for figure, column in zip(figures, COLUMNS, strict=True)]
     sys.stdout.write(" | ".join(cells) + "\n")
     sys.stdout.flush()
+
+
+def _show_held(held: Sequence[Held]) -> None:
+    """Memory (MB) and descriptors of each process that lived long, at the beginning, in the middle and at the end."""
+    for one in held:
+        thirds = ", ".join(f"{look.mb:g} MB and {look.fds} descriptors" for look in one.thirds)
+        sys.stdout.write(f"{one.name}, {one.looks} looks: {thirds}{'' if one.flat else ': NOT FLAT'}\n")
+    assert held, "no process lived long enough"
+    assert all(one.flat for one in held), held
 
 
 def away(seconds: float) -> int:
@@ -73,14 +90,16 @@ def main() -> int:
     for seed in options.seeds:
         if time.monotonic() > end:
             break
-        short = " --short" if options.short else ""
+        less = " --short" * options.short + " --steady" * options.steady
         replay = (
-            f"{sys.executable} -m tests.faults --seeds {seed} --rate {options.rate:g} --turns {options.turns}{short}"
+            f"{sys.executable} -m tests.faults --seeds {seed} --rate {options.rate:g} --turns {options.turns}{less}"
         )
         with starting() as programs, explained(programs, replay=replay):
             figures = asyncio.run(run(programs, seed, turns(options, seed, end), rate=options.rate, wait_seconds=120))
             assert not figures["late"], figures["late_ones"]
             assert figures["unexcused_503"] < figures["promised"] / 100, figures
+            if options.steady:
+                _show_held(figures["held"])
         show([seed, *(figures[name] for name in FIGURES)])
         total = {name: total[name] + figures[name] for name in FIGURES}
     show(["all", *total.values()])

@@ -24,17 +24,17 @@ ARE_BROKEN = "select count(*) from telnyx.dead_letters where projection = 'inbou
 STATUS = "select status from telnyx.projection_state where name = 'inbound'"
 
 
-@fault("projector killed", "back")
+@fault("projector killed", "back", ends=True)
 async def projector_killed(site: Site) -> None:
     await site.restart_projector(signal.SIGKILL)
 
 
-@fault("SIGTERM of a projector", "back")
+@fault("SIGTERM of a projector", "back", ends=True)
 async def projector_stopped(site: Site) -> None:
     assert await site.restart_projector(signal.SIGTERM) == 0
 
 
-@fault("projector killed between COMMIT and its answer", "back")
+@fault("projector killed between COMMIT and its answer", "back", ends=True)
 async def killed_at_commit(site: Site) -> None:
     await asyncio.gather(*(site.order(one, "die-at-commit") for one in site.projectors))
     doomed = [asyncio.create_task(site.dies(one)) for one in site.projectors]
@@ -61,7 +61,7 @@ async def projector_frozen(site: Site) -> None:
         os.kill(asleep, signal.SIGCONT)
 
 
-@fault("a storm of rebalances", "back")
+@fault("a storm of rebalances", "back", ends=True)
 async def storm(site: Site) -> None:
     for number in (0, 1, 0):
         await site.restart_projector(signal.SIGTERM, number)
@@ -83,7 +83,7 @@ async def postgres_frozen(site: Site) -> None:
         site.postgres.thaw()
 
 
-@fault("Postgres away during a rebalance", "back")
+@fault("Postgres away during a rebalance", "back", ends=True)
 async def postgres_away_in_rebalance(site: Site) -> None:
     await asyncio.to_thread(site.postgres.kill)
     joins = asyncio.create_task(site.restart_projector(signal.SIGTERM, 1))
@@ -128,7 +128,7 @@ async def bug(site: Site) -> None:
     assert await site.fetchval(STATUS) == "live"
 
 
-@fault("brokers and Postgres and ingest killed at once", "both")
+@fault("brokers and Postgres and ingest killed at once", "both", ends=True)
 async def all_killed(site: Site) -> None:
     site.kafka.kill()
     await asyncio.to_thread(site.postgres.kill)
@@ -137,7 +137,7 @@ async def all_killed(site: Site) -> None:
     await asyncio.gather(asyncio.to_thread(site.kafka.start), asyncio.to_thread(site.postgres.start))
 
 
-@fault("SIGTERM of a projector while brokers are away", "both")
+@fault("SIGTERM of a projector while brokers are away", "both", ends=True)
 async def projector_stopped_while_kafka_is_away(site: Site) -> None:
     site.kafka.kill()
     await spooled(site, 100)

@@ -19,11 +19,12 @@ Side = Literal["front", "back", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`long`: takes too long for `make test`."""
+    """`long`: takes too long for `make test`. `ends`: an ingest or a projector, so that another one takes its place."""
 
     name: str
     side: Side
     long: bool
+    ends: bool
     inject: Callable[[Site], Awaitable[None]]
 
 
@@ -31,13 +32,13 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    name: str, side: Side, *, long: bool = False
+    name: str, side: Side, *, long: bool = False, ends: bool = False
 ) -> Callable[[Callable[[Site], Awaitable[None]]], Callable[[Site], Awaitable[None]]]:
     """Enter a function as the fault of this name."""
 
     def enter(inject: Callable[[Site], Awaitable[None]]) -> Callable[[Site], Awaitable[None]]:
         assert name not in FAULTS
-        FAULTS[name] = Fault(name, side, long, inject)
+        FAULTS[name] = Fault(name, side, long, ends, inject)
         return inject
 
     return enter

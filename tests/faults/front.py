@@ -110,17 +110,17 @@ async def _largest_record(site: Site, size: int | None = None) -> None:
         await client.alter_configs(resources)
 
 
-@fault("ingest killed", "front")
+@fault("ingest killed", "front", ends=True)
 async def ingest_killed(site: Site) -> None:
     await site.restart_ingest(signal.SIGKILL)
 
 
-@fault("SIGTERM of ingest", "front")
+@fault("SIGTERM of ingest", "front", ends=True)
 async def ingest_stopped(site: Site) -> None:
     assert await site.restart_ingest(signal.SIGTERM) == 0, f"not within {STOP_SECONDS} s, or not well"
 
 
-@fault("ingest killed with a spool, and again, while brokers are frozen", "front")
+@fault("ingest killed with a spool, and again, while brokers are frozen", "front", ends=True)
 async def ingest_killed_while_kafka_is_away(site: Site) -> None:
     async with frozen(site):
         await spooled(site, 100)
@@ -129,7 +129,7 @@ async def ingest_killed_while_kafka_is_away(site: Site) -> None:
         await site.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between fsync and answer", "front")
+@fault("ingest killed between fsync and answer", "front", ends=True)
 async def killed_after_fsync(site: Site) -> None:
     async with cut_off(site):
         await spooled(site, 10)
@@ -138,14 +138,14 @@ async def killed_after_fsync(site: Site) -> None:
         await site.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between acknowledgement and answer", "front")
+@fault("ingest killed between acknowledgement and answer", "front", ends=True)
 async def killed_at_acknowledgement(site: Site) -> None:
     await site.order(site.ingest, "die-at-acknowledgement")
     await site.dies(site.ingest)
     await site.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between acknowledgement and the spool's delete", "front")
+@fault("ingest killed between acknowledgement and the spool's delete", "front", ends=True)
 async def killed_before_delete(site: Site) -> None:
     async with cut_off(site):
         await spooled(site, 50)
@@ -191,7 +191,7 @@ async def disk_full(site: Site) -> None:
         await spooled(site, 20)
 
 
-@fault("a torn tail of the spool's log", "front")
+@fault("a torn tail of the spool's log", "front", ends=True)
 async def torn_tail(site: Site) -> None:
     async with cut_off(site):
         await spooled(site, 50)

@@ -11,6 +11,7 @@ import tests.faults.back
 import tests.faults.front  # noqa: F401 -- both enter their faults
 from tests.faults.brokers import two_way_kafka
 from tests.faults.catalogue import FAULTS
+from tests.faults.resources import Resources
 from tests.faults.site import Site
 from tests.programs import Programs
 
@@ -41,8 +42,8 @@ def said(programs: Programs) -> Iterator[tuple[str, str]]:
 async def run(
     programs: Programs, seed: int, turns: Iterable[Sequence[str]], *, rate: float, wait_seconds: float = 60
 ) -> dict[str, Any]:
-    """The checker's figures and the number of `faults`. Any problem is an AssertionError."""
-    count = 0
+    """The checker's figures, the number of `faults`, and what the processes held. Any problem is an AssertionError."""
+    count, resources = 0, Resources()
     async with two_way_kafka(programs.directory / "kafka") as kafka, Site.opened(programs, kafka) as site:
         await site.start()
         site.send(f"faults-{seed}", rate=rate)
@@ -54,10 +55,12 @@ async def run(
             ended = time.monotonic()
             await site.recovered()
             count += len(turn)
+            resources.look(site)
             log.info("  took %.1f s, recovered in %.1f s", ended - began, time.monotonic() - ended)
         await site.silence()
         figures = await site.verdict(wait_seconds=wait_seconds)
-        figures["faults"] = count
+        await site.nothing_waits()
+        figures |= {"faults": count, "held": resources.held()}
         log.info("seed %s: %s", seed, figures)
         await site.command("rebuild", "--check")
     return figures

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20  # what ingest promises
 PATIENCE_SECONDS = 150  # nothing takes so long, unless it never comes; another fault may be under way
 DIRECTLY = 50  # records that must be acknowledged without a detour by the spool
+LAG = "ledger_projector_lag_records"
 RIGGED = f"""#!{sys.executable}
 import runpy
 runpy.run_module("tests.faults.rigged", run_name="__main__")
@@ -189,6 +190,16 @@ class Site:
 
         await patiently(seen, lambda directly: directly >= DIRECTLY)
         assert await ingest.ready() == 200
+
+    async def nothing_waits(self) -> None:
+        """At the end of all: no spool holds anything, and no projector is behind."""
+
+        async def waiting() -> float:
+            spools = sum([(await way(ingest)).waiting for ingest in self.ingests])
+            shown = [await projector.metrics() for projector in self.projectors]
+            return spools + sum(value for found in shown for (name, _), value in found.items() if name == LAG)
+
+        await patiently(waiting, lambda count: not count)
 
     async def stores(self, events: int) -> None:
         """So many more events reach the tables."""
