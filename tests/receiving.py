@@ -7,18 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from ingest.dedupe import Store
 from ingest.lifespan import Receiver, receive
 from ingest.listener import bind_all
 from ingest.metrics import IngestMetrics
 from ingest.protocol import Limits
 from ingest.settings import ReceiveSettings
+from schemas.event import Event, read
 from schemas.topics import Topics
-from tests.builders import public_key_setting, signed_headers
+from tests.builders import encode, message_finalized, public_key_setting, signed_headers
 from tests.fakes import FakeDurable, FakeStore
 
 NOW = 1_772_366_400  # the clock of tests that own it: builders.NOON
 PATH = "/webhooks/telnyx"
+BODY = encode(message_finalized())
 
 
 @dataclass(slots=True)
@@ -104,6 +108,12 @@ def request(body: bytes, headers: dict[str, str], *, path: str = PATH, method: s
     return "\r\n".join([*head, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode() + body
 
 
+def key_of(body: bytes) -> str:
+    event = read(body)
+    assert isinstance(event, Event)
+    return event.key
+
+
 def settings(**given: Any) -> ReceiveSettings:
     """Settings of a test: a free port, the test key."""
     defaults: dict[str, Any] = {
@@ -146,3 +156,9 @@ async def running(
         site = Site(receiver, chosen, durable, store)
         site.metrics = metrics
         yield site
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with running() as found:
+        yield found

@@ -87,7 +87,7 @@ MUTANTS = (
         "ingest/exchange.py",
         "call_at(self.deadline, ",
         "call_at(self.deadline + 60, ",
-        ("tests/integration/test_http_contract.py::test_a_body_that_does_not_come_is_408_within_two_seconds",),
+        ("tests/integration/test_http_requests.py::test_a_body_that_does_not_come_is_408_within_two_seconds",),
     ),
     Mutant(
         "verifying again",
