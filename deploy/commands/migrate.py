@@ -35,7 +35,9 @@ async def _migrate(database_url: str) -> tuple[list[str], str]:
 
 async def _advice(connection: asyncpg.Connection) -> str:
     """What makes dashboards slow on the usual disk; empty where nothing does."""
-    name, cost = await connection.fetchrow("select current_database(), current_setting('random_page_cost')::float8")
+    name, cost = await connection.fetchrow(
+        "select quote_ident(current_database()), current_setting('random_page_cost')::float8"
+    )
     if cost <= SSD_PAGE_COST:
         return ""
     return (
