@@ -11,7 +11,7 @@ from ingest.publisher import Publisher
 from ingest.spool import Spool
 from schemas.errors import Unavailable
 from schemas.record import Record
-from tests.integration.test_spool import record
+from tests.integration.spooling import record
 
 
 class Silent:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.spool_file import SpoolFile
-from tests.integration.test_spool import opened, record
+from tests.integration.spooling import opened, record
 
 FULL = 2  # an fsync of the log before a commit returns (sqlite.org/pragma.html#pragma_synchronous)
 
