@@ -2,26 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from tests import builders
-from tests.builders import NOON, Json
+from tests.builders import NOON
 from tests.oracle.accounts import deadline
-from tests.oracle.bodies import Delivery
-from tests.oracle.tables import tables
 from tests.oracle.values import Real
-
-
-def rows(table: str, *webhooks: Json) -> dict[Any, Any]:
-    deliveries = [Delivery("a", "k", NOON, builders.encode(webhook), b"s" * 64, "1") for webhook in webhooks]
-    return tables(deliveries)[table]
-
-
-def only(table: str, *webhooks: Json) -> Any:
-    (row,) = rows(table, *webhooks).values()
-    return row
+from tests.unit.oracle_rows import only, rows
 
 
 def later(minutes: int) -> datetime:
