@@ -2,12 +2,13 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.kafka.jars import missing_programs
 from deploy.kafka.local import LocalKafka
@@ -97,6 +98,13 @@ async def delete_topics(bootstrap: str, names: tuple[str, ...]) -> None:
     async with admin(bootstrap) as client:
         existing = set(await client.list_topics())
         await client.delete_topics([name for name in names if name in existing])
+
+
+async def limit_records(bootstrap: str, names: Iterable[str], size: int | None = None) -> None:
+    """Have topics refuse records above `size` bytes; None: as the contract says again."""
+    settings = topic_settings(1) | ({"max.message.bytes": str(size)} if size else {})
+    async with admin(bootstrap) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings) for name in names])
 
 
 @asynccontextmanager

@@ -7,12 +7,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-from schemas.topics import topic_settings
 from tests.faults.catalogue import fault, is_ready, lasts, spooled
 from tests.faults.site import STOP_SECONDS, Site, patiently, way
-from tests.kafka import admin
+from tests.kafka import limit_records
 from tests.programs import free_port
 
 SLOW_SECONDS = 1.2  # longer than anybody waits for an acknowledgement
@@ -96,18 +93,12 @@ async def slow_broker(site: Site) -> None:
 @fault("records that Kafka refuses", "front")
 async def refused_records(site: Site) -> None:
     before = (await way(site.ingest)).refused
-    await _largest_record(site, SMALL_BYTES)
+    topics = site.mode.topics.values()
+    await limit_records(site.kafka.bootstrap, topics, SMALL_BYTES)
     try:
         await patiently(lambda: way(site.ingest), lambda now: now.refused >= before + 5)
     finally:
-        await _largest_record(site)
-
-
-async def _largest_record(site: Site, size: int | None = None) -> None:
-    settings = topic_settings(1) | ({"max.message.bytes": str(size)} if size else {})
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, settings) for name in site.mode.topics.values()]
-    async with admin(site.kafka.bootstrap) as client:
-        await client.alter_configs(resources)
+        await limit_records(site.kafka.bootstrap, topics)
 
 
 @fault("ingest killed", "front", ends=True)

@@ -11,12 +11,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import pytest
 import structlog
 
 from deploy import logs
+from deploy.kafka.local import LocalKafka
 from ingest.intake import Intake
 from projections.inbound import INBOUND as INBOUND_PROJECTION
 from projections.projection import Rows
@@ -25,8 +27,10 @@ from schemas.errors import Unavailable
 from schemas.event import Event
 from schemas.record import Delivery
 from tests.builders import OTHER_KEY, encode, public_key_setting, signed_headers
+from tests.e2e.kafka_mode import KafkaMode
 from tests.e2e.posting import PATH, Answer, Connection
 from tests.integration.test_projector import RING, incoming
+from tests.kafka import limit_records
 from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
 from tests.programs import Programs, free_port
 from tests.receiving import running
@@ -42,6 +46,9 @@ def stream() -> Iterator[io.StringIO]:
     yield stream
     structlog.reset_defaults()
     root.handlers[:], root.level = kept[0], kept[1]
+
+
+SMALLER_THAN_ANY = 100  # bytes of a record that Kafka takes
 
 
 # --- ingest, as a process --------------------------------------------------------------------------------------------
@@ -102,6 +109,22 @@ async def test_ingest_says_nothing_of_it_with_kafka_and_postgres_away_and_a_dama
     assert await asyncio.to_thread(second.ends) == 0
     for program in (first, second):
         assert told(program.output) == [], program.output
+
+
+async def test_what_kafka_refuses_is_told_without_it(
+    programs: Programs, broker: LocalKafka, database_url: str, tmp_path: Path
+) -> None:
+    mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
+    mode.prepare()
+    ingest = await mode.ingest(spool=str(tmp_path), LEDGER_LOG_LEVEL="debug")
+    await limit_records(broker.bootstrap, mode.topics.values(), SMALLER_THAN_ANY)
+    async with Connection(ingest.port) as connection:
+        answer = await connection.webhook(BODY)
+        assert answer.status == 200  # it is in the spool
+        await ingest.program.says('"event":"record_refused"')
+        metrics = await connection.request("GET", "/metrics")
+    for said in (answer.body.decode(), metrics.body.decode(), ingest.program.output):
+        assert told(said) == [], said
 
 
 async def test_a_bug_in_ingest_is_answered_and_logged_without_it(
