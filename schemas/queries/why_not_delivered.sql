@@ -44,8 +44,10 @@ left join lateral (
   ) state
   where state.opted_out and (state.messaging_profile_id <> '' or state.account = d.account)
 ) opted_out on true
-left join telnyx.toll_free_blocks blocked
-  on blocked.via_number = d.sender and blocked.phone_number = d.recipient and blocked.blocked and blocked.changed_at <= fared.at
+left join lateral (
+  select * from telnyx.toll_free_blocks known where known.via_number = d.sender and known.phone_number = d.recipient
+  offset 0  -- of this one person: joined, the view would be made for everybody
+) blocked on blocked.blocked and blocked.changed_at <= fared.at
 left join lateral (
   select max(occurred_at) as occurred_at
   from telnyx.spend_limit_events
