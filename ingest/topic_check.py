@@ -39,7 +39,8 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
             try:
                 await admin.start()
                 made, refused = await _create_missing(admin, topics, replication) if create else (set(), [])
-                return [*refused, *await _settled(admin, topics, replication, made)]
+                weak = await _settled(admin, topics, replication, made)
+                return [*refused, *(f"topic {name}: {line}" for name, lines in weak.items() for line in lines)]
             finally:
                 await admin.close()
     except FAILURES as error:  # a TimeoutError is an OSError
@@ -47,14 +48,15 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
         raise Unavailable(f"Kafka does not answer at {settings.kafka_bootstrap_servers}: {reason}") from None
 
 
-async def _settled(admin: AIOKafkaAdminClient, topics: Topics, replication: int, made: set[str]) -> list[str]:
+async def _settled(
+    admin: AIOKafkaAdminClient, topics: Topics, replication: int, made: set[str]
+) -> dict[str, list[str]]:
     """The weaknesses, asked again while they are of topics just `made`: every question may go to another broker, and
     each learns of those at its own time."""
     until = asyncio.get_running_loop().time() + SETTLE_SECONDS
     while True:
         weak = await _weaknesses(admin, topics, replication)
-        new = [line for line in weak if line.removeprefix("topic ").partition(":")[0] in made]
-        if not new or asyncio.get_running_loop().time() > until:
+        if made.isdisjoint(weak) or asyncio.get_running_loop().time() > until:
             return weak
         await asyncio.sleep(0.05)
 
@@ -83,19 +85,19 @@ async def _described(admin: AIOKafkaAdminClient) -> dict[str, Any]:
     return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["error_code"] == 0}
 
 
-async def _weaknesses(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> list[str]:
+async def _weaknesses(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> dict[str, list[str]]:
+    """By topic, of those that have any."""
     there = await _described(admin)
     expected = topic_settings(replication)
     actual = await _settings(admin, [name for name in topics.all if name in there], [*expected, "cleanup.policy"])
-    found = []
+    found = {}
     for name in topics.all:
         if name not in there:
-            found.append("does not exist; `telnyx-ledger topics` creates it")
+            found[name] = ["does not exist; `telnyx-ledger topics` creates it"]
         else:
-            found += _layout(there[name]["partitions"], topics.partitions[name], replication)
-            found += settings_weaknesses(actual[name], expected)
-        found = [line if line.startswith("topic ") else f"topic {name}: {line}" for line in found]
-    return found
+            layout = _layout(there[name]["partitions"], topics.partitions[name], replication)
+            found[name] = layout + settings_weaknesses(actual[name], expected)
+    return {name: lines for name, lines in found.items() if lines}
 
 
 async def _settings(

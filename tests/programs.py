@@ -98,10 +98,10 @@ class Programs:
             check=False,
         )
 
-    def said(self) -> Iterator[tuple[str, str]]:
-        """By program, the last lines of its output."""
+    def said(self) -> Iterator[tuple[str, list[str]]]:
+        """By program in the order of their start, the lines of its output."""
         for program in self._started:
-            yield program.log.stem, "\n".join(program.output.splitlines()[-LAST_LINES:])
+            yield program.log.stem, program.output.splitlines()
 
     def kill_all(self) -> None:
         for program in self._started:
@@ -112,6 +112,13 @@ class Programs:
 def clean_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What a fresh shell has, without any setting of ours but those that are given."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(ours)
+
+
+def resident_mb(pid: int, *, most: bool = False) -> float:
+    """The memory of a process that is resident now, or the most that ever was."""
+    name = "VmHWM:" if most else "VmRSS:"
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
 
 
 def free_port() -> int:
@@ -134,7 +141,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """A failure shows the end of what each program said until then."""
     report = yield
     if report.failed:
-        report.sections += [(f"said by {name}", said) for programs in _running for name, said in programs.said()]
+        said = [item for programs in _running for item in programs.said()]
+        report.sections += [(f"said by {name}", "\n".join(lines[-LAST_LINES:])) for name, lines in said]
     return report
 
 

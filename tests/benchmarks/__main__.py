@@ -8,23 +8,12 @@ from rich.table import Table
 
 from tests.benchmarks import projector
 from tests.benchmarks.requests import Signed, Verifications, request, traffic
-from tests.benchmarks.surroundings import cpu_seconds, environment, free_port, ingest, obvious, resident_mb, send
+from tests.benchmarks.surroundings import CONNECTIONS, cost, environment, free_port, ingest, obvious, send
+from tests.programs import resident_mb
 
 ROUNDS = 5
 WARM_UP = 2000
 COUNT = 6000
-CONNECTIONS = 32
-
-
-def cost(
-    variables: Mapping[str, str], pid: int, requests: list[bytes], expected: str, unit: Verifications
-) -> tuple[float, float, float]:
-    """(CPU seconds per request, seconds of a verification beside it, p99 in ms); all answered as expected."""
-    units: list[float] = []
-    before = cpu_seconds(pid)
-    result = send(variables, requests, CONNECTIONS, beside=lambda running: units.append(unit.beside_seconds(running)))
-    assert result["answers"] == {expected: len(requests)}, result["answers"]
-    return (cpu_seconds(pid) - before) / len(requests), units[0], result["p99_ms"]
 
 
 def measure_ingest(variables: Mapping[str, str], say: Callable[[str], None]) -> dict[str, tuple[list[float], str]]:
@@ -49,7 +38,7 @@ def measure_ingest(variables: Mapping[str, str], say: Callable[[str], None]) -> 
             ):
                 spent, beside, _ = cost(variables, pid, sent, expected, unit)
                 figures[name].append(spent / beside)
-        memory = resident_mb(pid)
+        memory = resident_mb(pid, most=True)
     return {
         "ingress, CPU per accepted webhook, Kafka acks=all": (figures["accepted"], "verifications"),
         "the same, by a verification on an otherwise idle machine": (figures["alone"], "verifications"),

@@ -5,9 +5,9 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.__main__ import cost
 from tests.benchmarks.requests import Verifications, request, traffic
-from tests.benchmarks.surroundings import environment, ingest, resident_mb
+from tests.benchmarks.surroundings import cost, environment, ingest
+from tests.programs import resident_mb
 
 ROUND = 20_000
 SHOWN = 10  # rows of the table
@@ -27,7 +27,7 @@ def main() -> None:
             items = traffic(ROUND, f"memory-{number}")
             unit = Verifications(items)
             spent, beside, _ = cost(variables, pid, [request(item) for item in items], "200 accepted", unit)
-            memory = resident_mb(pid)
+            memory = resident_mb(pid, most=True)
             progress.print(f"{number * ROUND:,} accepted, {memory:.1f} MB")
             if number % (rounds // SHOWN) == 0:
                 table.add_row(f"{number * ROUND:,}", f"{memory:.1f}", f"{spent / beside:.2f}")

@@ -7,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.faults.site import Site
+from tests.programs import resident_mb
 
 FEWEST_LOOKS = 9
 MORE_MB = 10  # what a heap may gain from the middle of a run to its end
@@ -22,7 +23,7 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """By one process: the medians of the first, the middle and the last third of its looks."""
+    """By one process, by thirds of its looks."""
 
     name: str
     looks: int
@@ -45,18 +46,16 @@ class Resources:
         """Note what they hold now, after a turn, when all is well again."""
         for name, served in [("ingest", one) for one in site.ingests] + [("project", one) for one in site.projectors]:
             pid = served.program.process.pid
-            self._looks[name, pid].append(_look(pid))
+            self._looks[name, pid].append(Look(resident_mb(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))))
 
     def held(self) -> list[Held]:
         """By each process that lived through turns enough."""
-        return [Held(name, len(looks), _thirds(looks)) for (name, _), looks in self._looks.items() if _enough(looks)]
+        lived = [(name, looks) for (name, _), looks in self._looks.items() if len(looks) >= FEWEST_LOOKS]
+        return [Held(name, len(looks), thirds(looks)) for name, looks in lived]
 
 
-def _enough(looks: list[Look]) -> bool:
-    return len(looks) >= FEWEST_LOOKS
-
-
-def _thirds(looks: list[Look]) -> tuple[Look, Look, Look]:
+def thirds(looks: list[Look]) -> tuple[Look, Look, Look]:
+    """The medians of the first, the middle and the last third."""
     third = len(looks) // 3
     first, middle, last = looks[:third], looks[third:-third], looks[-third:]
     return _median(first), _median(middle), _median(last)
@@ -64,9 +63,3 @@ def _thirds(looks: list[Look]) -> tuple[Look, Look, Look]:
 
 def _median(looks: list[Look]) -> Look:
     return Look(round(median(look.mb for look in looks), 1), int(median(look.fds for look in looks)))
-
-
-def _look(pid: int) -> Look:
-    process = Path("/proc") / str(pid)
-    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmRSS"))
-    return Look(int(line.split()[1]) / 1024, len(list((process / "fd").iterdir())))

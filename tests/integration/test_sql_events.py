@@ -121,9 +121,8 @@ async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month
         async with holder.transaction():  # planning has looked at `consent` when it comes to this one
             await holder.execute("lock table telnyx_partitions.events_traffic_from_2050 in access exclusive mode")
             planned = asyncio.create_task(polls.fetchval())
-            await eventually(
-                lambda: maker.fetchval("select count(*) from pg_locks where not granted"), lambda found: found == 1
-            )
+            waits = "select exists (select from pg_locks where pid = $1 and not granted)"
+            await eventually(lambda: maker.fetchval(waits, poller.get_server_pid()), bool)
             await maker.execute("select telnyx.ensure_partition('consent', '2044-04-04')")
         assert await planned == 0
         await insert_event(maker, retention_class="consent", occurred_at=datetime(2044, 4, 4, tzinfo=UTC))

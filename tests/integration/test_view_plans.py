@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from deploy.questions import bound, question
 from tests.sql_rows import plan
 from tests.waiting import eventually
 
@@ -90,6 +91,12 @@ async def test_only_those_who_opted_out_before_are_folded(stored: asyncpg.Connec
     assert folded is not None, seen
     assert int(folded[1]) == after_an_opt_out > 0
     assert "Index Scan using opt_out_events_person_idx" in seen, seen
+
+
+async def test_why_a_message_was_not_delivered_reads_the_blocks_of_one_person(stored: asyncpg.Connection) -> None:
+    message = await stored.fetchval("select message_id from telnyx.message_deliveries limit 1")
+    query, values = bound(question("why_not_delivered"), {"message": message})
+    assert "Seq Scan on opt_out_events" not in (seen := await plan(stored, query, *values)), seen
 
 
 async def test_an_update_of_a_delivery_moves_no_index_entry(stored: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 -- it is being made it reads nothing yet: a change of events_consent, which no statement names, then went unnoticed, and the plan lacked
 -- that month for as long as the session lived: a poller missed its events. Seen where three classes got their month one after the other,
 -- since each made the plans anew. With the month, `events` itself is now changed, which every statement names.
+-- The function is that of r0001/partitions.sql, but for its last statement.
 
 create or replace function telnyx.ensure_partition(class text, at timestamptz) returns text
   language plpgsql security definer

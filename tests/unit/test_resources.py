@@ -1,0 +1,20 @@
+"""What a process holds is flat, or it is not: the bound of the long run with faults, tried without its half hour."""
+
+import pytest
+
+from tests.faults.resources import Held, Look, thirds
+
+
+@pytest.mark.parametrize(
+    ("mb_each", "fds_each", "flat"),
+    [(0.0, 0.0, True), (0.1, 0.0, True), (0.5, 0.0, False), (0.0, 0.2, False)],
+    ids=["steady", "a little more", "a leak of memory", "a leak of descriptors"],
+)
+def test_what_grows_from_look_to_look_is_not_flat(mb_each: float, fds_each: float, flat: bool) -> None:
+    looks = [Look(80 + nth * mb_each, int(20 + nth * fds_each)) for nth in range(90)]
+    assert Held("ingest", len(looks), thirds(looks)).flat is flat
+
+
+def test_what_caches_take_at_the_beginning_is_flat() -> None:
+    looks = [Look(60.0, 10)] * 30 + [Look(120.0, 50)] * 60
+    assert Held("ingest", len(looks), thirds(looks)).flat
