@@ -1,26 +1,29 @@
-"""`python -m tests.benchmarks.latency`: how long a sender waits for his 2xx, and a reader for the row.
+"""How long a sender waits for his 2xx, and a reader for the row.
 
 An open loop: a request is due at its time whether or not the ones before are answered. Absolute times, so they are of
 this machine, on which client, ingest, projector, broker and Postgres share the cores.
 """
 
-import argparse
 import asyncio
-import statistics
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
-from rich.console import Console
-from rich.table import Table
 
 from schemas.event import read
 from tests.benchmarks.requests import request, traffic
-from tests.benchmarks.surroundings import PROGRAM, environment, free_port, ingest, listening, running, send
+from tests.benchmarks.surroundings import PROGRAM, ROUNDS, Figures, free_port, ingest, listening, running, send
 
 CONNECTIONS = 64
+SECONDS = 10  # of a round
+LOADS = (  # name, connections, webhooks a second (0: closed loop)
+    ("closed loop, 32 connections", 32, 0),
+    ("closed loop, 256 connections", 256, 0),
+    ("open loop at 1,000/s", CONNECTIONS, 1000),
+)
+QUANTILES = {"p50_ms": "p50", "p99_ms": "p99", "p999_ms": "p99.9"}
 POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 120
 
@@ -47,36 +50,47 @@ async def seen_at(url: str, expected: Collection[str]) -> dict[str, float]:
     return seen
 
 
-def answers(variables: Mapping[str, str], per_second: float, seconds: float, rounds: int) -> Iterator[str]:
-    """Lines about the answers of ingest at a fixed rate, over the rounds."""
-    found = []
+def answers(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
+    """Closed loops, in which every connection sends when it was answered, and an open one."""
+    found: Figures = {}
     with ingest(variables):
         send(variables, [request(item) for item in traffic(2000, f"{time.time_ns()}")], CONNECTIONS)
-        for _ in range(rounds):
-            requests = [request(item) for item in traffic(int(per_second * seconds), f"{time.time_ns()}")]
-            found.append(send(variables, requests, CONNECTIONS, per_second=per_second))
-    for name in ("p50_ms", "p99_ms", "p999_ms"):
-        yield _line([one[name] for one in found])
+        for number in range(ROUNDS):
+            say(f"answers, round {number + 1} of {ROUNDS}")
+            for name, connections, per_second in LOADS:
+                requests = [request(item) for item in traffic(int((per_second or 1000) * SECONDS), f"{time.time_ns()}")]
+                one = send(variables, requests, connections, per_second=per_second)
+                for what in ("per_second", *QUANTILES) if not per_second else QUANTILES:
+                    unit = "webhooks/s" if what == "per_second" else "ms"
+                    found.setdefault(f"{name}: {QUANTILES.get(what, 'answered')}", ([], unit))[0].append(one[what])
+    return found
 
 
-def visible(
-    variables: Mapping[str, str], per_second: float, seconds: float, rounds: int
-) -> tuple[list[float], list[float]]:
-    """(p50, p99) in ms of each round, from when a request was due to when its row was seen; the first only warms up."""
-    halves, worst = [], []
-    for _ in range(1 + rounds):
-        items = traffic(int(per_second * seconds), f"{time.time_ns()}")
-        requests, keys = [request(item) for item in items], [read(item.body).key for item in items]
-        seen: dict[str, float] = {}
+def visible(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
+    """From when a request was due to when its row was seen, at 500/s, in both modes."""
+    found: Figures = {}
+    for name, mode in (("Kafka", kafka_mode), ("embedded", embedded_mode)):
+        with mode(variables) as of_mode:
+            for number in range(1 + ROUNDS):
+                say(f"POST to visible row, {name} mode, round {number} of {ROUNDS}")
+                took = _took(of_mode)
+                for quantile, share in (("p50", 0.5), ("p99", 0.99)) if number else ():  # the first only warms up
+                    values, _ = found.setdefault(f"POST to visible row at 500/s, {name} mode: {quantile}", ([], "ms"))
+                    values.append(took[int(len(took) * share)])
+    return found
 
-        def watch(_: object, seen: dict[str, float] = seen, keys: Collection[str] = keys) -> None:
-            seen |= asyncio.run(seen_at(variables["DATABASE_URL"], keys))
 
-        due = send(variables, requests, CONNECTIONS, per_second=per_second, beside=watch)["due"]
-        took = sorted((seen[key] - due[key]) * 1000 for key in keys)
-        halves.append(took[len(took) // 2])
-        worst.append(took[len(took) * 99 // 100])
-    return halves[1:], worst[1:]
+def _took(variables: Mapping[str, str]) -> list[float]:
+    """In ms, sorted."""
+    items = traffic(int(500 * SECONDS), f"{time.time_ns()}")
+    requests, keys = [request(item) for item in items], [read(item.body).key for item in items]
+    seen: dict[str, float] = {}
+
+    def watch(_: object) -> None:
+        seen.update(asyncio.run(seen_at(variables["DATABASE_URL"], keys)))
+
+    due = send(variables, requests, CONNECTIONS, per_second=500, beside=watch)["due"]
+    return sorted((seen[key] - due[key]) * 1000 for key in keys)
 
 
 @contextmanager
@@ -95,27 +109,3 @@ def embedded_mode(variables: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     Path(own["LEDGER_SPOOL_DIR"]).mkdir(exist_ok=True)
     with listening([PROGRAM, "dev"], own, within_seconds=60):
         yield own
-
-
-def _line(values: list[float]) -> str:
-    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10, help="of a round")
-    given = parser.parse_args()
-    table = Table("what", "p50 in ms", "p99", "p99.9", title="medians of the rounds (lowest to highest)")
-    with environment() as variables:
-        table.add_row("2xx at 1,000/s", *answers(variables, 1000, given.seconds, given.rounds))
-        for name, mode in (("Kafka", kafka_mode), ("embedded", embedded_mode)):
-            with mode(variables) as of_mode:
-                halves, worst = visible(of_mode, 500, given.seconds, given.rounds)
-            table.add_row(f"POST to visible row at 500/s, {name} mode", _line(halves), _line(worst), "")
-    Console(width=120).print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -26,7 +26,7 @@ def main() -> None:
         for number in range(1, rounds + 1):
             items = traffic(ROUND, f"memory-{number}")
             unit = Verifications(items)
-            spent, beside, _ = cost(variables, pid, [request(item) for item in items], "200 accepted", unit)
+            spent, beside = cost(variables, pid, [request(item) for item in items], "200 accepted", unit)
             memory = resident_mb(pid, most=True)
             progress.print(f"{number * ROUND:,} accepted, {memory:.1f} MB")
             if number % (rounds // SHOWN) == 0:

@@ -5,10 +5,9 @@ on some machines costs as much as the rows of a batch: so the like is compared w
 """
 
 import asyncio
-import statistics
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -22,7 +21,9 @@ from schemas.signing import KeyRing, parse_keys
 from schemas.topics import Topics
 from tests import builders
 from tests.benchmarks.requests import Signed, traffic
+from tests.benchmarks.surroundings import ROUNDS, Figures
 
+COUNT = 5000
 COLUMNS = (
     "event_key", "event_id", "account", "event_type", "retention_class", "occurred_at", "received_at", "body",
     "signature", "signed_timestamp", "key_id",
@@ -79,30 +80,31 @@ async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, veri
     return len(incoming) / seconds
 
 
-def _incoming(event: Event, delivery: Delivery) -> Incoming:
+def as_read(event: Event, delivery: Delivery) -> Incoming:
+    """The record of an event as `project` reads it from Kafka."""
     record = event_record(Topics(), event, delivery)
     return Incoming(record.value, record.headers, delivery.received_at)
 
 
-async def ratios(url: str, rounds: int, count: int) -> dict[str, float]:
-    """Medians over the rounds of projector / COPY, for batches of 1, 50 and 500."""
+async def _measured(url: str, say: Callable[[str], None]) -> Figures:
     connection = await asyncpg.connect(url)
-    taken: dict[str, list[float]] = {}
-    for number in range(rounds):
+    taken: Figures = {}
+    for number in range(ROUNDS):
+        say(f"projector, round {number + 1} of {ROUNDS}")
         for batch, verify in ((500, False), (500, True), (50, False), (1, False)):
-            size = count if batch > 1 else count // 10
+            size = COUNT if batch > 1 else COUNT // 10
             events = deliveries(traffic(size, f"{time.time_ns()}-{number}"))
-            incoming = [_incoming(event, given) for event, given in events]
+            incoming = [as_read(event, given) for event, given in events]
             alike = await copy_rate(connection, events, batch)
             whole = await copy_rate(connection, events, size)
             rate = await apply_rate(url, incoming, batch=batch, verify=verify)
-            name = f"batches of {batch}, verification {'on' if verify else 'off'}"
-            taken.setdefault(f"{name}, of COPY in such batches", []).append(rate / alike)
-            taken.setdefault(f"{name}, of one COPY", []).append(rate / whole)
+            name = f"projector, batches of {batch}, verification {'on' if verify else 'off'}"
+            taken.setdefault(name, ([], "of COPY in such batches"))[0].append(rate / alike)
+            taken.setdefault(f"the same, {name.partition(', ')[2]}", ([], "of one COPY"))[0].append(rate / whole)
     await connection.close()
-    return {name: statistics.median(values) for name, values in taken.items()}
+    return taken
 
 
-def measure(url: str, *, rounds: int = 5, count: int = 5000) -> dict[str, float]:
-    """`ratios`, from a program without a loop."""
-    return asyncio.run(ratios(url, rounds, count))
+def of_copy(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
+    """The rate of the projector over that of COPY, for batches of 1, 50 and 500."""
+    return asyncio.run(_measured(variables["DATABASE_URL"], say))

@@ -23,8 +23,7 @@ from projections.work import Incoming
 from schemas.migrate import migrate
 from schemas.signing import KeyRing, parse_keys
 from tests import builders
-from tests.benchmarks.projector import _incoming as incoming
-from tests.benchmarks.projector import deliveries
+from tests.benchmarks.projector import as_read, deliveries
 from tests.benchmarks.requests import Signed, traffic
 
 STORED = (1_000, 100_000)
@@ -96,7 +95,7 @@ def ten_dlc(count: int, campaigns: int, seed: int) -> list[Signed]:
 
 
 def batch(items: Sequence[Signed]) -> list[Incoming]:
-    return [incoming(event, delivery) for event, delivery in deliveries(items)]
+    return [as_read(event, delivery) for event, delivery in deliveries(items)]
 
 
 async def seconds(projector: Projector, batches: Sequence[list[Incoming]]) -> float:

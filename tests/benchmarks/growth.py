@@ -1,0 +1,82 @@
+"""`python -m tests.benchmarks.growth --small DIR --large DIR`: what a webhook and an event cost where much is stored.
+
+Two databases of `stored`, with their partitions and indexes and with autovacuum as they come. In turns, so that the
+machine of a minute is the same for both; what counts is the large one over the small one.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from pathlib import Path
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import projector
+from tests.benchmarks.requests import Verifications, request, traffic
+from tests.benchmarks.stored import kept
+from tests.benchmarks.surroundings import CONNECTIONS, ROUNDS, cost, environment, free_port, ingest, send
+
+COUNT = 6000
+MOST = 1.25
+
+
+async def stored(url: str) -> int:
+    """How many events are stored."""
+    connection = await asyncpg.connect(url)
+    count: int = await connection.fetchval("select count(*) from telnyx.events")
+    await connection.close()
+    return count
+
+
+def main() -> None:
+    """Prints the medians. A ratio above what is allowed is exit status 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.growth", description=__doc__)
+    parser.add_argument("--small", type=Path, required=True)
+    parser.add_argument("--large", type=Path, required=True)
+    given, say = parser.parse_args(), Console(stderr=True).print
+    taken: dict[str, tuple[list[float], list[float]]] = {}
+    with kept(given.small) as small, kept(given.large) as large, environment(small) as variables:
+        urls = (small, large)
+        counts = [asyncio.run(stored(url)) for url in urls]
+        sites = []
+        for number, url in enumerate(urls):
+            spool = f"{variables['LEDGER_SPOOL_DIR']}-{number}"
+            own = {"DATABASE_URL": url, "LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": spool}
+            sites.append({**variables, **own})
+        with ingest(sites[0]) as first, ingest(sites[1]) as second:
+            for number in range(1 + ROUNDS):
+                say(f"ingress, round {number} of {ROUNDS}")
+                for turn, (site, pid) in enumerate(zip(sites, (first, second), strict=True)):
+                    items = traffic(COUNT, f"{time.time_ns()}")
+                    requests = [request(item) for item in items]
+                    if number:  # the first only warms up
+                        spent, unit = cost(site, pid, requests, "200 accepted", Verifications(items))
+                        taken.setdefault("ingress, verifications", ([], []))[turn].append(spent / unit)
+                    else:
+                        send(site, requests, CONNECTIONS)
+        for number in range(1 + ROUNDS):
+            say(f"projector, round {number} of {ROUNDS}")
+            for turn, url in enumerate(urls):
+                incoming = [
+                    projector.as_read(event, delivery)
+                    for event, delivery in projector.deliveries(traffic(2 * COUNT, f"{time.time_ns()}"))
+                ]
+                rate = asyncio.run(projector.apply_rate(url, incoming, batch=500, verify=True))
+                if number:
+                    taken.setdefault("projector, batches of 500, µs", ([], []))[turn].append(1e6 / rate)
+    table = Table("cost of one", *(f"{count:,} stored" for count in counts), "ratio", title="medians of the rounds")
+    ratios = []
+    for name, values in taken.items():
+        few, many = map(statistics.median, values)
+        ratios.append(many / few)
+        table.add_row(name, f"{few:.2f}", f"{many:.2f}", f"{ratios[-1]:.2f}")
+    Console(width=120).print(table)
+    if max(ratios) > MOST:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
