@@ -59,7 +59,7 @@ async def retry(
 
 async def _retry(connection: asyncpg.Connection, projection: Projection, key: str, event: Stored | Fault) -> bool:
     async with connection.transaction(isolation="read_committed"):
-        faults = [event] if isinstance(event, Fault) else await isolate(connection, projection, [event], Record())
+        faults = [event] if isinstance(event, Fault) else await isolate(connection, projection, [event[1]], Record())
         if faults:
             await bury(connection, projection, faults)
         else:

@@ -15,10 +15,12 @@ import asyncpg
 import structlog
 
 from projections.database import outages
-from projections.projection import Projection, Stored
+from projections.projection import Projection
 from projections.queries import queries
 from projections.writing import prepare, write
 from schemas.errors import LedgerError
+from schemas.event import read
+from schemas.record import Delivery
 
 FAILURES_IN_A_ROW = 5
 WINDOW_EVENTS = 1000
@@ -81,13 +83,13 @@ class Isolation:
                 self._records[projection.name].add(failed=False, events=count)
 
     async def write(
-        self, connection: asyncpg.Connection, feeds: Mapping[Projection, Sequence[Stored]]
+        self, connection: asyncpg.Connection, feeds: Mapping[Projection, Sequence[Delivery]]
     ) -> dict[str, int]:
         """Writes what can be written, inside the caller's transaction. Gives the dead letters by projection."""
         dead: dict[str, int] = {}
-        for projection, events in feeds.items():
+        for projection, deliveries in feeds.items():
             record = self._records.setdefault(projection.name, Record())
-            faults = await isolate(connection, projection, events, record)
+            faults = await isolate(connection, projection, deliveries, record)
             if faults:
                 dead[projection.name] = len(faults)
                 await bury(connection, projection, faults)
@@ -100,26 +102,30 @@ class Isolation:
 
 
 async def isolate(
-    connection: asyncpg.Connection, projection: Projection, events: Sequence[Stored], record: Record
+    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], record: Record
 ) -> list[Fault]:
     """Writes what can be written, in savepoints. Gives the events that cannot; ends early once there are too many."""
-    if not events or record.too_many:
+    if not deliveries or record.too_many:
         return []
     try:
         with outages():
             async with connection.transaction():
-                await write(connection, prepare(projection, events))
+                await write(connection, prepare(projection, deliveries))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
-        if len(events) == 1:
+        if len(deliveries) == 1:
             record.add(failed=True)
             sqlstate = getattr(error, "sqlstate", None)
-            return [Fault(events[0][0].key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None)]
-        half = len(events) // 2
-        first = await isolate(connection, projection, events[:half], record)
-        return first + await isolate(connection, projection, events[half:], record)
-    record.add(failed=False, events=len(events))
+            return [
+                Fault(
+                    read(deliveries[0].body).key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None
+                )
+            ]
+        half = len(deliveries) // 2
+        first = await isolate(connection, projection, deliveries[:half], record)
+        return first + await isolate(connection, projection, deliveries[half:], record)
+    record.add(failed=False, events=len(deliveries))
     return []
 
 

@@ -34,7 +34,7 @@ async def divided(page: Page, projections: Sequence[Projection]) -> Parts:
         if isinstance(found, Fault):
             unreadable.append((row["event_type"], found))
         else:
-            drafts.add(found)
+            drafts.add(*found)
         if number % SLICE == 0:
             await asyncio.sleep(0)
     return Parts(page.position, drafts.parts(), unreadable)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from projections.database import connect, outages
-from projections.event_store import Appended, Partitions, append
+from projections.event_store import EventRow, Partitions, append
 from projections.isolation import Isolation
 from projections.keys import key_book
 from projections.positions import Advance, advance_offsets
@@ -150,7 +150,7 @@ class Projector:
         connection = await self.connect()
         try:
             with outages():
-                await self._partitions.ensure(connection, work.events)
+                await self._partitions.ensure(connection, work.rows)
             try:
                 stored, dead = await self._settle(connection, work, advances, isolate=work.failed)
             except LedgerError:
@@ -189,19 +189,19 @@ class Projector:
         async with self._transaction(connection):
             asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
             if isolate:
-                awake = {part.projection: part.events for part in work.parts if part.projection.name not in asleep}
+                awake = {part.projection: part.deliveries for part in work.parts if part.projection.name not in asleep}
                 dead = await self._isolation.write(connection, awake)
             else:
                 for part in work.parts:
                     if part.prepared is not None and part.projection.name not in asleep:
                         await write(connection, part.prepared)
             await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
-            stored = await self._append(connection, work.appended) if work.events else 0
+            stored = await self._append(connection, work.rows) if work.rows else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
         if not isolate:
-            self._isolation.went_well({part.projection: len(part.events) for part in work.parts})
+            self._isolation.went_well({part.projection: len(part.deliveries) for part in work.parts})
         return stored, dead
 
     @asynccontextmanager
@@ -211,11 +211,9 @@ class Projector:
             async with connection.transaction(isolation="read_committed"):
                 yield
 
-    async def _append(self, connection: asyncpg.Connection, new: Appended) -> int:
-        stored, accounts = await append(connection, new)
-        other = {
-            event.key for event, delivery in new.events if accounts.get(event.key, delivery.account) != delivery.account
-        }
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
+        stored, accounts = await append(connection, rows)
+        other = {row.event_key for row in rows if accounts.get(row.event_key, row.account) != row.account}
         if other:
             raise StoredUnderOtherAccount({key: accounts[key] for key in other})
         return stored

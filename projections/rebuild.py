@@ -238,7 +238,7 @@ class _Run:
         except LedgerError:
             raise
         except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-            faults = await isolate(shadow, part.projection, part.events, outcome.record)
+            faults = await isolate(shadow, part.projection, part.deliveries, outcome.record)
         else:
-            outcome.record.add(failed=False, events=len(part.events))
-        outcome.add(len(part.events), faults)
+            outcome.record.add(failed=False, events=len(part.deliveries))
+        outcome.add(len(part.deliveries), faults)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from projections.event_store import Appended, appended
-from projections.projection import Routing, Stored
+from projections.event_store import EventRow, delivery_of, event_row
+from projections.projection import Routing
 from projections.quarantine import Parked, judge, signature_holds
-from projections.writing import Drafts, Part
+from projections.writing import Drafts, Part, read_again
 from schemas.event import read
 from schemas.record import Arrival, decode
 from schemas.signing import Key
@@ -33,16 +33,15 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch, ready to be written: what its events are to `events` and to each projection, and what is parked.
+    """A batch, ready to be written: the rows of its events, sorted, what is parked, and what each projection makes.
 
     `keys` has the event_key or quarantine_key of every record, in their order.
     """
 
     keys: Sequence[str]
-    events: Sequence[Stored]
+    rows: Sequence[EventRow]
     parked: Sequence[Parked]
     parts: Sequence[Part]
-    appended: Appended
 
     @property
     def failed(self) -> bool:
@@ -65,7 +64,7 @@ class Workshop:
     async def work(self, batch: Sequence[Incoming], keys: Mapping[str, Key]) -> Work:
         """Everything that is known of a batch without asking. Never raises for what is in it."""
         names: list[str] = []
-        events: dict[str, Stored] = {}
+        rows: dict[str, EventRow] = {}
         parked: list[Parked] = []
         drafts = Drafts(self._routing)
         for arrivals, verification in self._arrivals(batch, keys):
@@ -78,23 +77,20 @@ class Workshop:
                 judged = judge(arrival, content, keys, verified=verified)
                 if isinstance(judged, Parked):
                     parked.append(judged)
-                elif content.key not in events:
-                    events[content.key] = judged
-                    drafts.add(judged)
+                elif content.key not in rows:
+                    rows[content.key] = event_row(*judged)
+                    drafts.add(*judged)
             await asyncio.sleep(0)
-        given = list(events.values())
-        return Work(names, given, parked, drafts.parts(), appended(given))
+        return Work(names, sorted(rows.values()), parked, drafts.parts())
 
     def again(self, work: Work, accounts: Mapping[str, str]) -> Work:
         """The same with other accounts, by event_key."""
         drafts = Drafts(self._routing)
-        events = [
-            (event, delivery._replace(account=accounts.get(event.key, delivery.account)))
-            for event, delivery in work.events
-        ]
-        for stored in events:
-            drafts.add(stored)
-        return Work(work.keys, events, work.parked, drafts.parts(), appended(events))
+        rows = [row._replace(account=accounts.get(row.event_key, row.account)) for row in work.rows]
+        for row in rows:
+            delivery = delivery_of(row)
+            drafts.add(read_again(delivery), delivery)
+        return Work(work.keys, rows, work.parked, drafts.parts())
 
     def _arrivals(
         self, batch: Sequence[Incoming], keys: Mapping[str, Key]

@@ -6,9 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from projections.projection import Projection, Routing, Stored
+from projections.projection import Projection, Routing
 from projections.table import Row, Table
-from schemas.event import Event
+from schemas.event import Event, Unreadable, read
 from schemas.record import Delivery
 
 
@@ -48,10 +48,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The events of a batch that a projection takes; `prepared` is None where its code failed on one of them."""
+    """The events of a batch that a projection takes; `prepared` is None where its code failed on one of them.
+
+    They are kept as their evidence: what was read from a body is ten times its size, and a batch of that outgrows the
+    processor's cache. Who needs an event again reads it again.
+    """
 
     projection: Projection
-    events: Sequence[Stored]
+    deliveries: Sequence[Delivery]
     prepared: Prepared | None
 
 
@@ -60,26 +64,26 @@ class Drafts:
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
-        self._events: dict[Projection, list[Stored]] = {}
+        self._deliveries: dict[Projection, list[Delivery]] = {}
         self._drafts: dict[Projection, Draft | None] = {}
 
-    def add(self, stored: Stored) -> None:
+    def add(self, event: Event, delivery: Delivery) -> None:
         """An event for every projection that takes it. Never raises."""
-        for projection in self._routing.of(stored[0].type):
-            if projection not in self._events:
-                self._events[projection], self._drafts[projection] = [], Draft(projection)
-            self._events[projection].append(stored)
+        for projection in self._routing.of(event.type):
+            if projection not in self._drafts:
+                self._deliveries[projection], self._drafts[projection] = [], Draft(projection)
+            self._deliveries[projection].append(delivery)
             draft = self._drafts[projection]
             if draft is not None:
                 try:
-                    draft.add(*stored)
+                    draft.add(event, delivery)
                 except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
                     self._drafts[projection] = None
 
     def parts(self) -> list[Part]:
         """In writing order."""
-        fed = [projection for projection in self._routing.projections if projection in self._events]
-        return [Part(projection, self._events[projection], self._prepared(projection)) for projection in fed]
+        fed = [projection for projection in self._routing.projections if projection in self._drafts]
+        return [Part(projection, self._deliveries[projection], self._prepared(projection)) for projection in fed]
 
     def _prepared(self, projection: Projection) -> Prepared | None:
         draft = self._drafts[projection]
@@ -89,11 +93,19 @@ class Drafts:
             return None
 
 
-def prepare(projection: Projection, events: Sequence[Stored]) -> Prepared:
+def read_again(delivery: Delivery) -> Event:
+    """The event of a delivery that was read before. Raises ValueError where there is none."""
+    event = read(delivery.body)
+    if isinstance(event, Unreadable):
+        raise ValueError(event.reason)
+    return event
+
+
+def prepare(projection: Projection, deliveries: Sequence[Delivery]) -> Prepared:
     """The rows of these events. Whatever it raises is a fault in the projection's code."""
     draft = Draft(projection)
-    for event, delivery in events:
-        draft.add(event, delivery)
+    for delivery in deliveries:
+        draft.add(read_again(delivery), delivery)
     return draft.prepared()
 
 

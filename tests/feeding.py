@@ -12,7 +12,6 @@ from nacl.signing import SigningKey
 
 from projections.consumer import owner_name, run
 from projections.database import connect, outages
-from projections.event_store import appended
 from projections.metrics import ProjectorMetrics
 from projections.positions import Advance, advance_offsets
 from projections.projector import Applied, Fenced, Projector
@@ -47,7 +46,7 @@ class Journalist:
     async def prepare(self, batch: Sequence[Incoming]) -> Noted:
         """As the port promises."""
         values = [item.value for item in batch]
-        return Noted([read(value).key for value in values], (), (), (), appended(()), values)
+        return Noted([read(value).key for value in values], (), (), (), values)
 
     async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
         """As the port promises."""

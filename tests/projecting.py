@@ -7,7 +7,7 @@ from dataclasses import replace
 import asyncpg
 
 from projections.deliveries import DELIVERIES
-from projections.event_store import Appended
+from projections.event_store import EventRow
 from projections.projection import Projection, Rows
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
@@ -35,8 +35,8 @@ class Witnessed(Projector):
 class Lingering(Witnessed):
     """Stays in each transaction for a while, with every lock that a batch takes in its hands."""
 
-    async def _append(self, connection: asyncpg.Connection, new: Appended) -> int:
-        stored = await super()._append(connection, new)
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
+        stored = await super()._append(connection, rows)
         await asyncio.sleep(STAY_SECONDS)
         return stored
 
@@ -47,8 +47,8 @@ class Halting(Witnessed):
     def halt(self) -> None:
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def _append(self, connection: asyncpg.Connection, new: Appended) -> int:
-        stored = await super()._append(connection, new)
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
+        stored = await super()._append(connection, rows)
         if hasattr(self, "go_on"):
             self.reached.set()
             await self.go_on.wait()
