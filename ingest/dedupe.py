@@ -29,6 +29,11 @@ class Wanted(NamedTuple):
     occurred_at: datetime
     event_key: str
 
+    @classmethod
+    def of(cls, event: Event) -> "Wanted":
+        """That of an event."""
+        return cls(event.retention_class, event.occurred_at, event.key)
+
 
 class Outcome(Enum):
     """What became of one delivery of an event."""
@@ -129,13 +134,13 @@ class LookUps:
         self._waiting: list[tuple[Wanted, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def stored(self, event: Event) -> bool:
+    async def stored(self, wanted: Wanted) -> bool:
         """Whether the event is stored; False where the store cannot say."""
         if not self._store.available:
             self._metrics.looked_up["away"].inc()
             return False
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((Wanted(event.retention_class, event.occurred_at, event.key), future))
+        self._waiting.append((wanted, future))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from ingest.dedupe import Dedupe, LookUps, Outcome
+from ingest.dedupe import Dedupe, LookUps, Outcome, Wanted
 from schemas.errors import Rejected, Unavailable
-from schemas.event import Event, Unreadable, read
+from schemas.event import Unreadable, read
 from schemas.record import Delivery, Record, event_record, quarantine_record
 from schemas.signing import KeyRing
 from schemas.topics import Topics
@@ -93,24 +93,30 @@ class Intake:
         age_seconds = int(now) - int(signed_timestamp)
         if abs(age_seconds) > self._tolerance_seconds:
             reason = "stale_timestamp" if age_seconds > 0 else "future_timestamp"
-            if isinstance(content, Unreadable) or not await self._known(content):
+            if isinstance(content, Unreadable) or not await self._known(Wanted.of(content)):
                 await self._quarantine(content.key, reason, delivery, deadline)
             raise Rejected(reason)
         if isinstance(content, Unreadable):
             await self._quarantine(content.key, content.reason, delivery, deadline)
             return Verdict("quarantined", content.reason)
-        outcome = await self._dedupe.once(content.key, self._publish, content, delivery, deadline)
+        event_key = content.key
+        if self._dedupe.knows(event_key):
+            return Verdict("duplicate", event_key)
+        wanted, record = Wanted.of(content), event_record(self._topics, content, delivery)
+        # What was read from a body is ten times its size. Given back now, it is what the next body is read into.
+        del content
+        outcome = await self._dedupe.once(event_key, self._publish, wanted, record, deadline)
         if outcome is Outcome.FAILED:
             raise Unavailable("not durable anywhere")
-        return Verdict("accepted" if outcome is Outcome.NEW else "duplicate", content.key)
+        return Verdict("accepted" if outcome is Outcome.NEW else "duplicate", event_key)
 
-    async def _known(self, event: Event) -> bool:
-        return self._dedupe.knows(event.key) or await self._look_ups.stored(event)
+    async def _known(self, wanted: Wanted) -> bool:
+        return self._dedupe.knows(wanted.event_key) or await self._look_ups.stored(wanted)
 
-    async def _publish(self, event: Event, delivery: Delivery, deadline: float) -> Outcome:
-        if await self._look_ups.stored(event):
+    async def _publish(self, wanted: Wanted, record: Record, deadline: float) -> Outcome:
+        if await self._look_ups.stored(wanted):
             return Outcome.KNOWN
-        return await self._persist(event_record(self._topics, event, delivery), deadline)
+        return await self._persist(record, deadline)
 
     async def _quarantine(self, key: str, reason: str, delivery: Delivery, deadline: float) -> None:
         """Park it, once as far as memory reaches. Raises Unavailable."""

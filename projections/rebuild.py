@@ -34,7 +34,7 @@ from projections.registry import PROJECTIONS
 from projections.shadow import Shadow
 from projections.states import not_live
 from projections.stored_events import last_position, page_after
-from projections.writing import Part, write
+from projections.writing import Part, Prepared, write
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.migrate import require_current
 
@@ -227,18 +227,23 @@ class _Run:
 
     async def _write(self, part: Part) -> None:
         """As a batch: in one piece, or one by one where that fails."""
-        outcome, shadow = self.outcomes[part.projection.name], cast("asyncpg.Connection", self._shadow)
+        outcome = self.outcomes[part.projection.name]
         faults: list[Fault] = []
+        if part.prepared is not None and not outcome.record.too_many and await self._written(part.prepared):
+            outcome.record.add(failed=False, events=len(part.deliveries))
+        else:
+            shadow = cast("asyncpg.Connection", self._shadow)
+            faults = await isolate(shadow, part.projection, part.deliveries, outcome.record)
+        outcome.add(len(part.deliveries), faults)
+
+    async def _written(self, prepared: Prepared) -> bool:
+        """Whether it could be; nothing of it is there where it could not."""
         try:
-            if part.prepared is None or outcome.record.too_many:
-                raise ValueError
             with outages():
                 async with self._session.transaction():
-                    await write(shadow, part.prepared)
+                    await write(cast("asyncpg.Connection", self._shadow), prepared)
         except LedgerError:
             raise
         except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-            faults = await isolate(shadow, part.projection, part.deliveries, outcome.record)
-        else:
-            outcome.record.add(failed=False, events=len(part.deliveries))
-        outcome.add(len(part.deliveries), faults)
+            return False
+        return True

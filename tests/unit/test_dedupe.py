@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from ingest.dedupe import Dedupe, LookUps, Outcome, RecentKeys
+from ingest.dedupe import Dedupe, LookUps, Outcome, RecentKeys, Wanted
 from ingest.metrics import IngestMetrics
 from schemas.event import Event, read
 from tests.builders import encode, message_sent
 from tests.fakes import FakeDurable, FakeStore
 
 
-def event(number: int) -> Event:
-    found = read(encode(message_sent(f"m-{number}")))
-    assert isinstance(found, Event)
-    return found
+def wanted(number: int) -> Wanted:
+    event = read(encode(message_sent(f"m-{number}")))
+    assert isinstance(event, Event)
+    return Wanted.of(event)
 
 
 def test_the_newest_keys_are_kept_and_the_oldest_forgotten() -> None:
@@ -101,8 +101,8 @@ async def test_keys_are_apart() -> None:
 async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     store = FakeStore()
     look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
-    events = [event(number) for number in range(10)]
-    store.stored = {events[1].key, events[5].key}
+    events = [wanted(number) for number in range(10)]
+    store.stored = {events[1].event_key, events[5].event_key}
     store.gate.clear()
     tasks = [asyncio.create_task(look_ups.stored(events[0]))]
     await asyncio.sleep(0.01)
@@ -112,7 +112,7 @@ async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     store.gate.set()
     assert [number for number, found in enumerate(await asyncio.gather(*tasks)) if found] == [1, 5]
     assert [len(query) for query in store.queries] == [1, 9]
-    assert store.queries[0] == [(events[0].retention_class, events[0].occurred_at, events[0].key)]
+    assert store.queries[0] == [events[0]]
 
 
 async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() -> None:
@@ -124,7 +124,7 @@ async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() ->
     look_ups = LookUps(store, IngestMetrics(), in_step=in_step)
     tasks = []
     for number in range(3):
-        tasks.append(asyncio.create_task(look_ups.stored(event(number))))
+        tasks.append(asyncio.create_task(look_ups.stored(wanted(number))))
         await asyncio.sleep(0.01)
     assert store.queries == []
     turn.set()
@@ -137,13 +137,13 @@ async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
     look_ups = LookUps(store, metrics, in_step=FakeDurable().in_step)
     store.gate.clear()
     store.broken = True
-    tasks = [asyncio.create_task(look_ups.stored(event(0)))]
+    tasks = [asyncio.create_task(look_ups.stored(wanted(0)))]
     await asyncio.sleep(0.01)
-    tasks += [asyncio.create_task(look_ups.stored(event(number))) for number in range(1, 5)]
+    tasks += [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(1, 5)]
     await asyncio.sleep(0.01)
     store.gate.set()
     assert await asyncio.gather(*tasks) == [False] * 5
-    assert await look_ups.stored(event(9)) is False
+    assert await look_ups.stored(wanted(9)) is False
     assert len(store.queries) == 1
     assert metrics.registry.get_sample_value("ledger_store_look_ups_total", {"result": "away"}) == 6
 
@@ -152,7 +152,7 @@ async def test_a_cancelled_look_up_leaves_the_others_their_answer() -> None:
     store = FakeStore()
     look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
     store.gate.clear()
-    tasks = [asyncio.create_task(look_ups.stored(event(number))) for number in range(3)]
+    tasks = [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(3)]
     await asyncio.sleep(0.01)
     tasks[0].cancel()
     store.gate.set()
