@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -23,10 +23,11 @@ import asyncpg
 from nacl.signing import VerifyKey
 from rich.console import Console
 
-from deploy.postgres import EmbeddedPostgres
 from projections.verification_workers import cores
 from schemas.migrate import migrate
 from tests.benchmarks import stored_events
+from tests.benchmarks.growth import stored
+from tests.benchmarks.stored import execute, kept
 from tests.programs import PROGRAM, clean_environment
 
 SAMPLE = 5000
@@ -37,29 +38,21 @@ Signed = tuple[bytes, bytes, bytes]  # public key, message, signature
 
 
 @contextmanager
-def store(events: int) -> Iterator[dict[str, str]]:
-    """A database with about so many events, all but the newest few sealed, and the variables by which it is found."""
-    with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        postgres = EmbeddedPostgres(directory / "data", report=lambda _: None)
-        try:
-            url = postgres.start()
+def store(events: int, directory: Path | None) -> Iterator[dict[str, str]]:
+    """A database with events, all but the newest few sealed, and the variables by which it is found.
+
+    That of the directory, which `stored` has filled, or a new one with about so many events.
+    """
+    with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
+        url = stack.enter_context(kept(directory or Path(name)))
+        if directory is None:
             asyncio.run(migrate(url, lambda _: None))
             ends_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
             stored_events.load(url, events, ends_at, lambda _: None)
-            variables = clean_environment({"DATABASE_URL": url, "LEDGER_DATA_DIR": str(directory)})
-            asyncio.run(_settle(url))
-            subprocess.run([PROGRAM, "seal", "now"], env=variables, check=True, stdout=subprocess.DEVNULL)
-            yield variables
-        finally:
-            postgres.stop()
-
-
-async def _settle(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute("vacuum (freeze, analyze) telnyx.events")
-    await connection.close()
+            asyncio.run(execute(url, "vacuum (freeze, analyze) telnyx.events"))
+        variables = clean_environment({"DATABASE_URL": url, "LEDGER_DATA_DIR": name})
+        subprocess.run([PROGRAM, "seal", "now"], env=variables, check=True, stdout=subprocess.DEVNULL)
+        yield variables
 
 
 async def sample(url: str) -> list[Signed]:
@@ -67,7 +60,7 @@ async def sample(url: str) -> list[Signed]:
     connection = await asyncpg.connect(url)
     public = {key.key_id: key.public_key for key in stored_events.ring().keys}
     rows = await connection.fetch(
-        "select key_id, signed_timestamp, body, signature from telnyx.events tablesample system (20) limit $1", SAMPLE
+        "select key_id, signed_timestamp, body, signature from telnyx.events tablesample system (5) limit $1", SAMPLE
     )
     await connection.close()
     return [
@@ -109,24 +102,21 @@ def rate(variables: dict[str, str], events: int) -> tuple[float, float]:
     return events / float(found[1]), events / waited
 
 
-async def _count(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    count: int = await connection.fetchval("select count(*) from telnyx.events")
-    await connection.close()
-    return count
-
-
 def main() -> None:
     """Prints the ratio, round by round. A median below the target is exit status 1."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--events", type=int, default=100_000)
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument(
+        "--directory", type=Path, help="of a database that `stored` has filled, instead of a new one"
+    )
     given = arguments.parse_args()
-    _CONSOLE.print(f"about {given.events:,} events are made, signed, copied and sealed")
+    made = "what is not sealed yet" if given.directory else f"about {given.events:,} events, made, signed and copied,"
+    _CONSOLE.print(f"{made} is sealed")
     ratios, say = [], Console(width=150, highlight=False).print
-    with store(given.events) as variables:
+    with store(given.events, given.directory) as variables:
         url = variables["DATABASE_URL"]
-        events, items = asyncio.run(_count(url)), asyncio.run(sample(url))
+        events, items = asyncio.run(stored(url)), asyncio.run(sample(url))
         turns = max(1, min(events, 100_000) // (2 * len(items) * cores()))
         rate(variables, events)  # the pages are in memory then
         for number in range(given.rounds):
