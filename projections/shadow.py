@@ -18,7 +18,8 @@ from projections.table import Columns
 LONGEST_SECONDS = 24 * 60 * 60
 SETTINGS = (
     "set statement_timeout = 0",
-    "set temp_buffers = '64MB'",
+    # What a million events come to. What does not fit is written to disk and read back, beside the live traffic.
+    "set temp_buffers = '512MB'",
     "set work_mem = '64MB'",
     "set search_path = pg_catalog, pg_temp",  # so that definitions are told with the schemas in them
     "set plan_cache_mode = force_custom_plan",  # a plan for an empty table must not outlive its emptiness
