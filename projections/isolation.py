@@ -117,11 +117,8 @@ async def isolate(
         if len(deliveries) == 1:
             record.add(failed=True)
             sqlstate = getattr(error, "sqlstate", None)
-            return [
-                Fault(
-                    read(deliveries[0].body).key, type(error).__name__, sqlstate if isinstance(sqlstate, str) else None
-                )
-            ]
+            known = sqlstate if isinstance(sqlstate, str) else None
+            return [Fault(read(deliveries[0].body).key, type(error).__name__, known)]
         half = len(deliveries) // 2
         first = await isolate(connection, projection, deliveries[:half], record)
         return first + await isolate(connection, projection, deliveries[half:], record)
