@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest.exchange import DEADLINE
+from ingest.exchange import DEADLINE, HEAD, rendered
 from ingest.intake import Intake, Verdict
 from ingest.metrics import IngestMetrics
 from schemas.errors import Rejected, Unavailable
@@ -23,7 +23,7 @@ from schemas.signing import PER_PATH_KEYS, decode_signature
 
 SIGNATURE, TIMESTAMP = b"telnyx-signature-ed25519", b"telnyx-timestamp"
 LENGTH, ENCODING = b"content-length", b"content-encoding"
-READ_HEADERS = frozenset((SIGNATURE, TIMESTAMP, LENGTH, ENCODING))
+ONCE = (SIGNATURE, TIMESTAMP, LENGTH)
 QUIET_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def json_answer(status: int, content: Mapping[str, str], *headers: tuple[bytes, 
 def answer(status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> Answer:
     """An answer of any content."""
     head = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
-    start = {"type": "http.response.start", "status": status, "headers": head}
+    start = {"type": "http.response.start", "status": status, "headers": head, HEAD: rendered(status, head)}
     return Answer(start, {"type": "http.response.body", "body": body})
 
 
@@ -65,7 +65,13 @@ LIVE = json_answer(200, {"status": "live"})
 READY = json_answer(200, {"status": "ready"})
 NOT_READY = json_answer(503, {"status": "unavailable"}, (b"retry-after", b"1"))
 # An event_key has 36 characters, so only the body of these differs from one event to the next.
-_TAKEN = {status: json_answer(200, {"status": status, "event_key": "-" * 36}) for status in ("accepted", "duplicate")}
+_TAKEN = {
+    status: (
+        json_answer(200, {"status": status, "event_key": "-" * 36}).start,
+        b'{"status":"%b","event_key":"%%b"}' % status.encode(),
+    )
+    for status in ("accepted", "duplicate")
+}
 _QUARANTINED: dict[str, Answer] = {}
 
 
@@ -74,8 +80,8 @@ def taken(verdict: Verdict) -> Answer:
     if verdict.status == "quarantined":
         content = {"status": "quarantined", "reason": verdict.detail}
         return _QUARANTINED.setdefault(verdict.detail, json_answer(200, content))
-    body = b'{"status":"%b","event_key":"%b"}' % (verdict.status.encode(), verdict.detail.encode())
-    return Answer(_TAKEN[verdict.status].start, {"type": "http.response.body", "body": body})
+    start, body = _TAKEN[verdict.status]
+    return Answer(start, {"type": "http.response.body", "body": body % verdict.detail.encode()})
 
 
 class Webhooks:
@@ -84,13 +90,13 @@ class Webhooks:
     def __init__(self, intake: Intake, metrics: IngestMetrics, *, max_body_bytes: int) -> None:
         self._intake = intake
         self._max_body_bytes = max_body_bytes
-        self._answered = metrics.answered
-        self._observe_seconds = metrics.answer_seconds.observe
+        self._count = metrics.answers.count
         self._refusals = Sampled("refused")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. A client that left before its body was complete gets nothing."""
-        began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             verdict = await self._admit(scope, receive)
             outcome, response = verdict.status, taken(verdict)
@@ -101,10 +107,9 @@ class Webhooks:
             outcome, response = "unavailable", UNAVAILABLE
             self._refusals.tell("unavailable")
         except Disconnected:
-            self._answered["disconnected"].inc()
+            self._count("disconnected", None)
             return
-        self._answered[outcome].inc()
-        self._observe_seconds(asyncio.get_running_loop().time() - began)
+        self._count(outcome, now() - began)
         await send(response.start)
         await send(response.body)
 
@@ -122,17 +127,14 @@ class Webhooks:
         )
 
     def _check_headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-        """Signature (64 bytes) and timestamp (digits) in one pass over the headers. Raises Rejected."""
-        found: dict[bytes, bytes] = {}
-        coded = repeated = False
-        for name, value in headers:
-            if name not in READ_HEADERS:
-                continue
-            if name == ENCODING:
-                coded = coded or value.lower() != b"identity"
-            else:
-                repeated = repeated or name in found
-                found[name] = value
+        """Signature (64 bytes) and timestamp (digits). Raises Rejected."""
+        found = dict(headers)
+        repeated = coded = False
+        if len(found) < len(headers):
+            names = [name for name, _ in headers]
+            repeated = any(names.count(name) > 1 for name in ONCE)
+        if ENCODING in found:
+            coded = any(name == ENCODING and value.lower() != b"identity" for name, value in headers)
         if int(found.get(LENGTH, b"0")) > self._max_body_bytes:
             raise Rejected("body_too_large")
         if coded:

@@ -3,8 +3,14 @@
 Labels are words of our own, resolved once at start; never a number, an id or anything that a sender chose.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 # How a request to the webhook path ended: a status word of the contract, a reason of its 403, or an error of its table.
 OUTCOMES = (
@@ -35,6 +41,38 @@ ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
+class Answers(Collector):
+    """How requests to the webhook path ended, and how long they took: the one metric that every request moves.
+
+    Plain numbers, because the locks and checks of prometheus_client's own cost 3 % of a webhook.
+    """
+
+    def __init__(self) -> None:
+        self._ended = dict.fromkeys(OUTCOMES, 0)
+        self._within = [0] * (len(ANSWER_SECONDS) + 1)
+        self._seconds = 0.0
+
+    def count(self, outcome: str, seconds: float | None) -> None:
+        """A request has ended; None if it got no answer."""
+        self._ended[outcome] += 1
+        if seconds is not None:
+            self._within[bisect_left(ANSWER_SECONDS, seconds)] += 1
+            self._seconds += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """For the registry."""
+        ended = CounterMetricFamily(
+            "ledger_webhooks", "Requests to the webhook path, by how they ended.", None, ["outcome"]
+        )
+        for outcome, count in self._ended.items():
+            ended.add_metric([outcome], count)
+        bounds = [*(str(bound) for bound in ANSWER_SECONDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(self._within), strict=True))
+        return ended, HistogramMetricFamily(
+            "ledger_webhook_seconds", "From the end of the headers to the answer.", buckets, self._seconds
+        )
+
+
 class IngestMetrics:
     """The metrics of one process, in a registry of their own."""
 
@@ -43,16 +81,8 @@ class IngestMetrics:
         ProcessCollector(registry=registry)
 
         # HTTP
-        webhooks = Counter(
-            "ledger_webhooks", "Requests to the webhook path, by how they ended.", ["outcome"], registry=registry
-        )
-        self.answered = {outcome: webhooks.labels(outcome) for outcome in OUTCOMES}
-        self.answer_seconds = Histogram(
-            "ledger_webhook_seconds",
-            "From the end of the headers to the answer.",
-            buckets=ANSWER_SECONDS,
-            registry=registry,
-        )
+        self.answers = Answers()
+        registry.register(self.answers)
         limits = Counter("ledger_http_refused", "Connections closed by an HTTP limit.", ["limit"], registry=registry)
         self.limited = {limit: limits.labels(limit) for limit in LIMITS}
         self.buffered_bytes = Gauge(

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,7 +57,6 @@ REFUSED = {
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. `due` is when the sweep closes it: what is awaited, and for how long, follows its state."""
 
-    scope: Any
     cycle: Any
 
     def __init__(self, limits: Limits, *args: Any, **kwargs: Any) -> None:
@@ -72,11 +72,26 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # What is the same for every request of the connection.
+        self.common = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "scheme": self.scheme or "http",
+            "server": self.server,
+            "client": self.client,
+            "root_path": "",
+        }
         self.due = self.loop.time() + self.limits.header_seconds
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._release()
-        super().connection_lost(exc)
+        self.connections.discard(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = self.cycle.disconnected or not self.cycle.response_complete
+            self.cycle.tell()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]  # it refers to us
 
     def data_received(self, data: bytes) -> None:
         if self.lingering:
@@ -108,10 +123,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self._count_header(len(url))
+        self._check_size(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_header(len(name) + len(value))
+        self._check_size(len(name) + len(value))
         if not self.in_headers:
             return  # a trailer of a chunked body: nothing that is signed or judged may come from there
         name = name.lower()
@@ -119,7 +134,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.expect_100_continue = True
         self.headers.append((name, value))
 
-    def _count_header(self, size: int) -> None:
+    def _check_size(self, size: int) -> None:
         self.header_bytes += size
         if self.header_bytes > self.limits.header_bytes or len(self.headers) >= self.limits.headers:
             self.refuse("headers_too_large")
@@ -141,52 +156,36 @@ class LimitedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     def _exchange(self) -> Exchange:
-        http_version = self.parser.get_http_version()
-        url = httptools.parse_url(self.url)
-        raw_path = url.path or b"/"
-        path = raw_path.decode("ascii")
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+        parser = self.parser
+        http_version = parser.get_http_version()
+        scope = {
+            **self.common,
+            **_place(self.url),
             "http_version": http_version,
-            "method": self.parser.get_method().decode("ascii"),
-            "scheme": self.scheme or "http",
-            "server": self.server,
-            "client": self.client,
-            "root_path": "",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": url.query or b"",
+            "method": parser.get_method().decode("ascii"),
             "headers": self.headers,
             DEADLINE: self.loop.time() + self.limits.answer_seconds,
         }
-        return Exchange(
-            self,
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
+        keep_alive = http_version != "1.0" and parser.should_keep_alive()
+        return Exchange(self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue)
 
     def on_body(self, body: bytes) -> None:
-        super().on_body(body)
         self.seen = True
         self.held_bytes += len(body)
         self.limits.buffered += len(body)
         if self.limits.buffered > self.limits.buffered_bytes:
             self.refuse("buffers_full")
             raise ValueError("buffers_full")
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.parts.append(body)
+            cycle.tell()
 
     def on_message_complete(self) -> None:
-        if not self.in_headers:
-            super().on_message_complete()
+        cycle = self.cycle
+        if not self.in_headers and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.tell()
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Ignore the wish for another protocol (RFC 9110, 7.8): the parser would leave the body unread."""
@@ -212,7 +211,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.pipeline:
             cycle: Any
             cycle, app = self.pipeline.pop()
-            cycle.deadline = cycle.scope[DEADLINE] = self.loop.time() + self.limits.answer_seconds
+            cycle.scope[DEADLINE] = self.loop.time() + self.limits.answer_seconds
             self._start_asgi_task(cycle, app)
         elif not self.in_headers:
             self.due = self.loop.time() + self.limits.idle_seconds
@@ -223,7 +222,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.tell()
             if self.pipeline or self.in_headers or cycle.response_started or not cycle.more_body:
                 self.transport.close()  # an answer here would be taken for that of the request before
                 return
@@ -253,6 +252,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def _release(self) -> None:
         self.limits.buffered -= self.held_bytes
         self.held_bytes = 0
+
+
+@lru_cache(maxsize=64)
+def _place(url: bytes) -> dict[str, Any]:
+    """What a scope says of the target of a request."""
+    parsed = httptools.parse_url(url)
+    raw_path = parsed.path or b"/"
+    path = raw_path.decode("ascii")
+    return {
+        "path": unquote(path) if "%" in path else path,
+        "raw_path": raw_path,
+        "query_string": parsed.query or b"",
+    }
 
 
 def sweep(connections: Collection[Any], limits: Limits, now: float) -> None:

@@ -85,8 +85,8 @@ MUTANTS = (
     Mutant(
         "deadline of a body",
         "ingest/exchange.py",
-        "call_at(self.deadline, ",
-        "call_at(self.deadline + 60, ",
+        "call_at(self.scope[DEADLINE], ",
+        "call_at(self.scope[DEADLINE] + 60, ",
         ("tests/integration/test_http_requests.py::test_a_body_that_does_not_come_is_408_within_two_seconds",),
     ),
     Mutant(
