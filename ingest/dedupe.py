@@ -84,16 +84,12 @@ class Dedupe:
                 return Outcome.KNOWN
             waiting = self._in_flight.get(key)
             if waiting is None:
-                return await self._lead(key, work, *args, **kwargs)
+                break
             future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
             waiting.append(future)
             outcome = await future
             if outcome is not Outcome.ABANDONED:
                 return outcome
-
-    async def _lead(
-        self, key: str, work: Callable[P, Awaitable[Outcome]], *args: P.args, **kwargs: P.kwargs
-    ) -> Outcome:
         waiting = self._in_flight[key] = []
         shared = Outcome.ABANDONED
         try:

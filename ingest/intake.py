@@ -105,18 +105,13 @@ class Intake:
         wanted, record = Wanted.of(content), event_record(self._topics, content, delivery)
         # What was read from a body is ten times its size. Given back now, it is what the next body is read into.
         del content
-        outcome = await self._dedupe.once(event_key, self._publish, wanted, record, deadline)
+        outcome = await self._dedupe.once(event_key, self._persist, record, deadline, wanted)
         if outcome is Outcome.FAILED:
             raise Unavailable("not durable anywhere")
         return Verdict("accepted" if outcome is Outcome.NEW else "duplicate", event_key)
 
     async def _known(self, wanted: Wanted) -> bool:
         return self._dedupe.knows(wanted.event_key) or await self._look_ups.stored(wanted)
-
-    async def _publish(self, wanted: Wanted, record: Record, deadline: float) -> Outcome:
-        if await self._look_ups.stored(wanted):
-            return Outcome.KNOWN
-        return await self._persist(record, deadline)
 
     async def _quarantine(self, key: str, reason: str, delivery: Delivery, deadline: float) -> None:
         """Park it, once as far as memory reaches. Raises Unavailable."""
@@ -127,7 +122,10 @@ class Intake:
         if outcome is Outcome.NEW:
             log.warning("quarantined", reason=reason, quarantine_key=key, account=delivery.account)
 
-    async def _persist(self, record: Record, deadline: float) -> Outcome:
+    async def _persist(self, record: Record, deadline: float, wanted: Wanted | None = None) -> Outcome:
+        """Make it durable, unless it is `wanted` and stored."""
+        if wanted is not None and await self._look_ups.stored(wanted):
+            return Outcome.KNOWN
         try:
             await self._durable.persist(record, deadline)
         except Unavailable:

@@ -38,9 +38,9 @@ class _Attempt:
 
     __slots__ = ("future", "outbox", "seq", "verdict")
 
-    def __init__(self, outbox: "Outbox") -> None:
+    def __init__(self, outbox: "Outbox", loop: asyncio.AbstractEventLoop) -> None:
         self.outbox = outbox
-        self.future: asyncio.Future[Verdict | GivenUp] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[Verdict | GivenUp] = loop.create_future()
         self.seq: int | None = None
         self.verdict: Verdict | GivenUp = GIVEN_UP
 
@@ -153,9 +153,10 @@ class Outbox:
         self._drainer.release(seq, again=verdict is not None)
 
     def _published(self, record: Record, give_up_at: float) -> _Attempt | None:
-        if self._publisher is None or self._breaker.is_open or asyncio.get_running_loop().time() >= give_up_at:
+        loop = asyncio.get_running_loop()
+        if self._publisher is None or self._breaker.is_open or loop.time() >= give_up_at:
             return None
-        attempt = _Attempt(self)
+        attempt = _Attempt(self, loop)
         try:
             self._publisher.publish(record, attempt.settle)
         except Unavailable:

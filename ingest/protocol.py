@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -123,10 +123,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self._check_size(len(url))
+        self.header_bytes += len(url)
+        if self.header_bytes > self.limits.header_bytes:
+            self._refuse_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._check_size(len(name) + len(value))
+        self.header_bytes += len(name) + len(value)
+        if self.header_bytes > self.limits.header_bytes or len(self.headers) >= self.limits.headers:
+            self._refuse_headers()
         if not self.in_headers:
             return  # a trailer of a chunked body: nothing that is signed or judged may come from there
         name = name.lower()
@@ -134,11 +138,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.expect_100_continue = True
         self.headers.append((name, value))
 
-    def _check_size(self, size: int) -> None:
-        self.header_bytes += size
-        if self.header_bytes > self.limits.header_bytes or len(self.headers) >= self.limits.headers:
-            self.refuse("headers_too_large")
-            raise ValueError("headers_too_large")
+    def _refuse_headers(self) -> NoReturn:
+        self.refuse("headers_too_large")
+        raise ValueError("headers_too_large")
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
