@@ -25,7 +25,8 @@ from schemas.record import Record, unpack
 RECENT_KEYS = 100_000
 PROOF_BYTES = 256 * 1024
 RESERVE_BYTES = 16 * 1024 * 1024  # above what the log grows to before it is carried over
-SPARE_PAGES = 256  # of 4 KiB: free pages that the file keeps
+PAGE_BYTES = 8192  # one of 4 KiB holds one entry, one of 8 KiB three: a third fewer bytes to write and sync
+SPARE_PAGES = 128  # free pages that the file keeps
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # seq, topic, event_key, bytes, checksum, blob
@@ -106,6 +107,7 @@ class SpoolFile:
         _create_private(self._path)
         self._database = database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._synchronous = ""
+        database.execute(f"pragma page_size = {PAGE_BYTES}")  # of a new file
         database.execute("pragma secure_delete = on")
         database.execute("pragma auto_vacuum = incremental")
         database.execute("pragma journal_mode = wal")

@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from ingest.spool_file import PAGE_BYTES
 from tests.integration.spooling import ROOMY, numbers, opened, readable, record
 from tests.waiting import eventually
 
@@ -50,7 +51,7 @@ async def test_a_damaged_page_is_moved_aside_with_its_file_and_everything_readab
         await spool.refuse(1, "message_too_large")
     path = tmp_path / "spool.sqlite3"
     content = bytearray(path.read_bytes())
-    place = content.index(b"100 xxxx") // 4096 * 4096
+    place = content.index(b"100 xxxx") // PAGE_BYTES * PAGE_BYTES
     content[place : place + 16] = b"\xff" * 16  # the head of a page of the table
     path.write_bytes(content)
     async with opened(tmp_path) as spool:
@@ -59,7 +60,7 @@ async def test_a_damaged_page_is_moved_aside_with_its_file_and_everything_readab
         assert spool.refused == 1
         assert spool.usable
         await spool.append(record(500))
-    assert moved_aside(tmp_path)[place : place + 4096] == bytes(content[place : place + 4096])
+    assert moved_aside(tmp_path)[place : place + PAGE_BYTES] == bytes(content[place : place + PAGE_BYTES])
 
 
 async def test_a_file_that_is_no_database_is_kept_aside_and_a_fresh_one_begun(tmp_path: Path) -> None:
