@@ -23,7 +23,7 @@ from projections.queries import queries
 from projections.registry import PROJECTIONS
 from projections.states import declare
 from projections.work import Incoming, Work, Workshop
-from projections.writing import upsert, write
+from projections.writing import COPY_ROWS, upsert, write
 from schemas.errors import LedgerError
 from schemas.migrate import require_current
 from schemas.signing import Key, KeyRing
@@ -82,6 +82,7 @@ class Projector:
         self._connected_once = False
         self._partitions = Partitions()
         self._isolation = Isolation()
+        self._expects_new = True
 
     async def connect(self) -> asyncpg.Connection:
         """The open connection, made if there is none. Raises Unavailable, and Misconfigured for an older schema."""
@@ -173,17 +174,26 @@ class Projector:
     async def _settle(
         self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
-        """`_commit`, again with the stored accounts if one and the same `data` was stored under another one."""
+        """`_commit`: by COPY as long as all events are new, again without it where one is not, and again with the
+        stored accounts if one and the same `data` was stored under another one."""
+        copy = self._expects_new and len(work.rows) >= COPY_ROWS
         while True:
             try:
                 with outages():
-                    return await self._commit(connection, work, advances, isolate=isolate)
+                    stored, dead = await self._commit(connection, work, advances, isolate=isolate, copy=copy)
+            except asyncpg.UniqueViolationError:
+                if not copy:
+                    raise
+                copy = False
             except StoredUnderOtherAccount as other:
                 work = self._workshop.again(work, other.accounts)
                 isolate = isolate or work.failed
+            else:
+                self._expects_new = stored == len(work.rows)
+                return stored, dead
 
     async def _commit(
-        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
+        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool, copy: bool
     ) -> tuple[int, dict[str, int]]:
         dead: dict[str, int] = {}
         async with self._transaction(connection):
@@ -194,9 +204,9 @@ class Projector:
             else:
                 for part in work.parts:
                     if part.prepared is not None and part.projection.name not in asleep:
-                        await write(connection, part.prepared)
+                        await write(connection, part.prepared, copy=copy)
             await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
-            stored = await self._append(connection, work.rows) if work.rows else 0
+            stored = await self._append(connection, work.rows, copy=copy) if work.rows else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
@@ -211,8 +221,8 @@ class Projector:
             async with connection.transaction(isolation="read_committed"):
                 yield
 
-    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
-        stored, accounts = await append(connection, rows)
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
+        stored, accounts = await append(connection, rows, copy=copy)
         other = {row.event_key for row in rows if accounts.get(row.event_key, row.account) != row.account}
         if other:
             raise StoredUnderOtherAccount({key: accounts[key] for key in other})

@@ -88,6 +88,16 @@ class Table:
         return orjson.dumps(rows, default=_encode).decode()
 
     @cached_property
+    def only_inserted(self) -> bool:
+        """Whether a row never changes once it is there. Not where JSON would have to be encoded for COPY by itself."""
+        return not (self.least or self.greatest or self.winners or "jsonb" in self.columns.values())
+
+    def records(self, rows: list[Row]) -> list[tuple[Any, ...]]:
+        """The rows as COPY takes them, in the order of `columns`."""
+        names = tuple(self.columns)
+        return [tuple([row[name] for name in names]) for row in rows]
+
+    @cached_property
     def upsert(self) -> str:
         """The statement that merges a folded batch, given as one JSON document."""
         names = ", ".join(self.columns)

@@ -1,6 +1,6 @@
 """One projection's part of a batch: rows computed outside the transaction, written inside it in one fixed way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,19 @@ from projections.table import Row, Table
 from schemas.event import Event, Unreadable, read
 from schemas.record import Delivery
 
+COPY_ROWS = 20  # below it COPY's second round trip costs more than it saves
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a projection will write: each table's folded rows as a document, and the things to refold, sorted."""
+    """What a projection will write: each table's folded rows as a document, and the things to refold, sorted.
+
+    `records` has the rows of a table once more, by its name, where they could go by COPY.
+    """
 
     projection: Projection
     documents: Sequence[tuple[Table, str]]
+    records: Mapping[str, Sequence[tuple[Any, ...]]]
     touched: Sequence[tuple[Any, ...]]
 
 
@@ -40,10 +46,12 @@ class Draft:
         if projection.refold is not None:
             names = projection.refold.touched
             touched = {tuple([row[name] for name in names]) for row in given[projection.refold.facts.name]}
-        written = [table for table in projection.tables if given[table.name]]
-        documents = [(table, table.document(table.fold(given[table.name]))) for table in written]
+        folded = [(table, table.fold(given[table.name])) for table in projection.tables if given[table.name]]
+        documents = [(table, table.document(rows)) for table, rows in folded]
+        many = [(table, rows) for table, rows in folded if len(rows) >= COPY_ROWS]
+        records = {table.name: table.records(rows) for table, rows in many if table.only_inserted}
         ordered = sorted(touched, key=lambda row: [(name is not None, name) for name in row])
-        return Prepared(projection, documents, ordered)
+        return Prepared(projection, documents, records, ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +117,18 @@ def prepare(projection: Projection, deliveries: Sequence[Delivery]) -> Prepared:
     return draft.prepared()
 
 
-async def write(connection: asyncpg.Connection, prepared: Prepared) -> None:
-    """Merges the rows and refolds what they touch, inside the caller's transaction."""
+async def write(connection: asyncpg.Connection, prepared: Prepared, *, copy: bool = False) -> None:
+    """Merges the rows and refolds what they touch, inside the caller's transaction.
+
+    With `copy` many rows that are only ever inserted go by COPY, for half of what a merge takes; raises
+    asyncpg.UniqueViolationError where one is there already.
+    """
     for table, document in prepared.documents:
-        await connection.execute(table.upsert, document)
+        if copy and table.name in prepared.records:
+            columns, records = table.columns, prepared.records[table.name]
+            await connection.copy_records_to_table(table.name, schema_name="telnyx", columns=columns, records=records)
+        else:
+            await connection.execute(table.upsert, document)
     refold = prepared.projection.refold
     if refold is not None and prepared.touched:
         await refold.run(connection, prepared.touched)

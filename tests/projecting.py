@@ -35,8 +35,8 @@ class Witnessed(Projector):
 class Lingering(Witnessed):
     """Stays in each transaction for a while, with every lock that a batch takes in its hands."""
 
-    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
-        stored = await super()._append(connection, rows)
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
+        stored = await super()._append(connection, rows, copy=copy)
         await asyncio.sleep(STAY_SECONDS)
         return stored
 
@@ -47,8 +47,8 @@ class Halting(Witnessed):
     def halt(self) -> None:
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> int:
-        stored = await super()._append(connection, rows)
+    async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
+        stored = await super()._append(connection, rows, copy=copy)
         if hasattr(self, "go_on"):
             self.reached.set()
             await self.go_on.wait()
