@@ -73,11 +73,13 @@ class Table:
 
     def _merge(self, kept: Row, new: Row) -> None:
         for name in self.least:
-            if new[name] is not None and (kept[name] is None or new[name] < kept[name]):
-                kept[name] = new[name]
+            value = new[name]
+            if value is not None and ((old := kept[name]) is None or value < old):
+                kept[name] = value
         for name in self.greatest:
-            if new[name] is not None and (kept[name] is None or new[name] > kept[name]):
-                kept[name] = new[name]
+            value = new[name]
+            if value is not None and ((old := kept[name]) is None or value > old):
+                kept[name] = value
         for winner in self.winners:
             if winner.beats(new, kept):
                 for name in winner.columns:

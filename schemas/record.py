@@ -57,7 +57,7 @@ def event_record(topics: Topics, event: Event, delivery: Delivery) -> Record:
         ("ce_id", event.key.encode()),
         ("ce_type", event.type.encode()),
         ("ce_source", b"telnyx/" + delivery.account.encode()),
-        ("ce_time", _instant(event.occurred_at)),
+        ("ce_time", _written(event.occurred_at)),
     )
     return Record(
         topics.of(event.type), record_key(event).encode(), delivery.body, head + _evidence(delivery), event.key
@@ -84,19 +84,19 @@ def _evidence(delivery: Delivery) -> Headers:
         ("telnyx-signature-ed25519", b2a_base64(delivery.signature, newline=False)),
         ("telnyx-timestamp", delivery.signed_timestamp.encode()),
         ("ledger_key_id", delivery.key_id.encode()),
-        ("ledger_received_at", _instant(delivery.received_at)),
+        ("ledger_received_at", _written(delivery.received_at)),
         ("ledger_contract", CONTRACT),
     )
 
 
-def rfc3339(instant: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
     """RFC 3339 with Z, of an aware UTC instant."""
-    return _instant(instant).decode()
+    return _written(moment).decode()
 
 
-def _instant(instant: datetime) -> bytes:
+def _written(moment: datetime) -> bytes:
     # A quarter of the time of datetime's own isoformat.
-    return orjson.dumps(instant, option=orjson.OPT_UTC_Z)[1:-1]
+    return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1]
 
 
 def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_received_at: datetime) -> Arrival:

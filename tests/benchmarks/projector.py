@@ -23,7 +23,7 @@ from tests import builders
 from tests.benchmarks.requests import Signed, traffic
 from tests.benchmarks.surroundings import ROUNDS, Figures
 
-COUNT = 5000
+COUNT = 15_000
 COLUMNS = (
     "event_key", "event_id", "account", "event_type", "retention_class", "occurred_at", "received_at", "body",
     "signature", "signed_timestamp", "key_id",
@@ -92,7 +92,7 @@ async def _measured(url: str, say: Callable[[str], None]) -> Figures:
     for number in range(ROUNDS):
         say(f"projector, round {number + 1} of {ROUNDS}")
         for batch, verify in ((500, False), (500, True), (50, False), (1, False)):
-            size = COUNT if batch > 1 else COUNT // 10
+            size = COUNT if batch > 1 else COUNT // 30
             events = deliveries(traffic(size, f"{time.time_ns()}-{number}"))
             incoming = [as_read(event, given) for event, given in events]
             alike = await copy_rate(connection, events, batch)
