@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import pytest
@@ -66,6 +67,31 @@ async def test_a_batch_twice_is_a_batch_once(projector: Projector, connection: a
     assert await projector.apply([*batch, *batch]) == Applied(0, 6)
     assert await connection.fetch("select * from telnyx.events") == before
     assert await count(connection, ["message_deliveries", "opt_outs", "message_contents"]) == [1, 1, 1]
+
+
+async def test_a_batch_of_new_events_is_copied_and_one_with_a_known_event_loses_nothing(
+    projector: Projector, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    copy = asyncpg.Connection.copy_records_to_table
+
+    async def spied(self: asyncpg.Connection, name: str, **given: Any) -> str:
+        copied.append(name)
+        return str(await copy(self, name, **given))
+
+    async def applied(start: int) -> tuple[Applied, list[str]]:
+        copied.clear()
+        batch = [
+            builders.message_sent(f"out-{number}", f"+131255501{number:02}") for number in range(start, start + 30)
+        ]
+        return await projector.apply(bodies(*batch)), [*copied]
+
+    monkeypatch.setattr(asyncpg.Connection, "copy_records_to_table", spied)
+    assert await applied(0) == (Applied(30, 0), ["person_events", "events"])
+    assert await applied(25) == (Applied(25, 5), ["person_events"])  # it was refused, and then nothing was copied
+    assert await applied(55) == (Applied(30, 0), [])  # the batch before was not all new
+    assert await applied(85) == (Applied(30, 0), ["person_events", "events"])
+    assert await count(connection, ["events", "person_events", "message_deliveries"]) == [115, 115, 115]
 
 
 async def test_what_is_stored_is_what_was_signed(projector: Projector, connection: asyncpg.Connection) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.event import Event, read
-from schemas.record import Delivery, Record, decode, event_record, pack, quarantine_record, unpack
+from schemas.record import Delivery, Record, decode, event_record, pack, quarantine_record, rfc3339, unpack
 from schemas.topics import Topics, record_key
 from tests import builders
 
@@ -45,6 +45,11 @@ def test_an_event_travels_as_a_binary_mode_cloud_event() -> None:
         "ledger_contract": b"1",
     }
     assert decode(record.value, record.headers, fallback_received_at=NOW).delivery == delivery(body)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_an_instant_is_written_as_datetime_itself_would(moment: datetime) -> None:
+    assert rfc3339(moment) == moment.isoformat().removesuffix("+00:00") + "Z"
 
 
 def test_a_quarantined_body_says_why_and_claims_no_time() -> None:
