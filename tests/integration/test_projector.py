@@ -94,6 +94,28 @@ async def test_a_batch_of_new_events_is_copied_and_one_with_a_known_event_loses_
     assert await count(connection, ["events", "person_events", "message_deliveries"]) == [115, 115, 115]
 
 
+async def test_what_is_copied_is_what_is_merged(projector: Projector, connection: asyncpg.Connection) -> None:
+    """Every table whose rows never change, written by COPY and, in batches too small for it, by a merge."""
+    tables = ("person_events", "opt_out_events", "spend_limit_events", "link_clicks")
+    batch = bodies(
+        *[builders.stop_received(f"in-{number}", f"+131255501{number:02}") for number in range(20)],
+        *[builders.spend_limit_reached(f"profile-{number}", current_cost="0.50") for number in range(20)],
+        *[builders.link_clicked(f"msg-{number}") for number in range(20)],
+    )
+
+    async def rows() -> list[list[asyncpg.Record]]:
+        return [await connection.fetch(f"select * from telnyx.{table} order by event_key") for table in tables]
+
+    await projector.apply(batch)
+    copied = await rows()
+    assert [len(found) for found in copied] == [40, 20, 20, 20]
+    for table in tables:
+        await connection.execute(f"truncate telnyx.{table}")
+    for start in range(0, len(batch), 10):
+        await projector.apply(batch[start : start + 10])
+    assert await rows() == copied
+
+
 async def test_what_is_stored_is_what_was_signed(projector: Projector, connection: asyncpg.Connection) -> None:
     body = builders.encode(builders.message_received(text="Gr\u00fc\u00dfe \u0000 \U0001f600"))
     await projector.apply([incoming(body)])
