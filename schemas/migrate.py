@@ -14,7 +14,7 @@ import orjson
 
 from schemas.errors import Misconfigured, Unavailable
 
-CURRENT_REVISION = "0010"
+CURRENT_REVISION = "0011"
 OLDEST_SERVER = 16
 MIGRATE_LOCK = 7310004
 MONTHS_AHEAD = 3

@@ -113,6 +113,28 @@ async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str
         await other.close()
 
 
+async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_without_it(database_url: str) -> None:
+    """A session that reads the list of partitions during the ATTACH can keep it; it must hear of the month afterwards."""
+    maker, reader = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    ensure = "select telnyx.ensure_partition('traffic', '2045-05-05')"
+    marks = "select obj_description('telnyx_partitions.events_traffic_2045_05'::regclass, 'pg_class') is not null"
+    try:
+        async with reader.transaction():
+            await reader.fetchval("select count(*) from telnyx.events")
+            await maker.execute(ensure)
+            showing = asyncio.create_task(maker.execute(ensure))
+            await asyncio.sleep(0.3)
+            assert not showing.done()
+        await asyncio.wait_for(showing, 1)
+        assert await maker.fetchval(marks)
+        async with reader.transaction():  # a month that is marked is nothing to wait for
+            await reader.fetchval("select count(*) from telnyx.events")
+            await asyncio.wait_for(maker.execute(ensure), 1)
+    finally:
+        await maker.close()
+        await reader.close()
+
+
 async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month_later(database_url: str) -> None:
     """Plans are kept; Postgres drops one for a change of what its statement names, not of a partition seen then."""
     poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]
