@@ -114,7 +114,7 @@ async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str
 
 
 async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_without_it(database_url: str) -> None:
-    """A session that reads the list of partitions during the ATTACH can keep it; it must hear of the month afterwards."""
+    """Who reads the list of partitions during the ATTACH can keep it, and must hear of the month afterwards."""
     maker, reader = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     ensure = "select telnyx.ensure_partition('traffic', '2045-05-05')"
     marks = "select obj_description('telnyx_partitions.events_traffic_2045_05'::regclass, 'pg_class') is not null"
