@@ -8,6 +8,7 @@ from tests.builders import Json, event, message_finalized, message_sent, send_re
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+LIMIT_REACHED = (NOW - 10 * DAY).replace(hour=12)  # far from midnight: a limit holds for a day in UTC
 LONG_CODE, TOLL_FREE = "+13125550190", "+18335550193"
 ANN, BEN, CAT, DAN = "+12125550101", "+12125550102", "+12125550103", "+12125550104"
 
@@ -72,10 +73,10 @@ def messages() -> list[Json]:
         message_sent("queued", DAN, at=NOW - HOUR, status="queued", sent_at=None, **silent),
         message_sent("now", DAN, at=NOW - MINUTE, **silent),
         failed("odd", "49999", at=at, **silent),
-        failed("limit", "40333", at=at + HOUR, **silent),
+        failed("limit", "40333", at=LIMIT_REACHED + HOUR, **silent),
         failed("not-registered", "40010", at=NOW - HOUR, number=DAN, **ours | silent),
-        builders.spend_limit_reached(at=at),
-        builders.spend_limit_reached(at=at + MINUTE, current_cost="10.07"),
+        builders.spend_limit_reached(at=LIMIT_REACHED),
+        builders.spend_limit_reached(at=LIMIT_REACHED + MINUTE, current_cost="10.07"),
     ]
 
 

@@ -18,7 +18,7 @@ from projections.projector import Projector
 from schemas.errors import Misconfigured
 from tests.builders import PROFILE
 from tests.integration.test_projector import RING, bodies
-from tests.troubles import ANN, BEN, CAT, DAY, HOUR, LONG_CODE, NOW, TOLL_FREE, troubles
+from tests.troubles import ANN, BEN, CAT, DAY, HOUR, LIMIT_REACHED, LONG_CODE, NOW, TOLL_FREE, troubles
 
 FILES = Path(schemas.__file__).parent / "queries"
 SINCE = (NOW - 40 * DAY).date().isoformat()
@@ -243,7 +243,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "spend_limits",
         {"account": "default", "since": SINCE},
         "messaging_profile_id, reached_at, current_cost, refused",
-        [(PROFILE, NOW - 10 * DAY, Decimal("10.07"), 1)],
+        [(PROFILE, LIMIT_REACHED, Decimal("10.07"), 1)],
     ),
     (
         "toll_free_open",
