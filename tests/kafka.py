@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -89,8 +90,11 @@ async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1,
     ]
     async with admin(bootstrap) as client:
         check((await client.create_topics(wanted)).topic_errors)
-        # The controller has them; the broker that is asked next may not know it yet.
+        # The controller has them; the broker that is asked next may not know it yet,
         await eventually(client.list_topics, {topic.name for topic in wanted}.issubset)
+    # or know it and not lead them yet: it would refuse a record, which then goes by the spool.
+    async with AIOKafkaConsumer(*(one.name for one in wanted), bootstrap_servers=bootstrap) as reader:
+        await reader.end_offsets(reader.assignment())
 
 
 async def delete_topics(bootstrap: str, names: tuple[str, ...]) -> None:
