@@ -6,7 +6,7 @@ message_deliveries and inbound_messages know the last webhook of a message and n
 from projections.deliveries import DEFAULT_STATUS
 from projections.projection import Projection, Rows
 from projections.table import table
-from schemas.clean import parties, party, unique
+from schemas.clean import parties, unique
 from schemas.event import LINK_CLICKED, Event
 from schemas.record import Delivery
 
@@ -20,9 +20,9 @@ PERSON_EVENTS = table(
 def persons(event: Event) -> list[str]:
     """Whom an event is about: who wrote to us, who was sent to or copied in, who opened a link; each once."""
     payload = event.payload
-    named = [party(payload.get("from"))] if event.type == "message.received" else parties(payload.get("to"))
+    named = parties([payload.get("from")] if event.type == "message.received" else payload.get("to"))
     copied = payload.get("cc")
-    return unique([*named, *parties(copied)] if copied else named)
+    return unique([*named, *parties(copied)]) if copied else named
 
 
 def rows(event: Event, _delivery: Delivery) -> Rows:

@@ -6,10 +6,11 @@ of events: any order, duplication or batching gives the same rows. One declarati
 it in SQL.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -18,26 +19,32 @@ Row = dict[str, Any]
 Columns = Mapping[str, str]  # column name -> Postgres type, in order
 
 
-@dataclass(frozen=True, slots=True)
+def _values(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """What takes the values of these columns out of a row, in their order."""
+    several = tuple(names)
+    return itemgetter(*several) if len(several) > 1 else lambda row: tuple([row[name] for name in several])
+
+
+@dataclass(frozen=True)
 class Winner:
     """Columns that are taken together from the observation whose `order` is greatest; a null order never wins."""
 
     order: Columns
     takes: Columns
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, str]:
         """All columns of the group; those of the order are stored too, to compare with what comes later."""
         return {**self.order, **self.takes}
 
+    @cached_property
+    def _place(self) -> Callable[[Row], tuple[Any, ...]]:
+        return _values(self.order)
+
     def beats(self, new: Row, kept: Row) -> bool:
         """Whether `new` wins. Equal orders keep what was first, which within one event is the earlier item."""
-        first = next(iter(self.order))
-        if new[first] is None:
-            return False
-        if kept[first] is None:
-            return True
-        return [new[name] for name in self.order] > [kept[name] for name in self.order]
+        challenger, champion = self._place(new), self._place(kept)
+        return challenger[0] is not None and (champion[0] is None or challenger > champion)
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,9 @@ class Table:
     def fold(self, rows: Iterable[Row]) -> list[Row]:
         """One row a key, sorted by key: what a batch comes to, in the order in which all writers lock rows."""
         kept: dict[tuple[Any, ...], Row] = {}
-        names = tuple(self.key)
+        key_of = self._key_of
         for row in rows:
-            key = tuple([row[name] for name in names])
+            key = key_of(row)
             if key in kept:
                 self._merge(kept[key], row)
             else:
@@ -72,18 +79,28 @@ class Table:
         return [kept[key] for key in sorted(kept)]
 
     def _merge(self, kept: Row, new: Row) -> None:
-        for name in self.least:
-            value = new[name]
-            if value is not None and ((old := kept[name]) is None or value < old):
+        for name, value, old in zip(self.least, self._least_of(new), self._least_of(kept), strict=True):
+            if value is not None and (old is None or value < old):
                 kept[name] = value
-        for name in self.greatest:
-            value = new[name]
-            if value is not None and ((old := kept[name]) is None or value > old):
+        for name, value, old in zip(self.greatest, self._greatest_of(new), self._greatest_of(kept), strict=True):
+            if value is not None and (old is None or value > old):
                 kept[name] = value
         for winner in self.winners:
             if winner.beats(new, kept):
                 for name in winner.columns:
                     kept[name] = new[name]
+
+    @cached_property
+    def _key_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        return _values(self.key)
+
+    @cached_property
+    def _least_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        return _values(self.least)
+
+    @cached_property
+    def _greatest_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        return _values(self.greatest)
 
     def document(self, rows: list[Row]) -> str:
         """The rows as the JSON document that `upsert` takes: one encoder call, where arrays cost one per value."""
@@ -96,8 +113,7 @@ class Table:
 
     def records(self, rows: list[Row]) -> list[tuple[Any, ...]]:
         """The rows as COPY takes them, in the order of `columns`."""
-        names = tuple(self.columns)
-        return [tuple([row[name] for name in names]) for row in rows]
+        return list(map(_values(self.columns), rows))
 
     @cached_property
     def upsert(self) -> str:

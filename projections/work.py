@@ -96,11 +96,11 @@ class Workshop:
 
     def _arrivals(
         self, batch: Sequence[Incoming], keys: Mapping[str, Key]
-    ) -> list[tuple[list[Arrival], "asyncio.Future[list[bool]] | None"]]:
+    ) -> Iterable[tuple[list[Arrival], "asyncio.Future[list[bool]] | None"]]:
         """In slices: what the records claim, and whether their signatures hold, if that is asked."""
-        slices = [list(map(_arrival, batch[start : start + SLICE])) for start in range(0, len(batch), SLICE)]
+        slices = (list(map(_arrival, batch[start : start + SLICE])) for start in range(0, len(batch), SLICE))
         if not self._verify:
-            return [(arrivals, None) for arrivals in slices]
+            return ((arrivals, None) for arrivals in slices)
         loop = asyncio.get_running_loop()
         return [(arrivals, loop.run_in_executor(self._threads, _check, arrivals, keys)) for arrivals in slices]
 
