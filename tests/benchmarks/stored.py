@@ -35,12 +35,14 @@ _CONSOLE = Console(stderr=True)
 
 @contextmanager
 def kept(directory: Path) -> Iterator[str]:
-    """The URL of the server of that directory, which runs during the block."""
+    """The URL of the server of that directory, which runs during the block; an older schema is migrated."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     postgres = EmbeddedPostgres(directory / "data", report=lambda _: None, settings=SETTINGS)
     try:
-        yield postgres.start()
+        url = postgres.start()
+        asyncio.run(migrate(url, lambda _: None))
+        yield url
     finally:
         postgres.stop()
 
@@ -52,7 +54,7 @@ def loaded(url: str, events: int, directory: Path) -> dict[str, Any]:
         asyncio.run(
             execute(url, "drop schema if exists telnyx cascade; drop schema if exists telnyx_partitions cascade")
         )
-    asyncio.run(migrate(url, lambda _: None))
+        asyncio.run(migrate(url, lambda _: None))
     found: dict[str, Any] = json.loads(marker.read_text()) if marker.exists() else _load(url, events, directory)
     marker.write_text(json.dumps(found))
     if "rebuild_seconds" not in found:

@@ -24,7 +24,6 @@ from nacl.signing import VerifyKey
 from rich.console import Console
 
 from projections.verification_workers import cores
-from schemas.migrate import migrate
 from tests.benchmarks import stored_events
 from tests.benchmarks.growth import stored
 from tests.benchmarks.stored import execute, kept
@@ -46,7 +45,6 @@ def store(events: int, directory: Path | None) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
         url = stack.enter_context(kept(directory or Path(name)))
         if directory is None:
-            asyncio.run(migrate(url, lambda _: None))
             ends_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
             stored_events.load(url, events, ends_at, lambda _: None)
             asyncio.run(execute(url, "vacuum (freeze, analyze) telnyx.events"))
