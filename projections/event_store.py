@@ -67,10 +67,8 @@ class Partitions:
         wanted = {(row.retention_class, row.occurred_at.year, row.occurred_at.month) for row in rows}
         for retention_class, year, month in sorted(wanted - self._made):
             at = datetime(year, month, 1, tzinfo=UTC)
-            await connection.execute(_SQL["ensure_partition"], retention_class, at)  # made,
-            await connection.execute(
-                _SQL["ensure_partition"], retention_class, at
-            )  # and known to every session (r0011)
+            for _ in ("made", "known to every session"):  # each in a transaction of its own (r0011)
+                await connection.execute(_SQL["ensure_partition"], retention_class, at)
             self._made.add((retention_class, year, month))
 
     def forget(self) -> None:

@@ -135,6 +135,20 @@ async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_witho
         await reader.close()
 
 
+async def test_writers_who_need_one_month_at_once_wait_for_one_showing_together(database_url: str) -> None:
+    """Each that took its turn with a showing of its own would wait 2 s more for who reads for long."""
+    reader, *writers = [await asyncpg.connect(database_url) for _ in range(4)]
+    ensure = "select telnyx.ensure_partition('traffic', '2046-06-06')"
+    try:
+        async with reader.transaction():
+            await reader.fetchval("select count(*) from telnyx.events")
+            await writers[0].execute(ensure)
+            await asyncio.wait_for(asyncio.gather(*(writer.execute(ensure) for writer in writers)), 3.5)
+    finally:
+        for one in (reader, *writers):
+            await one.close()
+
+
 async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month_later(database_url: str) -> None:
     """Plans are kept; Postgres drops one for a change of what its statement names, not of a partition seen then."""
     poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]

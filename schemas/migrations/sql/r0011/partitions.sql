@@ -17,6 +17,7 @@ declare
   lower_bound text;
   upper_bound text;
   shown constant text := 'known to every session';
+  is_shown boolean;  -- null: not made
 begin
   if class is null or at is null or class not in ('consent', 'registry', 'traffic') then
     raise exception 'no partition for retention class % at %', class, at using errcode = 'invalid_parameter_value';
@@ -41,7 +42,11 @@ begin
   -- Two writers may need one month at once: the second waits here until the first has committed, and then finds it
   -- (by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh).
   perform pg_advisory_xact_lock(7310003);
-  if exists (select from pg_class where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
+  is_shown := (select obj_description(oid, 'pg_class') is not distinct from shown from pg_class
+               where relnamespace = 'telnyx_partitions'::regnamespace and relname = child);
+  if is_shown then
+    return child;
+  elsif not is_shown then
     <<show>>
     declare
       class_oid constant oid := format('telnyx_partitions.%I', parent)::regclass;
