@@ -59,10 +59,13 @@ async def the_events_are_signed(stored: asyncpg.Connection) -> None:
 
 
 async def nothing_reads_all_events(stored: asyncpg.Connection) -> None:
-    """Of a few hundred rows, as a month of the registry may have, a sequential scan is right."""
-    large = await stored.fetch("select tableoid::regclass::text from telnyx.events group by 1 having count(*) > 500")
+    """Of a partition with a handful of rows a sequential scan is right, and of any month of the registry's."""
+    large = await stored.fetch(
+        """select tableoid::regclass::text from telnyx.events where retention_class <> 'registry'
+           group by 1 having count(*) > 100"""
+    )
     tables = {name.rpartition(".")[2] for (name,) in large}
-    assert len(tables) > 10  # the whole months of a year
+    assert len(tables) >= 12
     asked: dict[str, tuple[str, list[str]]] = {
         view: (f"select * from telnyx.{view}", []) for view in stored_questions.VIEWS
     }
