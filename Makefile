@@ -26,7 +26,7 @@ fuzz: $(VENV)/.dev ## Say anything to the readers and to ingest: COUNT=100000 bo
 	@$(BIN)/python -m tests.fuzzing $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 mutants: $(VENV)/.dev ## Take out one safeguard after the other, in a copy: each must turn a test red (NAMES="fence sort")
-	@$(BIN)/python -m tests.mutants $(NAMES)
+	@$(BIN)/python -m tests.mutation.safeguards $(NAMES)
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -40,16 +40,16 @@ profile: $(VENV)/.dev ## Show where the time of ingest goes under load, by funct
 	@$(BIN)/python -m tests.benchmarks.profile
 
 schemas: $(VENV)/.dev ## Write schemas/json anew from the types; a test says when it is due
-	@$(BIN)/python -c 'from schemas.json_schema import write; write()'
+	@$(BIN)/python -c 'from schemas.families.json_schema import write; write()'
 
 kafka: $(VENV)/.embedded ## Run a local Kafka broker until Ctrl-C (Java and Maven)
-	@exec $(BIN)/python -m deploy.kafka.local
+	@exec $(BIN)/python -m deploy.local_kafka.broker
 
 run-kafka: $(VENV)/.embedded ## Run the whole Kafka mode on this machine, with synthetic traffic (Java and Maven)
 	@exec $(BIN)/telnyx-ledger kafka-mode
 
 clean: ## Remove what was built or downloaded, never data
-	rm -rf $(VENV) dist deploy/kafka/libs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist deploy/local_kafka/libs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a changed pyproject.toml installs again. The project itself is installed in place, so that edits are live.

@@ -80,7 +80,7 @@ def dev(
 
     With DATABASE_URL set, that database is used and migrated instead of an embedded one.
     """
-    from deploy.dev import run_dev
+    from deploy.embedded.dev import run_dev
 
     run_dev(simulate=simulate)
 
@@ -159,6 +159,6 @@ def simulate(
 @app.command(hidden=True)
 def kafka_mode() -> None:
     """The whole Kafka mode on this machine, with a local broker: what `make run-kafka` starts."""
-    from deploy.kafka_mode import run_kafka_mode
+    from deploy.local_kafka.stack import run_kafka_mode
 
     run_kafka_mode()

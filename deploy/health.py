@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-from ingest.app import application, operator_routes
-from ingest.listener import bind, listen
+from ingest.http.app import application, operator_routes
+from ingest.http.connection import Limits
+from ingest.http.listener import bind, listen
 from ingest.metrics import IngestMetrics
-from ingest.protocol import Limits
 
 
 @asynccontextmanager

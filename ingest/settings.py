@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from schemas.kafka.topics import MAX_MESSAGE_BYTES
 from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings
-from schemas.topics import MAX_MESSAGE_BYTES
 
 
 class ReceiveSettings(KeySettings, DatabaseSettings, LogSettings):

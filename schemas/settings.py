@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Misconfigured
-from schemas.signing import Key, KeyRing, parse_keys
+from schemas.reading.signing import Key, KeyRing, parse_keys
 
 S = TypeVar("S", bound="Settings")
 

@@ -1,3 +1,7 @@
 """Fixtures that every test may ask for; each lives with the thing that it starts."""
 
-pytest_plugins = ["tests.kafka", "tests.postgres", "tests.programs"]
+pytest_plugins = [
+    "tests.support.environment.kafka",
+    "tests.support.environment.postgres",
+    "tests.support.environment.programs",
+]

@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import astuple, fields
 
 from deploy import logs
-from deploy.rows import print_json, print_table
+from deploy.operator_session import operating_on, which_database
+from deploy.output import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import operating_on, which_database
-from projections.dead_letters import DeadLetter, dead_letters, retry
-from projections.rebuild import projections_named
-from projections.states import not_live
+from projections.engine.projection_status import not_live
+from projections.rebuild.rebuild import projections_named
+from projections.recovery.dead_letters import DeadLetter, dead_letters, retry
 from schemas.errors import LedgerError
 from schemas.settings import load
 

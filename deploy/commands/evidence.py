@@ -8,14 +8,14 @@ from pathlib import Path
 
 from deploy import logs
 from deploy.evidence.folder import refuse_bad_place, write_folder
+from deploy.operator_session import operating_on, which_database
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import operating_on, which_database
-from projections.evidence import Dossier, dossier
-from schemas.clean import phone, time_
+from projections.evidence.dossier import Dossier, dossier
 from schemas.errors import LedgerError, Misconfigured
+from schemas.reading.normalize import phone, time_
+from schemas.reading.signing import verify
 from schemas.settings import load
-from schemas.signing import verify
 
 
 def run_evidence(written_phone: str, profile: str | None, at: str | None, out: Path, *, as_json: bool) -> None:

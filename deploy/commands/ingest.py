@@ -4,7 +4,7 @@ import uvloop
 
 from deploy import logs
 from deploy.schema_check import refuse_old_schema
-from ingest.lifespan import serve
+from ingest.server import serve
 from ingest.settings import IngestSettings
 from schemas.settings import load
 

@@ -4,12 +4,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.rows import print_json, print_table
+from deploy.operator_session import operating_on, which_database
+from deploy.output import print_json, print_table
 from deploy.settings import KeysSettings
-from deploy.which_database import operating_on, which_database
-from projections.keys import remembered_keys
+from projections.signing_keys import remembered_keys
+from schemas.reading.signing import Key
 from schemas.settings import load
-from schemas.signing import Key
 
 COLUMNS = ("account", "key_id", "not_before", "not_after", "first_seen_at", "configured")
 

@@ -6,7 +6,7 @@ import asyncpg
 
 from deploy import logs
 from deploy.settings import MigrateSettings
-from projections.states import rebuilds_due
+from projections.engine.projection_status import rebuilds_due
 from schemas.migrate import connected, migrate
 from schemas.settings import load
 

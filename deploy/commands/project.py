@@ -9,14 +9,14 @@ from deploy import logs
 from deploy.health import health
 from deploy.schema_check import refuse_old_schema
 from deploy.settings import ProjectCommandSettings
-from projections.consumer import owner_name, run
-from projections.gaps import accept_gap
+from projections.engine.projection_status import watch
+from projections.engine.projector import Projector
+from projections.integrity.sealing import keep_sealing
+from projections.kafka.accept_gap import accept_gap
+from projections.kafka.consumer import owner_name, run
 from projections.metrics import ProjectorMetrics
-from projections.projector import Projector
-from projections.sealing import keep_sealing
 from projections.settings import ProjectSettings
-from projections.states import watch
-from schemas import garbage
+from schemas import gc_tuning as garbage
 from schemas.errors import Misconfigured
 from schemas.settings import load
 

@@ -8,19 +8,19 @@ from dataclasses import astuple, fields
 from uuid import UUID
 
 from deploy import logs
-from deploy.kafka_target import kafka_target
+from deploy.embedded.projector_sink import ProjectorTarget
+from deploy.kafka_sink import kafka_target
+from deploy.operator_session import operating_on, which_database
+from deploy.output import print_json, print_table
 from deploy.progress import progress_bar
-from deploy.projector_target import ProjectorTarget
-from deploy.rows import print_json, print_table
 from deploy.settings import FoundDatabaseSettings, ReleaseSettings
-from deploy.which_database import operating_on, which_database
-from projections.consumer import owner_name
-from projections.projector import Projector
-from projections.release import Destination, Quarantined, Released, keys_by_reason, quarantined, release
+from projections.engine.projector import Projector
+from projections.kafka.consumer import owner_name
+from projections.recovery.requeue import Destination, Quarantined, Released, keys_by_reason, quarantined, release
 from schemas.errors import LedgerError, Misconfigured
+from schemas.kafka.topics import Topics
+from schemas.reading.signing import KeyRing
 from schemas.settings import load
-from schemas.signing import KeyRing
-from schemas.topics import Topics
 
 
 def list_quarantine(reason: str | None, *, as_json: bool) -> None:

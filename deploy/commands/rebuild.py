@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 
 from deploy import logs
+from deploy.operator_session import enough_rights, which_database
+from deploy.output import print_json
 from deploy.progress import progress_bar
-from deploy.rows import print_json
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import enough_rights, which_database
-from projections.difference import Difference
-from projections.projection import Projection
-from projections.rebuild import Outcome, Progress, check, projections_named, rebuild
+from projections.engine.projection import Projection
+from projections.rebuild.drift import Difference
+from projections.rebuild.rebuild import Outcome, Progress, check, projections_named, rebuild
 from projections.registry import PROJECTIONS
-from schemas import garbage
+from schemas import gc_tuning as garbage
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 

@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from rich.progress import TextColumn
 
 from deploy import logs
-from deploy.kafka_target import kafka_target
+from deploy.kafka_sink import kafka_target
+from deploy.operator_session import operating_on, which_database
 from deploy.progress import progress_bar
 from deploy.settings import ReplaySettings
-from deploy.which_database import operating_on, which_database
-from projections.replay import Replay, Replayed, Wanted
-from schemas.clean import time_
+from projections.recovery.replay import Replay, Replayed, Wanted
 from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.kafka.topics import Topics
+from schemas.reading.normalize import time_
 from schemas.settings import load
-from schemas.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)

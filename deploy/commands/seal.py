@@ -5,11 +5,11 @@ from dataclasses import astuple, fields
 from datetime import UTC
 
 from deploy import logs
+from deploy.operator_session import operating_on, which_database
+from deploy.output import print_json
 from deploy.progress import progress_bar
-from deploy.rows import print_json
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import operating_on, which_database
-from projections.sealing import Seal, newest_seal, seal_now
+from projections.integrity.sealing import Seal, newest_seal, seal_now
 from schemas.errors import LedgerError
 from schemas.settings import load
 

@@ -14,8 +14,8 @@ from rich.progress import Progress, TextColumn
 from deploy.progress import progress_bar
 from deploy.settings import DataSettings
 from deploy.simulator.connection import Target
+from deploy.simulator.expectation import Totals
 from deploy.simulator.key import DevelopmentKey, development_key
-from deploy.simulator.outcome import Totals
 from deploy.simulator.run import Pace, Simulator
 from deploy.simulator.traffic import seeded_clock, traffic, wall_clock
 from schemas.errors import LedgerError, Misconfigured

@@ -8,10 +8,10 @@ from typing import Any
 
 import asyncpg
 
-from deploy.questions import bound, question, questions, wording
-from deploy.rows import print_json, print_table
+from deploy.operator_session import which_database
+from deploy.output import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
-from deploy.which_database import which_database
+from deploy.support_queries import bound, question, questions, wording
 from schemas.errors import LedgerError, Misconfigured
 from schemas.migrate import connected
 from schemas.settings import load

@@ -5,10 +5,10 @@ import json
 
 from deploy import logs
 from deploy.settings import TopicsSettings
-from ingest.topic_check import create_or_check
+from ingest.kafka.topic_check import create_or_check
 from schemas.errors import LedgerError
+from schemas.kafka.topics import Topics
 from schemas.settings import load
-from schemas.topics import Topics
 
 
 def run_topics(*, as_json: bool) -> None:

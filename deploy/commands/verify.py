@@ -13,15 +13,15 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy import logs
+from deploy.operator_session import operating_on, which_database
+from deploy.output import print_json
 from deploy.progress import progress_bar
-from deploy.rows import print_json
 from deploy.settings import KeysSettings
-from deploy.which_database import operating_on, which_database
-from projections.keys import remembered_keys
-from projections.verification import Range
-from projections.verification_plan import Plan, plan
-from projections.verification_state import State, unfinished
-from projections.verification_workers import KEYS, QUARANTINE, Source, Work, check_all, cores, name_of, workers
+from projections.integrity.checks import Range
+from projections.integrity.plan import Plan, plan
+from projections.integrity.progress import State, unfinished
+from projections.integrity.workers import KEYS, QUARANTINE, Source, Work, check_all, cores, name_of, workers
+from projections.signing_keys import remembered_keys
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from deploy.evidence.page import page
 from deploy.evidence.timeline import timeline
-from projections.evidence import Dossier, Original, Row
+from projections.evidence.dossier import Dossier, Original, Row
+from projections.integrity.merkle import FIRST_CHAIN
 from schemas.errors import LedgerError, Misconfigured
-from schemas.merkle import FIRST_CHAIN
-from schemas.record import rfc3339
+from schemas.kafka.record import rfc3339
 
 WRITERS = 16  # so that the disk takes the files together
 

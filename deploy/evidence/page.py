@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import Template
 
 from deploy.evidence.timeline import Line, moment, standing_words, violation
-from projections.evidence import Dossier
+from projections.evidence.dossier import Dossier
 
 EMOJI_JOINER = "\u200d"
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from projections.deliveries import DEFAULT_STATUS, error_codes, error_detail, observations
-from projections.evidence import Dossier, Original, Row, Standing, message_of
-from projections.inbound import message_text
-from projections.opt_outs import BLOCKED_BY_STOP, OPT_OUTS
-from schemas.clean import parties, party, text
-from schemas.record import Delivery
+from projections.evidence.dossier import Dossier, Original, Row, Standing, message_of
+from projections.tables.deliveries import DEFAULT_STATUS, error_codes, error_detail, observations
+from projections.tables.inbound import message_text
+from projections.tables.opt_outs import BLOCKED_BY_STOP, OPT_OUTS
+from schemas.kafka.record import Delivery
+from schemas.reading.normalize import parties, party, text
 
 ACTIONS = {
     ("opt_out", "autoresponse"): "Opt-out: Telnyx recognised the keyword, and blocks further messages.",

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from deploy.simulator.connection import Connection, Target
+from deploy.simulator.expectation import Outcome, Totals, read_answer
 from deploy.simulator.key import DevelopmentKey
-from deploy.simulator.outcome import Outcome, Totals, read_answer
 from deploy.simulator.webhook import Webhook
 from schemas.errors import Unavailable
 

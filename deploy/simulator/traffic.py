@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from deploy.simulator import accounts, channels, groups, messages, odd, ten_dlc
-from deploy.simulator.messages import Story
+from deploy.simulator.stories import accounts, channels, groups, messages, odd, ten_dlc
+from deploy.simulator.stories.messages import Story
 from deploy.simulator.webhook import STORED, Webhook
 from deploy.simulator.world import World
 

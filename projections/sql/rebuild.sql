@@ -1,5 +1,5 @@
 -- Tables computed anew beside the live ones, how the two differ, and how the live ones are put right.
--- What is in braces is filled in by projections/shadow.py from the catalogue: a relation and lists of its columns.
+-- What is in braces is filled in by projections/rebuild/shadow_tables.py from the catalogue: a relation and lists of its columns.
 
 -- name: columns
 select attribute.attname as name, attribute.attgenerated <> '' as generated,

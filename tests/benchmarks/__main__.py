@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import ingress, latency, projector
-from tests.benchmarks.stored import kept
-from tests.benchmarks.surroundings import environment
+from tests.benchmarks.load.environment import environment
+from tests.benchmarks.stored.__main__ import kept
 
 PARTS = {
     "ingress": ingress.costs,

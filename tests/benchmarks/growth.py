@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import projector
-from tests.benchmarks.requests import Verifications, request, traffic
-from tests.benchmarks.stored import kept
-from tests.benchmarks.surroundings import CONNECTIONS, ROUNDS, cost, environment, free_port, ingest, send
+from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, cost, environment, free_port, ingest, send
+from tests.benchmarks.load.requests import Verifications, request, traffic
+from tests.benchmarks.stored.__main__ import kept
 
 COUNT = 6000
 MOST = 1.25

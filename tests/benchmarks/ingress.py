@@ -4,9 +4,9 @@ obvious Python takes beside it."""
 import time
 from collections.abc import Callable, Mapping
 
-from tests.benchmarks.requests import Signed, Verifications, request, traffic
-from tests.benchmarks.surroundings import CONNECTIONS, ROUNDS, Figures, cost, free_port, ingest, obvious, send
-from tests.programs import resident_mb
+from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, Figures, cost, free_port, ingest, obvious, send
+from tests.benchmarks.load.requests import Signed, Verifications, request, traffic
+from tests.support.environment.programs import resident_mb
 
 WARM_UP = 2000
 COUNT = 6000

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import asyncpg
 
-from schemas.event import read
-from tests.benchmarks.requests import request, traffic
-from tests.benchmarks.surroundings import PROGRAM, ROUNDS, Figures, free_port, ingest, listening, running, send
+from schemas.reading.event import read
+from tests.benchmarks.load.environment import PROGRAM, ROUNDS, Figures, free_port, ingest, listening, running, send
+from tests.benchmarks.load.requests import request, traffic
 
 CONNECTIONS = 64
 SECONDS = 10  # of a round

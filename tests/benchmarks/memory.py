@@ -5,9 +5,9 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.requests import Verifications, request, traffic
-from tests.benchmarks.surroundings import cost, environment, ingest
-from tests.programs import resident_mb
+from tests.benchmarks.load.environment import cost, environment, ingest
+from tests.benchmarks.load.requests import Verifications, request, traffic
+from tests.support.environment.programs import resident_mb
 
 ROUND = 20_000
 SHOWN = 10  # rows of the table

@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.requests import request, traffic
-from tests.benchmarks.surroundings import environment, ingest, send
+from tests.benchmarks.load.environment import environment, ingest, send
+from tests.benchmarks.load.requests import request, traffic
 
 SPY = str(Path(sys.executable).with_name("py-spy"))
 SAMPLES_PER_SECOND = 500

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from projections.projector import Projector
-from projections.work import Incoming, Work
-from schemas import garbage
-from schemas.event import Event, read
-from schemas.record import Delivery, event_record
-from schemas.signing import KeyRing, parse_keys
-from schemas.topics import Topics
-from tests import builders
-from tests.benchmarks.requests import Signed, traffic
-from tests.benchmarks.surroundings import ROUNDS, Figures
+from projections.engine.batch import Incoming, Work
+from projections.engine.projector import Projector
+from schemas import gc_tuning as garbage
+from schemas.kafka.record import Delivery, event_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Event, read
+from schemas.reading.signing import KeyRing, parse_keys
+from tests.benchmarks.load.environment import ROUNDS, Figures
+from tests.benchmarks.load.requests import Signed, traffic
+from tests.support.webhooks import builders
 
 COUNT = 15_000
 COLUMNS = (

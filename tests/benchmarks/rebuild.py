@@ -21,9 +21,9 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.stored import copied, execute, kept, loaded
-from tests.benchmarks.surroundings import free_port
-from tests.programs import PROGRAM, clean_environment
+from tests.benchmarks.load.environment import free_port
+from tests.benchmarks.stored.__main__ import copied, execute, kept, loaded
+from tests.support.environment.programs import PROGRAM, clean_environment
 
 RATE = 200
 MOST_COPIES = 6.0

@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.growth import stored
-from tests.benchmarks.requests import Verifications, request, traffic
-from tests.benchmarks.surroundings import (
+from tests.benchmarks.load.environment import (
     CONNECTIONS,
     PROGRAM,
     ROUNDS,
@@ -28,6 +27,7 @@ from tests.benchmarks.surroundings import (
     running,
     send,
 )
+from tests.benchmarks.load.requests import Verifications, request, traffic
 
 COUNT = 20_000
 PATIENCE_SECONDS = 300

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.postgres import EmbeddedPostgres
-from projections.projector import Projector
-from projections.ten_dlc_refold import refold
-from projections.work import Incoming
+from deploy.embedded.postgres import EmbeddedPostgres
+from projections.engine.batch import Incoming
+from projections.engine.projector import Projector
+from projections.tables.ten_dlc.refold import refold
 from schemas.migrate import migrate
-from schemas.signing import KeyRing, parse_keys
-from tests import builders
+from schemas.reading.signing import KeyRing, parse_keys
+from tests.benchmarks.load.requests import Signed, traffic
 from tests.benchmarks.projector import as_read, deliveries
-from tests.benchmarks.requests import Signed, traffic
+from tests.support.webhooks import builders
 
 STORED = (1_000, 100_000)
 ROUNDS = 15

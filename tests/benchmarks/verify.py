@@ -23,11 +23,11 @@ import asyncpg
 from nacl.signing import VerifyKey
 from rich.console import Console
 
-from projections.verification_workers import cores
-from tests.benchmarks import stored_events
+from projections.integrity.workers import cores
 from tests.benchmarks.growth import stored
-from tests.benchmarks.stored import execute, kept
-from tests.programs import PROGRAM, clean_environment
+from tests.benchmarks.stored import events as stored_events
+from tests.benchmarks.stored.__main__ import execute, kept
+from tests.support.environment.programs import PROGRAM, clean_environment
 
 SAMPLE = 5000
 TARGET = 0.8

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest.lifespan import DurableStart
+from ingest.durable.spool import Spool
+from ingest.durable.writer import Outbox
 from ingest.metrics import IngestMetrics
-from ingest.outbox import Outbox
-from ingest.spool import Spool
+from ingest.server import DurableStart
 from schemas.errors import Rejected, Unavailable
-from schemas.event import Event, read
-from schemas.record import Delivery, Record, event_record
-from schemas.topics import Topics
-from tests.builders import encode, message_sent
-from tests.fakes import FakeDurable
+from schemas.kafka.record import Delivery, Record, event_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Event, read
+from tests.support.ingest.fakes import FakeDurable
+from tests.support.webhooks.builders import encode, message_sent
 
 
 def record(number: int) -> Record:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.postgres import EmbeddedPostgres, running_url
-from projections.rebuild import check
+from deploy.embedded.postgres import EmbeddedPostgres, running_url
+from projections.rebuild.rebuild import check
 from projections.registry import PROJECTIONS
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.programs import Programs, free_port
+from tests.support.environment.programs import Programs, free_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "ingest", "projections", "deploy")

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from nacl.signing import SigningKey
 
-from tests.programs import Programs, free_port
-from tests.sealed import seals_what_has_waited
-from tests.waiting import eventually
+from tests.support.environment.programs import Programs, free_port
+from tests.support.environment.waiting import eventually
+from tests.support.projections.seals import seals_what_has_waited
 
 DATABASE = r"^Database URL: (postgresql://\S+)$"
 WEBHOOKS = r"^Webhook URL:  (http://\S+)$"

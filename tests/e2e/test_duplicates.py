@@ -9,13 +9,13 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.kafka.local import LocalKafka
-from tests.builders import Json, again, encode, message_sent
-from tests.e2e.kafka_mode import KafkaMode
-from tests.e2e.posting import Answer, Connection
-from tests.e2e.server import Server
-from tests.programs import Programs
-from tests.waiting import eventually
+from deploy.local_kafka.broker import LocalKafka
+from tests.support.environment.http_sender import Answer, Connection
+from tests.support.environment.kafka_mode import KafkaMode
+from tests.support.environment.postgres_server import Server
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import Json, again, encode, message_sent
 
 ACCEPTED_SECONDS = 0.3
 

@@ -8,14 +8,14 @@ from typing import Any
 import asyncpg
 from nacl.signing import VerifyKey
 
-from deploy.kafka.local import LocalKafka
-from tests.builders import KEY, key_id, public_key, public_key_setting
-from tests.e2e.kafka_mode import ACCOUNT, kafka_mode
-from tests.e2e.posting import Connection
-from tests.fixture_expectations import CASES, case_body, expected_rows, key_of
+from deploy.local_kafka.broker import LocalKafka
 from tests.oracle import compare
-from tests.programs import Programs
-from tests.waiting import eventually
+from tests.support.environment.http_sender import Connection
+from tests.support.environment.kafka_mode import ACCOUNT, kafka_mode
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import KEY, key_id, public_key, public_key_setting
+from tests.support.webhooks.fixture_expectations import CASES, case_body, expected_rows, key_of
 
 # What the hand cannot know: it is another one each time.
 EVIDENCE = frozenset({"received_at", "signature", "signed_timestamp", "key_id", "requeued_at"})

@@ -21,12 +21,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from nacl.signing import VerifyKey
 
-from deploy.kafka.local import LocalKafka
-from tests import builders
-from tests.builders import KEY, NOON, encode, event, key_id, public_key
-from tests.e2e.kafka_mode import ACCOUNT, KafkaMode, Served, kafka_mode
-from tests.e2e.posting import post
-from tests.programs import Programs
+from deploy.local_kafka.broker import LocalKafka
+from tests.support.environment.http_sender import post
+from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, Served, kafka_mode
+from tests.support.environment.programs import Programs
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import KEY, NOON, encode, event, key_id, public_key
 
 PARTITIONS = {"messages": 12, "10dlc": 3, "other": 3, "quarantine": 1}
 SECOND = timedelta(seconds=1)

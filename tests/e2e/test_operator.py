@@ -11,14 +11,22 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.kafka.local import LocalKafka
-from projections.isolation import FAILURES_IN_A_ROW
-from tests.builders import KEY, OTHER_KEY, encode, key_id, message_received, message_sent, public_key_setting
-from tests.e2e.kafka_mode import KafkaMode
-from tests.e2e.posting import Connection, post
-from tests.postgres import PostgresServer, blocking
-from tests.programs import Programs
-from tests.waiting import eventually
+from deploy.local_kafka.broker import LocalKafka
+from projections.engine.fault_isolation import FAILURES_IN_A_ROW
+from tests.support.environment.http_sender import Connection, post
+from tests.support.environment.kafka_mode import KafkaMode
+from tests.support.environment.postgres import PostgresServer, blocking
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import (
+    KEY,
+    OTHER_KEY,
+    encode,
+    key_id,
+    message_received,
+    message_sent,
+    public_key_setting,
+)
 
 POISON = "alter table telnyx.message_deliveries add constraint planted check (message_id not like 'bad%')"
 CURE = "alter table telnyx.message_deliveries drop constraint planted"

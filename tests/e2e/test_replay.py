@@ -11,15 +11,15 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from deploy.kafka.local import LocalKafka
-from schemas.topics import Topics
-from tests import builders
-from tests.e2e.kafka_mode import ACCOUNT, KafkaMode, kafka_mode
-from tests.e2e.posting import Connection
-from tests.kafka import create_topics
+from deploy.local_kafka.broker import LocalKafka
+from schemas.kafka.topics import Topics
 from tests.oracle import compare
-from tests.programs import Programs
-from tests.waiting import eventually
+from tests.support.environment.http_sender import Connection
+from tests.support.environment.kafka import create_topics
+from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, kafka_mode
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks import builders
 
 MARK = "ledger_replay"
 

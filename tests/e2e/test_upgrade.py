@@ -12,15 +12,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from projections.deliveries import DELIVERIES, MESSAGE_DELIVERIES
-from projections.persons import PERSONS
 from projections.registry import PROJECTIONS
-from schemas.event import Event, read
+from projections.tables.deliveries import DELIVERIES, MESSAGE_DELIVERIES
+from projections.tables.persons import PERSONS
+from schemas.kafka.record import Delivery
 from schemas.migrations.upgrade import upgrade
-from schemas.record import Delivery
-from tests import builders
-from tests.builders import NOON, encode, message_sent, sign
-from tests.programs import Programs
+from schemas.reading.event import Event, read
+from tests.support.environment.programs import Programs
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import NOON, encode, message_sent, sign
 
 FIRST_VERSION = Path(__file__).parent.parent / "data" / "first_version.jsonl"
 COLUMNS = """

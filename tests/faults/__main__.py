@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from tests.faults.away import kafka_away
 from tests.faults.catalogue import FAULTS, plan
+from tests.faults.injected.long_outage import kafka_away
 from tests.faults.resources import Held
 from tests.faults.run import explained, run
-from tests.programs import starting
+from tests.support.environment.programs import starting
 
 AWAY_RATE = 200
 COLUMNS = ("seed", "events", "faults", "lost", "twice", "not projected", "> 2 s", "other 5xx", "503", "503 unexplained")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from tests.faults.site import Site, patiently, way
-from tests.waiting import eventually
+from tests.faults.cluster.cluster import Site, patiently, way
+from tests.support.environment.waiting import eventually
 
 Side = Literal["front", "back", "both"]
 

@@ -23,8 +23,8 @@ import asyncpg
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from tests.faults.ledger import Entry, entries
-from tests.faults.traffic import Webhook, stream
+from tests.faults.cluster.promise_log import Entry, entries
+from tests.faults.cluster.traffic import Webhook, stream
 from tests.oracle import compare
 from tests.oracle.bodies import Delivery
 from tests.oracle.tables import tables

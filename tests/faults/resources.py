@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.faults.site import Site
-from tests.programs import resident_mb
+from tests.faults.cluster.cluster import Site
+from tests.support.environment.programs import resident_mb
 
 FEWEST_LOOKS = 9
 MORE_MB = 10  # what a heap may gain from the middle of a run to its end

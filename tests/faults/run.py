@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import tests.faults.back
-import tests.faults.front  # noqa: F401 -- both enter their faults
-from tests.faults.brokers import two_way_kafka
 from tests.faults.catalogue import FAULTS
+from tests.faults.cluster.brokers import two_way_kafka
+from tests.faults.cluster.cluster import Site
 from tests.faults.resources import Resources
-from tests.faults.site import Site
-from tests.programs import Programs
+from tests.support.environment.programs import Programs
 
 log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with every failure
 

@@ -2,14 +2,14 @@
 
 import asyncio
 
-from deploy.kafka.local import LocalKafka
-from tests.builders import encode, message_sent
-from tests.e2e.kafka_mode import KafkaMode
-from tests.e2e.posting import post
-from tests.faults.away import kafka_away
+from deploy.local_kafka.broker import LocalKafka
+from tests.faults.injected.long_outage import kafka_away
 from tests.faults.run import explained
-from tests.programs import Programs
-from tests.waiting import eventually
+from tests.support.environment.http_sender import post
+from tests.support.environment.kafka_mode import KafkaMode
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import encode, message_sent
 
 AWAY_SECONDS = 20
 SMALL_SPOOL = 1024 * 1024

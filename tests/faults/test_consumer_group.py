@@ -11,11 +11,11 @@ from datetime import datetime
 import asyncpg
 import pytest
 
-from deploy.kafka.local import LocalKafka
+from deploy.local_kafka.broker import LocalKafka
 from projections.settings import ProjectSettings
+from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
-from schemas.topics import Topics
-from tests.faults.group import (
+from tests.faults.cluster.consumer_group import (
     LONG,
     POSITIONS,
     all_is_applied_once,
@@ -26,11 +26,11 @@ from tests.faults.group import (
     process,
     signed,
 )
-from tests.feeding import Member, member, produce, project_settings
-from tests.journal import applied, keep_journal, takeover, tile
-from tests.kafka import create_topics, settings_for
-from tests.tcp_proxy import proxied
-from tests.waiting import eventually
+from tests.support.environment.kafka import create_topics, settings_for
+from tests.support.environment.tcp_proxy import proxied
+from tests.support.environment.waiting import eventually
+from tests.support.projections.kafka_records import Member, member, produce, project_settings
+from tests.support.projections.offset_log import applied, keep_journal, takeover, tile
 
 TAKEOVER_SECONDS = 15.0
 # Locks of a frozen owner: its session is ended after 5 s of idling in a transaction.

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.brokers import two_way_kafka
 from tests.faults.catalogue import FAULTS, once
+from tests.faults.cluster.brokers import two_way_kafka
+from tests.faults.cluster.cluster import Site
 from tests.faults.run import explained, run
-from tests.faults.site import Site
-from tests.programs import Programs
-from tests.waiting import eventually
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
 
 RATE = 200
 SEED = 1
@@ -63,7 +63,7 @@ async def owners(site: Site) -> int:
 
 def test_those_who_send_and_judge_share_no_code_with_the_product() -> None:
     code = """if True:
-        import sys, tests.faults.sender, tests.faults.checker
+        import sys, tests.faults.cluster.sender, tests.faults.checker
         print({"schemas", "ingest", "projections", "deploy"} & {name.split(".")[0] for name in sys.modules})"""
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert shown.stdout == "set()\n"

@@ -9,7 +9,7 @@ import sys
 import time
 
 from tests.fuzzing import endpoint, flips, reading
-from tests.programs import starting
+from tests.support.environment.programs import starting
 
 
 def say(line: object) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from tests import builders
-from tests.fixture_expectations import CASES, case_body
-from tests.hostile import BROKEN, HOSTILE, Raw, written
+from tests.support.webhooks import builders
+from tests.support.webhooks.fixture_expectations import CASES, case_body
+from tests.support.webhooks.malformed import BROKEN, HOSTILE, Raw, written
 
 Place = tuple[Any, Any]  # a container, and the name or index of a value in it
 

@@ -18,14 +18,14 @@ from random import Random
 
 from nacl.exceptions import BadSignatureError
 
-from schemas.record import unpack
-from tests.builders import KEY, encode, message_sent, public_key_setting
-from tests.e2e.kafka_mode import Served
-from tests.e2e.posting import Connection
+from schemas.kafka.record import unpack
 from tests.fuzzing.corpus import kept
 from tests.fuzzing.requests import Talk, Talks
-from tests.programs import Programs, free_port
-from tests.waiting import eventually
+from tests.support.environment.http_sender import Connection
+from tests.support.environment.kafka_mode import Served
+from tests.support.environment.programs import Programs, free_port
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import KEY, encode, message_sent, public_key_setting
 
 CONNECTIONS = 64
 LONGEST_TALK = 450_000  # bytes: all of them together stay below what ingest holds of bodies, 32 MiB

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 
-from tests.builders import encode, message_received, message_sent, sign, stop_received
 from tests.fuzzing.corpus import kept
 from tests.fuzzing.endpoint import CONNECTIONS, Broken, Endpoint
+from tests.support.webhooks.builders import encode, message_received, message_sent, sign, stop_received
 
 REFUSED = {400, 403}  # 400: the flip made a header no header any more
 BODIES = [encode(message_sent()), encode(message_received()), encode(stop_received())]

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from random import Random
 
-from projections.persons import persons
-from projections.projection import Routing
-from projections.quarantine import QUARANTINED_WEBHOOKS, parked_row
+from projections.engine.batch import Incoming, Workshop
+from projections.engine.projection import Routing
+from projections.engine.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.registry import PROJECTIONS
-from projections.work import Incoming, Workshop
-from schemas.event import Event, Unreadable, exact_payload, read
-from schemas.record import Delivery, Record, event_record, pack, quarantine_record
-from schemas.topics import Topics
+from projections.tables.persons import persons
+from schemas.kafka.record import Delivery, Record, event_record, pack, quarantine_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Event, Unreadable, exact_payload, read
 from tests.fuzzing.bodies import bodies
 from tests.fuzzing.corpus import kept
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from tests.builders import encode, message_sent, signed_headers
 from tests.fuzzing.bodies import bent, bodies
+from tests.support.webhooks.builders import encode, message_sent, signed_headers
 
 Header = tuple[bytes, bytes]
 

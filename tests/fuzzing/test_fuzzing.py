@@ -9,17 +9,17 @@ from random import Random
 import asyncpg
 import pytest
 
-from projections.projection import Routing
-from projections.rebuild import check
+from projections.engine.batch import Workshop
+from projections.engine.projection import Routing
+from projections.rebuild.rebuild import check
 from projections.registry import PROJECTIONS
-from projections.work import Workshop
 from tests.fuzzing import corpus, flips, reading
 from tests.fuzzing.bodies import bodies
 from tests.fuzzing.endpoint import ANSWERS, Endpoint, fuzz, say
 from tests.fuzzing.requests import Talk
-from tests.integration.applying import closing, incoming, new_projector
-from tests.programs import Programs
-from tests.streams import Webhook
+from tests.support.environment.programs import Programs
+from tests.support.projections.apply import closing, incoming, new_projector
+from tests.support.streams import Webhook
 
 SEED = 20260301
 REASONS = {"event", "not_json", "no_data", "webhook_api_v1", "too_deep", "no_event_type", "no_occurred_at"}
@@ -41,7 +41,7 @@ async def test_a_body_that_makes_something_raise_is_kept(monkeypatch: pytest.Mon
 
     (tmp_path / "bodies").mkdir()
     monkeypatch.setattr(corpus, "HERE", tmp_path)
-    monkeypatch.setattr("projections.deliveries.observations", planted)
+    monkeypatch.setattr("projections.tables.deliveries.observations", planted)
     with pytest.raises(reading.Raised):
         await reading.survive(SEED, 1000)
     assert len(corpus.found("bodies")) == 1

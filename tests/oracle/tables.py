@@ -19,10 +19,10 @@ from tests.oracle.inbound import inbound_messages, message_contents
 from tests.oracle.opt_outs import opt_out_events, opt_outs
 from tests.oracle.persons import person_events
 from tests.oracle.rows import Rows
-from tests.oracle.ten_dlc import ten_dlc_events
-from tests.oracle.ten_dlc_brands import brands, campaign_numbers
-from tests.oracle.ten_dlc_campaigns import campaign_transitions, campaigns
-from tests.oracle.ten_dlc_ids import ten_dlc_aliases
+from tests.oracle.ten_dlc.brands import brands, campaign_numbers
+from tests.oracle.ten_dlc.campaigns import campaign_transitions, campaigns
+from tests.oracle.ten_dlc.facts import ten_dlc_events
+from tests.oracle.ten_dlc.ids import ten_dlc_aliases
 
 FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
     "message_deliveries": message_deliveries,

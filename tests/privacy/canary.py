@@ -3,7 +3,7 @@
 import base64
 from datetime import UTC, datetime
 
-from tests.builders import encode, message_received, message_sent
+from tests.support.webhooks.builders import encode, message_received, message_sent
 
 NUMBER = "+13125559467"
 TEXT = "the canary sings of things that only two people know, at length"

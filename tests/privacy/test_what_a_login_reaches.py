@@ -3,12 +3,12 @@
 import asyncpg
 import pytest
 
-from projections.projector import Projector
-from tests.builders import encode
-from tests.integration.test_projector import RING, incoming
-from tests.integration.test_sql_roles import login_with
-from tests.postgres import PostgresServer
+from projections.engine.projector import Projector
+from tests.integration.projections.engine.test_projector import RING, incoming
+from tests.integration.schemas.sql.test_roles import login_with
 from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
+from tests.support.environment.postgres import PostgresServer
+from tests.support.webhooks.builders import encode
 
 # Of relations of ours, and of every other schema but Postgres' own: what may be read, column by column.
 COLUMNS = """

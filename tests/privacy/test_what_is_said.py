@@ -18,22 +18,22 @@ import pytest
 import structlog
 
 from deploy import logs
-from deploy.kafka.local import LocalKafka
-from ingest.intake import Intake
-from projections.inbound import INBOUND as INBOUND_PROJECTION
-from projections.projection import Rows
-from projections.projector import Projector
+from deploy.local_kafka.broker import LocalKafka
+from ingest.admission.admission import Intake
+from projections.engine.projection import Rows
+from projections.engine.projector import Projector
+from projections.tables.inbound import INBOUND as INBOUND_PROJECTION
 from schemas.errors import Unavailable
-from schemas.event import Event
-from schemas.record import Delivery
-from tests.builders import OTHER_KEY, encode, public_key_setting, signed_headers
-from tests.e2e.kafka_mode import KafkaMode
-from tests.e2e.posting import PATH, Answer, Connection
-from tests.integration.test_projector import RING, incoming
-from tests.kafka import limit_records
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event
+from tests.integration.projections.engine.test_projector import RING, incoming
 from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
-from tests.programs import Programs, free_port
-from tests.receiving import running
+from tests.support.environment.http_sender import PATH, Answer, Connection
+from tests.support.environment.kafka import limit_records
+from tests.support.environment.kafka_mode import KafkaMode
+from tests.support.environment.programs import Programs, free_port
+from tests.support.ingest.ingest_server import running
+from tests.support.webhooks.builders import OTHER_KEY, encode, public_key_setting, signed_headers
 
 
 @pytest.fixture

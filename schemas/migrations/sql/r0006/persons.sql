@@ -1,6 +1,6 @@
 -- Which webhooks name a person. Why: message_deliveries and inbound_messages know the last webhook of a message and not the others, and
 -- evidence about a person must leave none out.
--- Why beside the batches (projections/persons.py): an event's batch would pay a row and a place in an index for what is asked for rarely.
+-- Why beside the batches (projections/tables/persons.py): an event's batch would pay a row and a place in an index for what is asked for rarely.
 
 create table telnyx.person_events (
   phone_number    text collate "C" not null,

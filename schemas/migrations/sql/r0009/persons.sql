@@ -1,4 +1,4 @@
--- person_events becomes a projection like any other (projections/persons.py).
+-- person_events becomes a projection like any other (projections/tables/persons.py).
 -- Why not beside the batches any more: reading an event again cost 74 to 200 µs, its rows in the batch that stores it cost 10, and what is
 -- written with the event is never behind it.
 -- Its rows stay; a rebuild adds those that are missing, and evidence is refused until it was made.

@@ -1,0 +1,146 @@
+"""`dev`, the embedded mode: one process in which the spool drains into the projector; nothing of it outlives it.
+
+The parts and their promises are those of production: only Kafka is left out, and Postgres may be embedded.
+"""
+
+import asyncio
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TextIO, cast
+
+import uvloop
+
+from deploy import logs
+from deploy.database_name import shown
+from deploy.embedded.live_line import Above, show
+from deploy.embedded.postgres import EmbeddedPostgres
+from deploy.embedded.projector_sink import ProjectorTarget
+from deploy.settings import DevSettings
+from deploy.simulator.connection import Target
+from deploy.simulator.expectation import Totals
+from deploy.simulator.key import DevelopmentKey, development_key
+from deploy.simulator.run import Pace, Simulator
+from deploy.simulator.traffic import traffic, wall_clock
+from ingest.http.listener import bind
+from ingest.metrics import IngestMetrics
+from ingest.server import Receiver, serve
+from projections.engine.projector import Projector
+from projections.integrity.sealing import keep_sealing
+from schemas.migrate import migrate
+from schemas.settings import load
+
+SIMULATED_RATE = 5.0
+WHY = """select code, title, count(*) from message_deliveries, unnest(error_codes) code
+       join error_codes using (code) group by 1, 2 order by 3 desc"""
+QUERIES = (
+    ("How did messages fare?", "select status, count(*) from message_deliveries group by 1 order by 2 desc"),
+    ("Why did some fail?", " ".join(WHY.split())),
+    (
+        "Who opted out?",
+        "select phone_number, changed_at, basis, keyword from opt_outs where opted_out order by 2 desc limit 9",
+    ),
+)
+
+
+def run_dev(*, simulate: bool) -> None:
+    """Until SIGTERM or SIGINT. Raises Misconfigured; whatever was started by then is stopped again."""
+    settings = load(DevSettings)
+    has_keys = settings.telnyx_public_keys or settings.telnyx_public_keys_file
+    key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
+    if key:
+        settings = settings.model_copy(update={"telnyx_public_keys": key.beside(settings.telnyx_public_keys)})
+    log_to = cast("TextIO", Above(sys.stderr)) if sys.stdout.isatty() else sys.stderr
+    logs.configure(settings.ledger_log_level, log_to)
+    with _database(settings) as database_url:
+        named = settings.model_copy(update={"database_url": database_url})
+        uvloop.run(_run(named, key if simulate else None, embedded=not settings.database_url))
+    print("stopped")
+
+
+@contextmanager
+def _database(settings: DevSettings) -> Iterator[str]:
+    """A migrated database: the one that was named, else an embedded one that stops when the block ends."""
+    if settings.database_url:
+        asyncio.run(migrate(settings.database_url, print))
+        yield settings.database_url
+        return
+    # A port that is taken is known now, before seconds go into a database.
+    bind(settings.ledger_host, settings.ledger_port, setting="LEDGER_PORT").close()
+    postgres = EmbeddedPostgres(settings.ledger_data_dir)
+    try:
+        url = postgres.start()
+        asyncio.run(migrate(url, print))
+        yield url
+    finally:
+        postgres.stop()
+
+
+async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: bool) -> None:
+    metrics = IngestMetrics()
+    owner = f"dev-{socket.gethostname()}-{os.getpid()}"
+    verify = settings.ledger_project_verify == "all"
+    projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+    target = ProjectorTarget(projector)
+    background: list[asyncio.Task[None]] = []
+    stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
+
+    def listening(receiver: Receiver) -> None:
+        host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
+        url = f"http://{host}:{receiver.port}/webhooks/telnyx"
+        _introduce(settings, url, embedded=embedded)
+        target.keys = lambda: receiver.intake.keys
+        if key:
+            background.append(asyncio.create_task(_simulate(url, key)))
+        background.append(asyncio.create_task(show(lambda: _progress(metrics))))
+        background.append(asyncio.create_task(keep_sealing(settings.database_url)))
+        for task in background:  # none ends by itself, but by a fault
+            task.add_done_callback(lambda _: stop.set())
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await serve(settings, target=target, stop=stop, listening=listening, metrics=metrics)
+    finally:
+        for task in background:
+            task.cancel()
+        await projector.close()
+        for outcome in await asyncio.gather(*background, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _simulate(url: str, key: DevelopmentKey) -> None:
+    simulator = Simulator(Target.parse(url), key, Pace(SIMULATED_RATE, connections=4))
+    await simulator.run(traffic(time.time_ns(), wall_clock), Totals())
+
+
+def _progress(metrics: IngestMetrics) -> str:
+    """Received is every delivery that was answered 2xx; stored and projected count its event once."""
+    value = metrics.registry.get_sample_value
+    received, again, parked = (
+        int(value("ledger_webhooks_total", {"outcome": outcome}) or 0)
+        for outcome in ("accepted", "duplicate", "quarantined")
+    )
+    stored, projected = (int(value(f"ledger_spool_{name}_total") or 0) for name in ("written", "drained"))
+    return f"received {received + again + parked} ({again} duplicates)  stored {stored}  projected {projected}"
+
+
+def _introduce(settings: DevSettings, url: str, *, embedded: bool) -> None:
+    elsewhere = settings.ledger_data_dir != DevSettings.model_fields["ledger_data_dir"].default.absolute()
+    where = f"LEDGER_DATA_DIR={shlex.quote(str(settings.ledger_data_dir))} " if embedded and elsewhere else ""
+    program = where + shlex.quote(sys.argv[0])
+    print(f"telnyx-ledger {version('telnyx-ledger')}, embedded mode; Ctrl-C stops it and everything that it started")
+    print(f"Webhook URL:  {url}")
+    # A database of the user's has a password of the user's: it stays out of terminals and logs.
+    print(f"Database URL: {settings.database_url if embedded else shown(settings.database_url)}")
+    print("Try in another terminal:")
+    for question, query in QUERIES:
+        print(f'  {program} sql "{query}"  # {question}')
+    sys.stdout.flush()

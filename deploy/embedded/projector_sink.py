@@ -1,0 +1,34 @@
+"""The end of the spool in embedded mode: the projector takes the place that Kafka has in production."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from projections.engine.batch import Incoming
+from projections.engine.projector import Projector
+from schemas.errors import Rejected
+from schemas.kafka.record import Record
+from schemas.reading.signing import KeyRing
+
+
+class ProjectorTarget:
+    """Delivers records in one transaction each time: what was delivered is in the tables.
+
+    `keys` tells the ring by which they were let in: it may be replaced (SIGHUP), and the projector verifies again.
+    """
+
+    def __init__(self, projector: Projector) -> None:
+        self._projector = projector
+        self._keys: KeyRing | None = None
+        self.projected = 0
+        self.keys: Callable[[], KeyRing | None] = lambda: None
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | None]:
+        """One answer a record, always None: a projector refuses nothing. Raises Unavailable while Postgres is away."""
+        keys = self.keys()
+        if keys is not None and keys is not self._keys:
+            self._projector.replace_keys(keys)
+            self._keys = keys
+        now = datetime.now(UTC)
+        await self._projector.apply([Incoming(record.value, record.headers, now) for record in records])
+        self.projected += len(records)
+        return [None] * len(records)

@@ -1,0 +1,206 @@
+"""Runs a local Kafka (KRaft, one or two brokers): what was stopped starts again on the same ports and data."""
+
+import argparse
+import base64
+import os
+import signal
+import socket
+import string
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deploy.local_kafka.jars import LIBS, fetch
+from deploy.local_kafka.node import Node
+from schemas.errors import Misconfigured
+
+TEMPLATE = Path(__file__).with_name("server.properties")
+# Starts sooner and peaks lower, but runs slower: right for tests, wrong for benchmarks.
+QUICK_START = ["-XX:TieredStopAtLevel=1"]
+JAVA_OPTIONS = ["-Xmx512m", "-XX:+UseSerialGC"]
+
+
+class LocalKafka:
+    """One or two brokers in a directory. Every method blocks: from a coroutine, call start and stop in a thread."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        brokers: int = 1,
+        port: int | None = None,
+        quick_start: bool = False,
+        properties: Mapping[str, str] | None = None,
+        libs: Path = LIBS,
+    ) -> None:
+        self._directory = directory
+        self._libs = libs
+        self._java_options = JAVA_OPTIONS + (QUICK_START if quick_start else [])
+        self._properties = dict(properties or {})
+        first, *others = free_ports(brokers + 1)
+        self._controller_port = first
+        self._ports = [port, *others[1:]] if port else others
+        self.nodes: list[Node] = []
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"127.0.0.1:{port}" for port in self._ports)
+
+    @property
+    def pid(self) -> int:
+        """Of the first broker."""
+        return self.nodes[0].pid
+
+    def start(self, timeout_seconds: float = 60) -> None:
+        """Launch what is not running and return when every broker is in the metadata. Raises Misconfigured."""
+        if not self.nodes:
+            self._prepare()
+        for node in self.nodes:
+            if not node.running:
+                node.launch()
+        self._wait_until_ready(time.monotonic() + timeout_seconds)
+
+    def stop(self) -> None:
+        """SIGTERM to every broker; controllers last, since the others say goodbye to them."""
+        for node in reversed(self.nodes):
+            node.stop()
+
+    def kill(self) -> None:
+        """SIGKILL to every broker."""
+        for node in self.nodes:
+            node.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP to every broker."""
+        for node in self.nodes:
+            node.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT to every broker."""
+        for node in self.nodes:
+            node.thaw()
+
+    def _prepare(self) -> None:
+        jars = fetch(self._libs)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        cluster_id = self._cluster_id()
+        for number, port in enumerate(self._ports, start=1):
+            home = self._directory / f"node-{number}"
+            home.mkdir(exist_ok=True)
+            properties = home / "server.properties"
+            properties.write_text(self._server_properties(number, port, home))
+            node = Node(jars=jars, properties=properties, log=home / "kafka.log", java_options=self._java_options)
+            if not (home / "data" / "meta.properties").exists():
+                node.format(cluster_id, "--standalone" if number == 1 else "--no-initial-controllers")
+            self.nodes.append(node)
+
+    def _cluster_id(self) -> str:
+        kept = self._directory / "cluster-id"
+        if not kept.exists():
+            kept.write_text(base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("="))
+        return kept.read_text()
+
+    def _server_properties(self, number: int, port: int, home: Path) -> str:
+        listeners = f"PLAINTEXT://127.0.0.1:{port}"
+        controller = f",CONTROLLER://127.0.0.1:{self._controller_port}"
+        filled = string.Template(TEMPLATE.read_text()).substitute(
+            roles="broker,controller" if number == 1 else "broker",
+            node_id=number,
+            controller_port=self._controller_port,
+            listeners=listeners + (controller if number == 1 else ""),
+            port=port,
+            log_dir=(home / "data").resolve(),
+        )
+        return filled + "".join(f"{name}={value}\n" for name, value in self._properties.items())
+
+    def _wait_until_ready(self, deadline: float) -> None:
+        # An open port is not readiness: a broker is ready when metadata names it.
+        while brokers_in_metadata(self._ports[0]) < len(self.nodes):
+            dead = [node for node in self.nodes if not node.running]
+            if dead or time.monotonic() > deadline:
+                node = (dead or self.nodes)[0]
+                words = node.last_words()
+                self.kill()
+                raise Misconfigured(
+                    [f"Kafka did not start (it needs Java 17 or newer); its log {node.log} ends:\n{words}"]
+                )
+            time.sleep(0.05)
+
+
+def brokers_in_metadata(port: int) -> int:
+    """How many live brokers the one at this port knows; 0 when it does not answer. A metadata request, version 0."""
+    request = struct.pack(">hhih4si", 3, 0, 1, 4, b"wait", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.makefile("rb").read(12)
+    except OSError:
+        return 0
+    return int(struct.unpack(">iii", answer)[2]) if len(answer) == 12 else 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct free ports of 127.0.0.1, held together while they are picked."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a broker could listen there now."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(directory: Path, *, port: int = 9092, report: Callable[[str], None] = print) -> None:
+    """Run one broker until SIGINT or SIGTERM, and say how to use it. Raises Misconfigured when it cannot start."""
+    if not port_is_free(port):
+        raise Misconfigured([f"port {port} of 127.0.0.1 is in use; stop what listens there or choose another port"])
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    report("Starting Kafka; the first time, Maven fetches 43 MB of jars.")
+    kafka = LocalKafka(directory, port=port)
+    try:
+        kafka.start()
+        report(instructions(kafka.bootstrap, directory))
+        while not stopping.wait(1):
+            if not kafka.nodes[0].running:
+                raise Misconfigured([f"Kafka stopped by itself; its log is {kafka.nodes[0].log}"])
+    finally:
+        kafka.stop()
+
+
+def instructions(bootstrap: str, directory: Path) -> str:
+    """What a person types next, with a single broker's replication."""
+    return f"""Kafka answers at {bootstrap}; its data is in {directory}; Ctrl-C stops it. Next, in another terminal:
+  export KAFKA_BOOTSTRAP_SERVERS={bootstrap} LEDGER_TOPIC_REPLICATION=1
+  telnyx-ledger topics"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry for `make kafka`; returns an exit status."""
+    parser = argparse.ArgumentParser(description="Run a local Kafka until Ctrl-C.")
+    parser.add_argument("--port", type=int, default=9092, help="of 127.0.0.1 (default 9092)")
+    parser.add_argument(
+        "--directory", type=Path, default=Path("data/kafka"), help="keeps the topics (default data/kafka)"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        run(chosen.directory, port=chosen.port)
+    except Misconfigured as refused:
+        print(*refused.problems, sep="\n", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The whole Kafka mode on one machine: broker, Postgres, `ingest`, `project` and `simulate` as processes of their own.
+
+What production runs, less its replicas: every part is the real program, started as an operator would start it. When one
+of them ends, or on Ctrl-C, all of them are stopped in the reverse order.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from deploy import logs
+from deploy.embedded.postgres import EmbeddedPostgres
+from deploy.local_kafka.broker import LocalKafka, port_is_free
+from deploy.settings import KafkaModeSettings
+from deploy.simulator.key import development_key
+from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.migrate import migrate
+from schemas.settings import load
+
+KAFKA_PORT = 9092
+LISTENING_SECONDS = 30
+STOP_SECONDS = 25  # a little more than what `ingest` promises
+SIMULATED = ("simulate", "--count", "0", "--rate", "5")
+
+
+def run_kafka_mode() -> None:
+    """Until SIGTERM or SIGINT. Raises Misconfigured, or LedgerError when one of the processes ends by itself."""
+    settings = load(KafkaModeSettings)
+    logs.configure(settings.ledger_log_level)
+    if not port_is_free(settings.ledger_port):
+        raise Misconfigured([f"LEDGER_PORT: port {settings.ledger_port} is in use by another process"])
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with ExitStack() as stack:
+        environment = stack.enter_context(_surroundings(settings))
+        _run_to_end("topics", environment)
+        running = {name: stack.enter_context(_process((name,), environment)) for name in ("ingest", "project")}
+        _wait_until_listening(settings, running["ingest"], stopping)
+        url = f"http://{settings.ledger_host}:{settings.ledger_port}/webhooks/telnyx"
+        running["simulate"] = stack.enter_context(_process((*SIMULATED, "--url", url), environment))
+        print(f"Webhook URL:  {url}")
+        print(f"Database URL: {environment['DATABASE_URL']}")
+        print(f"Kafka:        {environment['KAFKA_BOOTSTRAP_SERVERS']}")
+        print("Ctrl-C stops everything", flush=True)
+        _watch(running, stopping)
+    print("stopped")
+
+
+@contextmanager
+def _surroundings(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
+    """Postgres and Kafka while the block runs, and the environment in which our programs find them."""
+    key = development_key(settings.ledger_data_dir)
+    postgres = None if settings.database_url else EmbeddedPostgres(settings.ledger_data_dir)
+    kafka = LocalKafka(settings.ledger_data_dir / "kafka", port=KAFKA_PORT if port_is_free(KAFKA_PORT) else None)
+    try:
+        database_url = postgres.start() if postgres else settings.database_url
+        asyncio.run(migrate(database_url, print))
+        print("Starting Kafka; the first time, Maven fetches its jars", flush=True)
+        kafka.start()
+        yield {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
+            "LEDGER_TOPIC_REPLICATION": "1",
+            "TELNYX_PUBLIC_KEYS": key.beside(settings.telnyx_public_keys),
+        }
+    finally:
+        kafka.stop()
+        if postgres:
+            postgres.stop()
+
+
+def _run_to_end(command: str, environment: Mapping[str, str]) -> None:
+    if subprocess.run([sys.argv[0], command], env=environment, check=False).returncode:
+        raise LedgerError(f"`{command}` failed")
+
+
+@contextmanager
+def _process(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One of our programs while the block runs, in a session of its own: Ctrl-C reaches only us."""
+    process = subprocess.Popen([sys.argv[0], *arguments], env=environment, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_listening(
+    settings: KafkaModeSettings, ingest: subprocess.Popen[bytes], stopping: threading.Event
+) -> None:
+    deadline = time.monotonic() + LISTENING_SECONDS
+    while ingest.poll() is None and not stopping.wait(0.05):
+        try:
+            socket.create_connection((settings.ledger_host, settings.ledger_port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"`ingest` does not listen after {LISTENING_SECONDS} s") from None
+        else:
+            return
+
+
+def _watch(running: Mapping[str, subprocess.Popen[bytes]], stopping: threading.Event) -> None:
+    while not stopping.wait(0.2):
+        for name, process in running.items():
+            if process.poll() is not None:
+                raise LedgerError(f"`{name}` ended with exit status {process.returncode}")

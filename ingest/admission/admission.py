@@ -1,0 +1,133 @@
+"""The order of work for one signed body, without HTTP: signature, time window, reading, dedupe, durable.
+
+A 2xx is a promise: `admit` returns only after the record is durable. What a known key really signed is never thrown
+away, whatever is wrong with it otherwise.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from ingest.admission.dedupe import Dedupe, LookUps, Outcome, Wanted
+from schemas.errors import Rejected, Unavailable
+from schemas.kafka.record import Delivery, Record, event_record, quarantine_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Unreadable, read
+from schemas.reading.signing import KeyRing
+
+log = structlog.get_logger(__name__)
+
+
+class Durable(Protocol):
+    """Where a record survives this process."""
+
+    @property
+    def able(self) -> bool:
+        """Whether a 2xx could be honoured right now."""
+
+    async def persist(self, record: Record, deadline: float) -> None:
+        """Return when the record is durable; raise Unavailable by `deadline` (loop time) if it is not."""
+
+    async def in_step(self) -> None:
+        """Return when a record would be sent on at once, or after a moment."""
+
+
+class Verdict(NamedTuple):
+    """A delivery that was taken: its status word of the contract, and the event_key or the reason that goes with it."""
+
+    status: str
+    detail: str
+
+
+def quarantine_name(quarantine_key: str) -> str:
+    """The name of a quarantined delivery in dedupe: never an event's, though the two keys may be equal.
+
+    Else a stale delivery, parked under its event_key, would make the fresh one that follows a duplicate.
+    """
+    return f"quarantine {quarantine_key}"
+
+
+def durable_names(waiting: Iterable[tuple[str, str]], topics: Topics) -> Iterable[str]:
+    """Names in dedupe of records that wait in the spool, given as (topic, key)."""
+    return (quarantine_name(key) if topic == topics.quarantine else key for topic, key in waiting)
+
+
+class Intake:
+    """Decides about signed bodies. `keys` may be replaced at any time; a request uses the ring that it finds."""
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        *,
+        topics: Topics,
+        dedupe: Dedupe,
+        look_ups: LookUps,
+        durable: Durable,
+        tolerance_seconds: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.keys = keys
+        self._topics = topics
+        self._dedupe = dedupe
+        self._look_ups = look_ups
+        self._durable = durable
+        self._tolerance_seconds = tolerance_seconds
+        self._clock = clock
+
+    async def admit(
+        self, body: bytes, *, signature: bytes, signed_timestamp: bytes, account: str | None, deadline: float
+    ) -> Verdict:
+        """Take a delivery: what it became, after it is durable.
+
+        Raises Rejected (no_matching_key, stale_timestamp, future_timestamp) and Unavailable (nothing is durable).
+        """
+        key = self.keys.match(signature, signed_timestamp, body, account)
+        if key is None:
+            raise Rejected("no_matching_key")
+        now = self._clock()
+        received_at = datetime.fromtimestamp(now, UTC)
+        delivery = Delivery(body, signature, signed_timestamp.decode(), key.key_id, key.account, received_at)
+        content = read(body)
+        age_seconds = int(now) - int(signed_timestamp)
+        if abs(age_seconds) > self._tolerance_seconds:
+            reason = "stale_timestamp" if age_seconds > 0 else "future_timestamp"
+            if isinstance(content, Unreadable) or not await self._known(Wanted.of(content)):
+                await self._quarantine(content.key, reason, delivery, deadline)
+            raise Rejected(reason)
+        if isinstance(content, Unreadable):
+            await self._quarantine(content.key, content.reason, delivery, deadline)
+            return Verdict("quarantined", content.reason)
+        event_key = content.key
+        if self._dedupe.knows(event_key):
+            return Verdict("duplicate", event_key)
+        wanted, record = Wanted.of(content), event_record(self._topics, content, delivery)
+        # What was read from a body is ten times its size. Given back now, it is what the next body is read into.
+        del content
+        outcome = await self._dedupe.once(event_key, self._persist, record, deadline, wanted)
+        if outcome is Outcome.FAILED:
+            raise Unavailable("not durable anywhere")
+        return Verdict("accepted" if outcome is Outcome.NEW else "duplicate", event_key)
+
+    async def _known(self, wanted: Wanted) -> bool:
+        return self._dedupe.knows(wanted.event_key) or await self._look_ups.stored(wanted)
+
+    async def _quarantine(self, key: str, reason: str, delivery: Delivery, deadline: float) -> None:
+        """Park it, once as far as memory reaches. Raises Unavailable."""
+        record = quarantine_record(self._topics, key, reason, delivery)
+        outcome = await self._dedupe.once(quarantine_name(key), self._persist, record, deadline)
+        if outcome is Outcome.FAILED:
+            raise Unavailable("not durable anywhere")
+        if outcome is Outcome.NEW:
+            log.warning("quarantined", reason=reason, quarantine_key=key, account=delivery.account)
+
+    async def _persist(self, record: Record, deadline: float, wanted: Wanted | None = None) -> Outcome:
+        """Make it durable, unless it is `wanted` and stored."""
+        if wanted is not None and await self._look_ups.stored(wanted):
+            return Outcome.KNOWN
+        try:
+            await self._durable.persist(record, deadline)
+        except Unavailable:
+            return Outcome.FAILED
+        return Outcome.NEW

@@ -1,0 +1,169 @@
+"""Keeps duplicates out of Kafka: recent keys, deliveries in flight, then the event store.
+
+All of it is a hint; the primary key of `events` is the guarantee. So an error here may publish twice, but must never
+call an event known that is not durable: a key is remembered only after its record was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from enum import Enum, auto
+from itertools import islice
+from typing import NamedTuple, ParamSpec, Protocol
+
+from ingest.metrics import IngestMetrics
+from schemas.errors import Unavailable
+from schemas.reading.event import Event
+
+P = ParamSpec("P")
+
+# Just below the size at which CPython doubles the table of a set; both generations full take about 19 MB.
+GENERATION_KEYS = 75_000
+LOOK_UP_KEYS = 500
+
+
+class Wanted(NamedTuple):
+    """The primary key of `events`."""
+
+    retention_class: str
+    occurred_at: datetime
+    event_key: str
+
+    @classmethod
+    def of(cls, event: Event) -> "Wanted":
+        """That of an event."""
+        return cls(event.retention_class, event.occurred_at, event.key)
+
+
+class Outcome(Enum):
+    """What became of one delivery of an event."""
+
+    NEW = auto()
+    KNOWN = auto()
+    FAILED = auto()
+    ABANDONED = auto()  # its request was cancelled before the end; another one has to do the work
+
+
+class RecentKeys:
+    """The last 75,000 to 150,000 keys, in two generations: no entry is ever removed one by one."""
+
+    def __init__(self, newest_first: Iterable[str] = (), *, generation_keys: int = GENERATION_KEYS) -> None:
+        self._generation_keys = generation_keys
+        self._young: set[str] = set()
+        self._old: set[str] = set(islice(newest_first, generation_keys))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._young or key in self._old
+
+    def add(self, key: str) -> None:
+        """Remember a durable key."""
+        self._young.add(key)
+        if len(self._young) >= self._generation_keys:
+            self._old, self._young = self._young, set()
+
+
+class Dedupe:
+    """Runs the work for a key once, however many deliveries of it are in flight."""
+
+    def __init__(self, recent: RecentKeys) -> None:
+        self._recent = recent
+        self._in_flight: dict[str, list[asyncio.Future[Outcome]]] = {}
+
+    def knows(self, key: str) -> bool:
+        """Whether the key is known to be durable, from memory alone."""
+        return key in self._recent
+
+    async def once(self, key: str, work: Callable[P, Awaitable[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        """The outcome for this delivery: NEW for the one whose work made it durable, KNOWN for every other, or FAILED.
+
+        The first delivery works, the others wait for it. If the first is cancelled, a waiting one takes over, so that
+        nobody's patience depends on a stranger's connection.
+        """
+        while True:
+            if key in self._recent:
+                return Outcome.KNOWN
+            waiting = self._in_flight.get(key)
+            if waiting is None:
+                break
+            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            waiting.append(future)
+            outcome = await future
+            if outcome is not Outcome.ABANDONED:
+                return outcome
+        waiting = self._in_flight[key] = []
+        shared = Outcome.ABANDONED
+        try:
+            outcome = await work(*args, **kwargs)
+            shared = Outcome.FAILED if outcome is Outcome.FAILED else Outcome.KNOWN
+            if shared is Outcome.KNOWN:
+                self._recent.add(key)
+            return outcome
+        finally:
+            del self._in_flight[key]
+            for future in waiting:
+                if not future.done():
+                    future.set_result(shared)
+
+
+class Store(Protocol):
+    """The event store, as far as a look-up needs it."""
+
+    @property
+    def available(self) -> bool:
+        """Whether asking makes sense now; costs nothing."""
+
+    async def known(self, wanted: Sequence[Wanted]) -> set[str]:
+        """The keys of those that are stored. Raises Unavailable within the store's own budget."""
+
+
+class LookUps:
+    """One query in flight at most; events that arrive meanwhile form the next one.
+
+    `in_step` is awaited before each, so that what is looked up together is also published together: fewer and larger
+    requests of both kinds.
+    """
+
+    def __init__(self, store: Store, metrics: IngestMetrics, *, in_step: Callable[[], Awaitable[None]]) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._in_step = in_step
+        self._waiting: list[tuple[Wanted, asyncio.Future[bool]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def stored(self, wanted: Wanted) -> bool:
+        """Whether the event is stored; False where the store cannot say."""
+        if not self._store.available:
+            self._metrics.looked_up["away"].inc()
+            return False
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._in_step()
+                batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
+                await self._ask(batch)
+                await asyncio.sleep(0)  # those that are being read from their sockets now may join the next
+        finally:
+            self._worker = None
+
+    async def _ask(self, batch: Sequence[tuple[Wanted, asyncio.Future[bool]]]) -> None:
+        found: set[str] = set()
+        try:
+            found = await self._store.known([wanted for wanted, _ in batch])
+        except Unavailable:
+            # Those who wait behind this batch have waited as long: they are answered too, not asked for again.
+            batch, self._waiting = [*batch, *self._waiting], []
+            self._metrics.looked_up["away"].inc(len(batch))
+        else:
+            self._metrics.looked_up["stored"].inc(len(found))
+            self._metrics.looked_up["new"].inc(len(batch) - len(found))
+            self._metrics.look_up_batch.observe(len(batch))
+        finally:
+            for wanted, future in batch:
+                if not future.done():
+                    future.set_result(wanted.event_key in found)

@@ -1,0 +1,220 @@
+"""A durable queue on the local disk: whoever waited for `append` holds a promise that a power cut cannot break.
+
+Bounded, private to one process, and open to new entries again by itself after a failure of the disk.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import structlog
+
+from ingest.durable.spool_file import Entry, Inventory, SpoolFile, checksum
+from ingest.durable.spool_writer import Job, SpoolWriter
+from schemas.errors import Misconfigured, Unavailable
+from schemas.kafka.record import Record, pack
+
+_log = structlog.get_logger(__name__)
+
+
+class Counter(Protocol):
+    """The part of prometheus_client.Counter that is used here."""
+
+    def inc(self, amount: float = 1) -> None: ...
+
+
+class SpoolMetrics(Protocol):
+    """What the spool counts."""
+
+    @property
+    def spool_damaged(self) -> Counter: ...
+    @property
+    def spool_failures(self) -> Counter: ...
+
+
+class Spool:
+    """The queue of one directory. Counts and bytes are kept in memory and are true to what was committed."""
+
+    def __init__(self, directory: Path, max_bytes: int, metrics: SpoolMetrics) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._metrics = metrics
+        self._writer = SpoolWriter(
+            directory / "spool.sqlite3",
+            on_opened=self._opened,
+            on_writable=self._can_write,
+            on_failure=self._failed,
+        )
+        self._lock: IO[bytes] | None = None
+        self._readable = self._writable = self._full = False
+        self._failure = ""
+        self.on_opened: Callable[[], None] = _nothing
+        self.on_stored: Callable[[], None] = _nothing
+        self._keys: Sequence[tuple[str, str]] = ()
+        self._next_seq = 1
+        self._reserved_bytes = 0
+        self._stored_bytes = 0
+        self.entries = 0
+        self.refused = 0
+        self.damaged = 0
+
+    @property
+    def bytes(self) -> int:
+        """What counts against the limit: everything that is kept, refused and damaged entries too."""
+        return self._stored_bytes + self._reserved_bytes
+
+    @property
+    def usable(self) -> bool:
+        """Whether an append would be tried now, and none was refused for want of room since something left."""
+        return self._writable and not self._full and self.bytes < self._max_bytes
+
+    async def open(self) -> None:
+        """Take the directory and begin; a file that cannot be opened yet is tried again. Raises Misconfigured."""
+        self._loop = asyncio.get_running_loop()
+        self._lock = _taken(self._directory)
+        self._writer.start()
+        await self._ask(lambda file: file.is_open, even_failing=True)
+
+    async def close(self) -> None:
+        """Commit what is queued, then let the directory go."""
+        if self._lock is None:
+            return
+        await self._writer.close()
+        self._readable = self._writable = False
+        self._lock.close()
+        self._lock = None
+
+    def recent_keys(self) -> Sequence[tuple[str, str]]:
+        """(topic, event_key) of the newest entries that were there at the start. Given once, then forgotten."""
+        keys, self._keys = self._keys, ()
+        return keys
+
+    def append(self, record: Record) -> asyncio.Future[Any]:
+        """Keep a record; the future is its place, once it is on the disk. Raises Unavailable at once when full."""
+        blob = pack(record)
+        size = len(blob)
+        if not self._writable:
+            raise Unavailable("the spool cannot be written")
+        if self.bytes + size > self._max_bytes:
+            self._full = True
+            raise Unavailable("the spool is full")
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        self._reserved_bytes += size
+        future: asyncio.Future[Any] = self._loop.create_future()
+        row = (seq, record.topic, record.event_key, size, checksum(blob), blob)
+        settle, fail = partial(self._appended, future, seq, size), partial(self._lost, future, size)
+        self._writer.submit(Job(settle, fail, row=row, durable=True))
+        return future
+
+    async def next_batch(self, after: int, limit: int, max_bytes: int) -> list[Entry]:
+        """Up to `limit` entries behind `after`, in order, at least one however large. Damaged ones are moved aside."""
+        while True:
+            batch: list[Entry]
+            batch, damaged = await self._ask(lambda file: file.take(after, limit, max_bytes))
+            if damaged:
+                self._count_damaged(damaged)
+            if batch or not damaged:  # nothing but damaged entries: what is behind them comes next
+                return batch
+
+    def delete(self, seqs: Iterable[int]) -> None:
+        """Forget entries, soon: not awaited, since one that a crash brings back is only delivered again."""
+        chosen = list(seqs)
+        if chosen:
+            self._writer.submit(Job(self._deleted, _nothing, call=lambda file: file.delete(chosen)))
+
+    async def refuse(self, seq: int, reason: str) -> None:
+        """Move an entry to where what the target will never accept is kept. Durable when it returns."""
+        moved = await self._ask(lambda file: file.refuse(seq, reason), durable=True)
+        self.entries -= moved
+        self.refused += moved
+
+    async def _ask(self, call: Callable[[SpoolFile], Any], *, durable: bool = False, even_failing: bool = False) -> Any:
+        if not self._readable and not even_failing:
+            raise Unavailable("the spool cannot be read")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        fail = partial(_resolve, future, None) if even_failing else partial(_refuse, future)
+        self._writer.submit(Job(partial(_resolve, future), fail, call=call, durable=durable))
+        return await future
+
+    # Called by the writer, on the loop, in the order of the commits.
+
+    def _appended(self, future: "asyncio.Future[Any]", seq: int, size: int, _: Any) -> None:
+        self._reserved_bytes -= size
+        self._stored_bytes += size
+        self.entries += 1
+        _resolve(future, seq)
+        self.on_stored()
+
+    def _lost(self, future: "asyncio.Future[Any]", size: int) -> None:
+        self._reserved_bytes -= size
+        self._metrics.spool_failures.inc()
+        _refuse(future)
+
+    def _deleted(self, gone: tuple[int, int]) -> None:
+        self.entries -= gone[0]
+        self._stored_bytes -= gone[1]
+        self._full = self._full and not gone[1]
+
+    def _count_damaged(self, damaged: int) -> None:
+        self.entries -= damaged
+        self.damaged += damaged
+        self._metrics.spool_damaged.inc(damaged)
+        _log.error("spool_entries_damaged", entries=damaged)
+
+    def _opened(self, found: Inventory) -> None:
+        self._readable = True
+        self._full = False
+        self._next_seq = max(self._next_seq, found.last_seq + 1)
+        self._stored_bytes = found.stored_bytes
+        self.entries, self.refused, self.damaged = found.entries, found.refused, found.damaged
+        self._keys = found.keys
+        self.on_opened()
+
+    def _can_write(self) -> None:
+        self._writable = True
+        if self._failure:
+            self._failure = ""
+            _log.info("spool_usable_again", entries=self.entries)
+
+    def _failed(self, error: str) -> None:
+        self._readable = self._writable = False
+        if error != self._failure:
+            self._failure = error
+            _log.error("spool_failed", error=error)
+
+
+def _nothing() -> None:
+    """A deletion that failed is made good by whoever reads the entry again after `on_opened`."""
+
+
+def _resolve(future: "asyncio.Future[Any]", value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _refuse(future: "asyncio.Future[Any]") -> None:
+    if not future.done():
+        future.set_exception(Unavailable("the spool could not be written"))
+
+
+def _taken(directory: Path) -> IO[bytes]:
+    """The lock of a directory that is ours alone, and unreadable to others."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # a mounted volume may belong to somebody else; the files' own modes still hold
+            directory.chmod(0o700)
+        lock = os.fdopen(os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600), "r+b")
+    except OSError as error:
+        raise Misconfigured([f"LEDGER_SPOOL_DIR: {directory} cannot be used: {error.strerror}"]) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        problem = f"LEDGER_SPOOL_DIR: {directory} is used by another process; each needs a directory of its own"
+        raise Misconfigured([problem]) from None
+    return lock

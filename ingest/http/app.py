@@ -1,0 +1,253 @@
+"""The routes of ingest, and the one table from what happened to what is answered.
+
+When several things are wrong with a request, the first check in this order decides: path (404), method (405), declared
+length (413), Content-Encoding (415), signature headers missing, then malformed (403), the body itself (408, 413), and
+only then what it says: signature, time window, content. Whatever can be refused without a body is refused before it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+import orjson
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ingest.admission.admission import Intake, Verdict
+from ingest.http.request_cycle import DEADLINE, HEAD, rendered
+from ingest.metrics import IngestMetrics
+from schemas.errors import Rejected, Unavailable
+from schemas.reading.signing import PER_PATH_KEYS, decode_signature
+
+SIGNATURE, TIMESTAMP = b"telnyx-signature-ed25519", b"telnyx-timestamp"
+LENGTH, ENCODING = b"content-length", b"content-encoding"
+ONCE = (SIGNATURE, TIMESTAMP, LENGTH)
+QUIET_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Answer(NamedTuple):
+    """A response as the two ASGI messages that send it, made once."""
+
+    start: dict[str, object]
+    body: dict[str, object]
+
+
+def json_answer(status: int, content: Mapping[str, str], *headers: tuple[bytes, bytes]) -> Answer:
+    """An answer whose body is JSON."""
+    return answer(status, orjson.dumps(content), b"application/json", *headers)
+
+
+def answer(status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+    """An answer of any content."""
+    head = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
+    start = {"type": "http.response.start", "status": status, "headers": head, HEAD: rendered(status, head)}
+    return Answer(start, {"type": "http.response.body", "body": body})
+
+
+# The contract: what happened -> status, body, headers. Nothing else in the program knows a status code of this path.
+REFUSALS = {
+    reason: json_answer(403, {"error": "signature", "reason": reason})
+    for reason in ("missing_header", "malformed_header", "no_matching_key", "stale_timestamp", "future_timestamp")
+} | {
+    "body_too_large": json_answer(413, {"error": "body_too_large"}),
+    "body_timeout": json_answer(408, {"error": "body_timeout"}),
+    "content_encoding": json_answer(415, {"error": "content_encoding"}),
+    "not_found": json_answer(404, {"error": "not_found"}),
+    "method_not_allowed": json_answer(405, {"error": "method_not_allowed"}, (b"allow", b"POST")),
+}
+UNAVAILABLE = json_answer(503, {"error": "unavailable"}, (b"retry-after", b"1"))
+READ_ONLY = json_answer(405, {"error": "method_not_allowed"}, (b"allow", b"GET, HEAD"))
+LIVE = json_answer(200, {"status": "live"})
+READY = json_answer(200, {"status": "ready"})
+NOT_READY = json_answer(503, {"status": "unavailable"}, (b"retry-after", b"1"))
+# An event_key has 36 characters, so only the body of these differs from one event to the next.
+_TAKEN = {
+    status: (
+        json_answer(200, {"status": status, "event_key": "-" * 36}).start,
+        b'{"status":"%b","event_key":"%%b"}' % status.encode(),
+    )
+    for status in ("accepted", "duplicate")
+}
+_QUARANTINED: dict[str, Answer] = {}
+
+
+def taken(verdict: Verdict) -> Answer:
+    """The 200 of a delivery that is durable."""
+    if verdict.status == "quarantined":
+        content = {"status": "quarantined", "reason": verdict.detail}
+        return _QUARANTINED.setdefault(verdict.detail, json_answer(200, content))
+    start, body = _TAKEN[verdict.status]
+    return Answer(start, {"type": "http.response.body", "body": body % verdict.detail.encode()})
+
+
+class Webhooks:
+    """The webhook endpoint: plain ASGI, because a Request and a Response cost as much as everything else here."""
+
+    def __init__(self, intake: Intake, metrics: IngestMetrics, *, max_body_bytes: int) -> None:
+        self._intake = intake
+        self._max_body_bytes = max_body_bytes
+        self._count = metrics.answers.count
+        self._refusals = Sampled("refused")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. A client that left before its body was complete gets nothing."""
+        began = time.perf_counter()
+        try:
+            verdict = await self._admit(scope, receive)
+            outcome, response = verdict.status, taken(verdict)
+        except Rejected as refusal:
+            outcome, response = refusal.reason, REFUSALS[refusal.reason]
+            self._refusals.tell(refusal.reason)
+        except Unavailable:
+            outcome, response = "unavailable", UNAVAILABLE
+            self._refusals.tell("unavailable")
+        except Disconnected:
+            self._count("disconnected", None)
+            return
+        self._count(outcome, time.perf_counter() - began)
+        await send(response.start)
+        await send(response.body)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Verdict:
+        account: str | None = scope.get("path_params", {}).get("account")
+        if account is None and len(self._intake.keys.keys) > PER_PATH_KEYS:
+            raise Rejected("not_found")
+        if scope["method"] != "POST":
+            raise Rejected("method_not_allowed")
+        signature, signed_timestamp = self._check_headers(scope["headers"])
+        deadline: float = scope[DEADLINE]
+        body = await self._read_body(receive, deadline)
+        return await self._intake.admit(
+            body, signature=signature, signed_timestamp=signed_timestamp, account=account, deadline=deadline
+        )
+
+    def _check_headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        """Signature (64 bytes) and timestamp (digits). Raises Rejected."""
+        found = dict(headers)
+        repeated = coded = False
+        if len(found) < len(headers):
+            names = [name for name, _ in headers]
+            repeated = any(names.count(name) > 1 for name in ONCE)
+        if ENCODING in found:
+            coded = any(name == ENCODING and value.lower() != b"identity" for name, value in headers)
+        if int(found.get(LENGTH, b"0")) > self._max_body_bytes:
+            raise Rejected("body_too_large")
+        if coded:
+            raise Rejected("content_encoding")
+        if SIGNATURE not in found or TIMESTAMP not in found:
+            raise Rejected("missing_header")
+        signature, signed_timestamp = decode_signature(found[SIGNATURE]), found[TIMESTAMP]
+        if repeated or signature is None or len(signed_timestamp) > 11 or not signed_timestamp.isdigit():
+            raise Rejected("malformed_header")
+        return signature, signed_timestamp
+
+    async def _read_body(self, receive: Receive, deadline: float) -> bytes:
+        """The whole body. `receive` of our protocol returns by the deadline at the latest, if need be without data."""
+        message = await receive()
+        chunk: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message["more_body"] and len(chunk) <= self._max_body_bytes:
+            return chunk
+        loop = asyncio.get_running_loop()
+        body = bytearray()
+        while True:
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body += message["body"]
+            if len(body) > self._max_body_bytes:
+                raise Rejected("body_too_large")
+            if not message["more_body"]:
+                return bytes(body)
+            if loop.time() >= deadline:
+                raise Rejected("body_timeout")
+            message = await receive()
+
+
+class Disconnected(Exception):
+    """The client is gone."""
+
+
+class Sampled:
+    """Logs an event that a stranger can cause at will: a line a second and reason, with how many it stands for."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._untold: dict[str, int] = {}
+        self._quiet_until: dict[str, float] = {}
+
+    def tell(self, reason: str) -> None:
+        """Count, and log if the last line about this reason is old enough."""
+        now = asyncio.get_running_loop().time()
+        count = self._untold.get(reason, 0) + 1
+        if now < self._quiet_until.get(reason, 0.0):
+            self._untold[reason] = count
+            return
+        self._untold[reason] = 0
+        self._quiet_until[reason] = now + QUIET_SECONDS
+        log.info(self._event, reason=reason, count=count)
+
+
+class Page:
+    """A GET (or HEAD) whose answer is made when it is asked for."""
+
+    def __init__(self, render: Callable[[], Answer]) -> None:
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
+        """Answer one request."""
+        response = self._render() if scope["method"] in ("GET", "HEAD") else READ_ONLY
+        await send(response.start)
+        await send(response.body)
+
+
+class NotFound:
+    """Every other path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
+        """Answer one request."""
+        response = REFUSALS["not_found"]
+        await send(response.start)
+        await send(response.body)
+
+
+def metrics_page(registry: CollectorRegistry) -> Answer:
+    """The metrics in Prometheus' text format."""
+    return answer(200, generate_latest(registry), CONTENT_TYPE_LATEST.encode())
+
+
+def operator_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[Route]:
+    """Health and metrics."""
+    return [
+        Route("/health/live", Page(lambda: LIVE)),
+        Route("/health/ready", Page(lambda: READY if is_ready() else NOT_READY)),
+        Route("/metrics", Page(lambda: metrics_page(registry))),
+    ]
+
+
+def webhook_routes(webhooks: ASGIApp) -> list[Route]:
+    """The webhook paths, the most used first: routes are tried in order."""
+    return [
+        Route(path, webhooks)
+        for path in (
+            "/webhooks/telnyx",
+            "/webhooks/telnyx/{account}",
+            "/webhooks/telnyx/",
+            "/webhooks/telnyx/{account}/",
+        )
+    ]
+
+
+def application(routes: list[Route]) -> ASGIApp:
+    """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware, whose work at
+    every request is to catch what the endpoints never raise. Whole paths are found by name, patterns by Starlette."""
+    router = Router(routes, redirect_slashes=False, default=NotFound())
+    whole: dict[str, ASGIApp] = {route.path: route.endpoint for route in routes if not route.param_convertors}
+
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return whole.get(scope["path"], router)(scope, receive, send)
+
+    return app

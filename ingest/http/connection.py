@@ -1,0 +1,280 @@
+"""The HTTP limits that uvicorn lacks: size and number of headers, time to complete them, bytes of bodies in memory.
+
+Nobody can make this process hold more than a bounded amount of memory, or a connection for longer than a bounded time,
+before a signature was checked. It overrides and uses internals of uvicorn's httptools protocol; a test lists the names
+that it relies on, so that an upgrade which changes one is noticed.
+"""
+
+import asyncio
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from ingest.http.request_cycle import DEADLINE, Exchange
+from ingest.metrics import IngestMetrics
+
+SWEEP_SECONDS = 0.25
+_JSON = b"content-type: application/json\r\n"
+
+
+@dataclass(slots=True)
+class Limits:
+    """The limits of one process, and the memory that its connections share."""
+
+    metrics: IngestMetrics
+    header_bytes: int = 16 * 1024
+    headers: int = 100
+    header_seconds: float = 5.0
+    answer_seconds: float = 1.5
+    # Longer than a load balancer keeps its side (60 s is usual), else it sends into connections that just closed.
+    idle_seconds: float = 75.0
+    linger_seconds: float = 2.0
+    buffered_bytes: int = 32 * 1024 * 1024
+    pipelined: int = 32
+    buffered: int = 0
+
+
+def _refusal(status: int, error: bytes) -> bytes:
+    body = b'{"error":"%b"}' % error
+    head = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+    return STATUS_LINE[status] + _JSON + head + body
+
+
+# Answered before there is a request for the application; by the name of the limit in the metrics.
+REFUSED = {
+    "headers_too_large": _refusal(431, b"headers_too_large"),
+    "bad_request": _refusal(400, b"bad_request"),
+    "buffers_full": _refusal(503, b"unavailable"),
+}
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. `due` is when the sweep closes it: what is awaited, and for how long, follows its state."""
+
+    cycle: Any
+
+    def __init__(self, limits: Limits, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limits = limits
+        self.due = math.inf
+        self.lingering = False
+        self.in_headers = False
+        self.header_bytes = 0
+        self.unseen_bytes = 0
+        self.seen = False
+        self.held_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # What is the same for every request of the connection.
+        self.common = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "scheme": self.scheme or "http",
+            "server": self.server,
+            "client": self.client,
+            "root_path": "",
+        }
+        self.due = self.loop.time() + self.limits.header_seconds
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._release()
+        self.connections.discard(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = self.cycle.disconnected or not self.cycle.response_complete
+            self.cycle.tell()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]  # it refers to us
+
+    def data_received(self, data: bytes) -> None:
+        if self.lingering:
+            return
+        self.seen = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            if not self.lingering:
+                self.refuse("bad_request")
+            return
+        # The parser holds a header or trailer back until it is whole; one that never ends shows only here.
+        self.unseen_bytes = 0 if self.seen else self.unseen_bytes + len(data)
+        if self.unseen_bytes > self.limits.header_bytes:
+            self.refuse("headers_too_large")
+
+    # --- callbacks of the parser; an exception in one stops it -------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.in_headers = self.seen = True
+        self.header_bytes = 0
+        self.due = self.loop.time() + self.limits.header_seconds
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        self.header_bytes += len(url)
+        if self.header_bytes > self.limits.header_bytes:
+            self._refuse_headers()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.header_bytes += len(name) + len(value)
+        if self.header_bytes > self.limits.header_bytes or len(self.headers) >= self.limits.headers:
+            self._refuse_headers()
+        if not self.in_headers:
+            return  # a trailer of a chunked body: nothing that is signed or judged may come from there
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def _refuse_headers(self) -> NoReturn:
+        self.refuse("headers_too_large")
+        raise ValueError("headers_too_large")
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # the parser stops here: see _read_without_upgrade
+        self.in_headers = False
+        self.due = math.inf
+        if len(self.pipeline) >= self.limits.pipelined:
+            self.refuse("bad_request")
+            raise ValueError("pipelined")
+        existing, self.cycle = self.cycle, self._exchange()
+        if existing is None or existing.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _exchange(self) -> Exchange:
+        parser = self.parser
+        http_version = parser.get_http_version()
+        scope = {
+            **self.common,
+            **_place(self.url),
+            "http_version": http_version,
+            "method": parser.get_method().decode("ascii"),
+            "headers": self.headers,
+            DEADLINE: self.loop.time() + self.limits.answer_seconds,
+        }
+        keep_alive = http_version != "1.0" and parser.should_keep_alive()
+        return Exchange(self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue)
+
+    def on_body(self, body: bytes) -> None:
+        self.seen = True
+        self.held_bytes += len(body)
+        self.limits.buffered += len(body)
+        if self.limits.buffered > self.limits.buffered_bytes:
+            self.refuse("buffers_full")
+            raise ValueError("buffers_full")
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.parts.append(body)
+            cycle.tell()
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if not self.in_headers and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.tell()
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Ignore the wish for another protocol (RFC 9110, 7.8): the parser would leave the body unread."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":  # an upgrade by nature
+            self.refuse("bad_request")
+            return
+        head = [method, b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            if name not in (b"upgrade", b"connection"):
+                head += (name, b": ", value, b"\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*head, b"\r\n", rest]))
+
+    # --- ends --------------------------------------------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self._release()
+        if self.transport.is_closing() or self.lingering:
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle: Any
+            cycle, app = self.pipeline.pop()
+            cycle.scope[DEADLINE] = self.loop.time() + self.limits.answer_seconds
+            self._start_asgi_task(cycle, app)
+        elif not self.in_headers:
+            self.due = self.loop.time() + self.limits.idle_seconds
+
+    def refuse(self, limit: str) -> None:
+        """Answer for a request that the application shall not see, or see the end of, and close."""
+        self.limits.metrics.limited[limit].inc()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.tell()
+            if self.pipeline or self.in_headers or cycle.response_started or not cycle.more_body:
+                self.transport.close()  # an answer here would be taken for that of the request before
+                return
+        self.transport.write(REFUSED[limit])
+        self.linger()
+
+    def linger(self) -> None:
+        """Close so that the answer arrives: say that we are done, and drop what still comes for a moment.
+
+        Closing at once with unread bytes would reset the connection, and the client might never see its answer.
+        """
+        self._release()
+        self.lingering = True
+        self.due = self.loop.time() + self.limits.linger_seconds
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        if self.lingering:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def _release(self) -> None:
+        self.limits.buffered -= self.held_bytes
+        self.held_bytes = 0
+
+
+@lru_cache(maxsize=64)
+def _place(url: bytes) -> dict[str, Any]:
+    """What a scope says of the target of a request."""
+    parsed = httptools.parse_url(url)
+    raw_path = parsed.path or b"/"
+    path = raw_path.decode("ascii")
+    return {
+        "path": unquote(path) if "%" in path else path,
+        "raw_path": raw_path,
+        "query_string": parsed.query or b"",
+    }
+
+
+def sweep(connections: Collection[Any], limits: Limits, now: float) -> None:
+    """Close every connection that is due: one pass a quarter of a second, instead of a timer for every request."""
+    for connection in list(connections):
+        if connection.due <= now:
+            if connection.in_headers:
+                limits.metrics.limited["header_timeout"].inc()
+            connection.transport.close()
+    limits.metrics.buffered_bytes.set(limits.buffered)
+    limits.metrics.connections.set(len(connections))

@@ -1,0 +1,214 @@
+"""Keeps a client of Kafka: started, checked and rebuilt in the background, so that nobody waits for Kafka to be there.
+
+No record is sent before the topics were found as strong as asked, and no request ever creates a topic.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+
+from ingest.durable.breaker import Backoff
+from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes, Verdict
+from ingest.kafka.topic_check import FAILURES, create_or_check
+from schemas.errors import Misconfigured, Unavailable
+from schemas.kafka.record import Record
+from schemas.settings import KafkaSettings
+
+FIRST_TRY_SECONDS = 1.0
+CONNECT_SECONDS = 10.0
+UNANSWERED_SECONDS = 10.0
+STOP_SECONDS = 5.0
+PROMPT_SECONDS = 0.5
+STEP_SECONDS = 0.01
+
+_log = structlog.get_logger(__name__)
+
+
+class PublisherMetrics(LaneMetrics, Protocol):
+    """What the publisher counts."""
+
+    @property
+    def producer_rebuilds(self) -> Counter: ...
+
+
+class Publisher:
+    """`publish` and `deliver` never block on a connection: without a producer they raise Unavailable at once."""
+
+    def __init__(self, settings: KafkaSettings, metrics: PublisherMetrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._lanes: Lanes | None = None
+        self._broken = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._said = ""
+        self.on_up: Callable[[], None] = _nothing
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a producer whose topics were checked."""
+        return self._lanes is not None
+
+    @property
+    def prompt(self) -> bool:
+        """Whether the last acknowledgement came soon enough for a request to wait for the next."""
+        return self._lanes is not None and self._lanes.answer_seconds < PROMPT_SECONDS
+
+    async def start(self) -> None:
+        """Try Kafka once, briefly, then go on in the background. Raises Misconfigured if the topics are too weak."""
+        try:
+            async with asyncio.timeout(FIRST_TRY_SECONDS):
+                self._lanes = await self._connected()
+        except (Unavailable, TimeoutError) as error:
+            self._say("kafka_away", error=str(error) or "no answer yet")
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def close(self, limit_seconds: float = 2.0) -> None:
+        """Let what is under way be answered within the limit, then close; what is left is answered as Unavailable."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._lanes is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lanes.finished(), limit_seconds)
+            self._retire()
+        if self._retiring:
+            await asyncio.wait(self._retiring, timeout=limit_seconds)
+
+    def publish(self, record: Record, done: Done, *, probe: bool = False) -> None:
+        """Send a record; `done` is called once with the verdict, at the latest after about 12 s.
+
+        Raises Unavailable at once where sending would be in vain; `probe` also tries a partition that failed last time.
+        """
+        if self._lanes is None:
+            raise Unavailable("Kafka is away")
+        lane = self._lanes.lane(record)
+        if lane.away and not probe:
+            raise Unavailable("the record's partition is away")
+        self._lanes.add(lane, record, done)
+
+    async def in_step(self) -> None:
+        """Return when a produce request has just been answered, none is under way, or one has been for 10 ms."""
+        if self._lanes is not None:
+            await self._lanes.answered(STEP_SECONDS)
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
+        """Send records of the spool together; a verdict for each. Raises Unavailable without a producer."""
+        if self._lanes is None:
+            raise Unavailable("Kafka is away")
+        return await asyncio.gather(*(self._probe(record) for record in records))
+
+    def _probe(self, record: Record) -> "asyncio.Future[Verdict]":
+        future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        try:
+            self.publish(record, partial(_resolve, future), probe=True)
+        except Unavailable as away:
+            future.set_result(away)
+        return future
+
+    async def answers(self) -> bool:
+        """Whether Kafka answers a question that writes nothing. If so, every partition is worth a try again."""
+        if self._lanes is None:
+            return False
+        lanes = self._lanes
+        try:
+            async with asyncio.timeout(FIRST_TRY_SECONDS):
+                await lanes.client.fetch_all_metadata()
+        except FAILURES:
+            return False
+        lanes.forgive()
+        return True
+
+    async def _keep(self) -> None:
+        backoff = Backoff()
+        while True:
+            if self._lanes is None:
+                try:
+                    self._lanes = await self._connected()
+                except Unavailable as error:
+                    self._say("kafka_away", error=str(error))
+                    await asyncio.sleep(backoff.next_seconds())
+                    continue
+                except Misconfigured as weak:
+                    self._say("topics_too_weak", problems=weak.problems)
+                    await asyncio.sleep(backoff.next_seconds())
+                    continue
+            backoff.reset()
+            self._say("kafka_connected")
+            self.on_up()
+            why = await self._breakage(self._lanes)
+            self._metrics.producer_rebuilds.inc()
+            self._say("producer_broken", why=why)
+            self._retire()
+
+    async def _connected(self) -> Lanes:
+        weak = await create_or_check(self._settings, create=False, timeout_seconds=CONNECT_SECONDS)
+        if weak:
+            raise Misconfigured(weak)
+        client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **self._settings.client_options())
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await client.bootstrap()
+                # Of all topics: a request that named one would create it.
+                await client.force_metadata_update()
+        except FAILURES as error:
+            await client.close()
+            raise Unavailable(f"Kafka: {error!r}") from None
+        except asyncio.CancelledError:
+            await client.close()
+            raise
+        self._broken.clear()
+        self._why = "no acknowledgement"
+        return Lanes(client, self._metrics, self._break)
+
+    def _break(self, why: str) -> None:
+        self._why = why
+        self._broken.set()
+
+    async def _breakage(self, lanes: Lanes) -> str:
+        """Return when this producer must be replaced: it failed by itself, or nothing was acknowledged for too long."""
+        loop = asyncio.get_running_loop()
+        while not self._broken.is_set():
+            since = lanes.unanswered_since
+            if since is not None and loop.time() - since > UNANSWERED_SECONDS:
+                break
+            if lanes.client._sync_task.done():  # it ends by an error that aiokafka does not know, and then for ever
+                return "no metadata any more"
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._broken.wait(), 1.0)
+        return self._why
+
+    def _retire(self) -> None:
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            lanes.abandon()
+            task = asyncio.create_task(_stopped(lanes.client))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    def _say(self, event: str, **details: Any) -> None:
+        # Once per change: a broker that is away for an hour is one line, not a line a second.
+        said = f"{event} {details.get('problems', '')}"
+        if said != self._said:
+            self._said = said
+            (_log.info if event == "kafka_connected" else _log.error)(event, **details)
+
+
+async def _stopped(client: AIOKafkaClient) -> None:
+    with suppress(*FAILURES):
+        await asyncio.wait_for(client.close(), STOP_SECONDS)
+
+
+def _resolve(future: "asyncio.Future[Verdict]", verdict: Verdict) -> None:
+    if not future.done():
+        future.set_result(verdict)
+
+
+def _nothing() -> None:
+    pass

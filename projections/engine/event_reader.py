@@ -1,0 +1,75 @@
+"""Events read back from the store as projections take them: the body is read again, the account is the stored one.
+
+What is applied again is therefore what was signed, and nothing that was computed from it before.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from projections.engine.fault_isolation import Fault
+from projections.engine.projection import Projection, Stored
+from projections.sql import queries
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Unreadable, read
+
+PAGE_EVENTS = 500
+PAGE_POSITIONS = 50_000
+LONGEST_SECONDS = 24 * 60 * 60
+
+_SQL = queries("event_reader")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of `events` in order of position, read up to and including `position`."""
+
+    rows: list[dict[str, Any]]
+    position: int
+
+
+async def last_position(connection: asyncpg.Connection) -> int:
+    """The greatest position that is committed, 0 where there is none."""
+    position: int = await connection.fetchval(_SQL["last_position"])
+    return position
+
+
+async def page_after(
+    connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int, limit: int
+) -> Page:
+    """The next events that any of the projections takes, after `position` and up to `end`, `limit` at most."""
+    names = sorted({name for projection in projections for name in projection.event_types})
+    upto = min(end, position + PAGE_POSITIONS)
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, *patterns(names), limit)
+    return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
+
+
+def patterns(event_types: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(exact names, prefixes) of types that are given exactly or as a prefix with `*`, as statements take them."""
+    names = list(event_types)
+    return [name for name in names if not name.endswith("*")], [name[:-1] for name in names if name.endswith("*")]
+
+
+async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:
+    """Those of these events that are stored."""
+    async with connection.transaction(readonly=True):
+        await connection.execute("set local statement_timeout = 0")
+        rows = await connection.fetch(_SQL["by_key"], keys, timeout=LONGEST_SECONDS)
+    return {str(row["event_key"]): stored(row) for row in rows}
+
+
+def stored(row: Mapping[str, Any]) -> Stored | Fault:
+    """The event and its evidence; a fault where the reader of today finds no event in a body that held one."""
+    found = read(row["body"])
+    if isinstance(found, Unreadable):
+        return Fault(str(row["event_key"]), f"Unreadable: {found.reason}", None)
+    return found, Delivery(
+        body=row["body"],
+        signature=row["signature"],
+        signed_timestamp=row["signed_timestamp"],
+        key_id=row["key_id"],
+        account=row["account"],
+        received_at=row["received_at"],
+    )

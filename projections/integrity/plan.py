@@ -1,0 +1,108 @@
+"""What a verification has to look at: the chain of seals, judged here, and ranges of positions, which many may check.
+
+The ranges tile every position that was stored when the plan was made, whether a seal covers it or not.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import asyncpg
+
+from projections.engine.event_reader import last_position
+from projections.integrity.checks import LONGEST_SECONDS, Finding, Range
+from projections.integrity.merkle import FIRST_CHAIN, chain_value
+from projections.integrity.sealing import EVENTS_A_SEAL, Seal
+from projections.sql import queries
+from schemas.errors import Misconfigured
+
+LOWEST_POSITION = -(2**63)
+
+_SQL = queries("integrity")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`findings` are those of the chain; `identity` names the database."""
+
+    identity: str
+    seals: int
+    ranges: Sequence[Range]
+    findings: Sequence[Finding]
+
+
+async def plan(connection: asyncpg.Connection, chains: Sequence[bytes] = ()) -> Plan:
+    """Everything that is stored by now. `chains` are values that were kept elsewhere, and must be here still.
+
+    Raises Misconfigured where the login may not read what is to be verified.
+    """
+    if not await connection.fetchval(_SQL["may_read_bodies"]):
+        raise Misconfigured(["DATABASE_URL: this login may not read bodies: grant it the role telnyx_auditor"])
+    end = await last_position(connection)
+    seals = [Seal(**row) for row in await connection.fetch(_SQL["seals"], timeout=LONGEST_SECONDS)]
+    made = await connection.fetchval(_SQL["seal_count"])
+    ranges = [part for piece in _tile(seals, end) for part in await _cut(connection, piece)]
+    return Plan(
+        identity=await connection.fetchval(_SQL["identity"]),
+        seals=len(seals),
+        ranges=ranges,
+        findings=[*chain_findings(seals, made), *_kept_elsewhere(seals, chains)],
+    )
+
+
+def chain_findings(seals: Sequence[Seal], made: int) -> Iterator[Finding]:
+    """What does not hold between seals, in order of their numbers; `made` is how many there should be."""
+    before: Seal | None = None
+    for seal in seals:
+        number, end, chain = (before.seq, before.last_position, before.chain) if before else (0, 0, FIRST_CHAIN)
+        what = f"seal {seal.seq}"
+        if seal.seq != number + 1:
+            yield from _missing(number + 1, seal.seq - 1)
+        elif seal.first_position != end + 1:
+            yield Finding(what, f"first_position: {seal.first_position}, though the seal before ends at {end}")
+        # After a missing seal the chain is taken up again: what led to it is gone.
+        if seal.seq == number + 1 and seal.chain != chain_value(chain, seal.root, seal.last_position):
+            yield Finding(what, "chain: it does not follow from the seal before, its root and its last position")
+        before = seal
+    yield from _missing((before.seq if before else 0) + 1, made)
+
+
+def _missing(first: int, last: int) -> Iterator[Finding]:
+    for seq in range(first, last + 1):
+        yield Finding(f"seal {seq}", "missing: it was made and taken out")
+
+
+def _kept_elsewhere(seals: Sequence[Seal], chains: Sequence[bytes]) -> Iterator[Finding]:
+    for chain in chains:
+        if all(seal.chain != chain for seal in seals):
+            yield Finding(f"chain {chain.hex()}", "no seal has it: what was sealed by it was changed, or cut off")
+
+
+def _tile(seals: Sequence[Seal], end: int) -> Iterator[Range]:
+    """Ranges with neighbouring seals of about EVENTS_A_SEAL events, and between and after them those without."""
+    after, before, group, events = LOWEST_POSITION - 1, 0, list[Seal](), 0
+    for seal in seals:
+        if group and (seal.first_position != after + 1 or events + seal.events > EVENTS_A_SEAL):
+            yield _under(group)
+            group, events = [], 0
+        if seal.first_position > after + 1:
+            # What a missing seal covered is told once, by its number; else each event there was put in later.
+            yield Range(after + 1, seal.first_position - 1, missed=seal.seq == before + 1)
+        group.append(seal)
+        events += seal.events
+        after, before = max(after, seal.last_position), seal.seq
+    if group:
+        yield _under(group)
+    if end > after:
+        yield Range(after + 1, end)
+
+
+def _under(group: Sequence[Seal]) -> Range:
+    return Range(group[0].first_position, group[-1].last_position, tuple(group))
+
+
+async def _cut(connection: asyncpg.Connection, piece: Range) -> list[Range]:
+    """A range without seals in pieces of EVENTS_A_SEAL events."""
+    if piece.seals:
+        return [piece]
+    rows = await connection.fetch(_SQL["chunks"], piece.first, piece.last, EVENTS_A_SEAL, timeout=LONGEST_SECONDS)
+    return [replace(piece, first=row["first_position"], last=row["last_position"]) for row in rows]

@@ -1,0 +1,76 @@
+"""Accepts a gap: the one way in which a position moves although no record was applied, and only if a person says so."""
+
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from projections.engine.offsets import Bounds, misfit, read_positions
+from projections.kafka.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds, partitions_of
+from projections.kafka.offset_claims import connection_to
+from projections.sql import queries
+from schemas.errors import Misconfigured, Unavailable
+from schemas.settings import KafkaSettings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedGap:
+    """What was done: from where to where the position went, and why it did not fit (None: the key did not match)."""
+
+    partition: str
+    from_offset: int
+    to_offset: int
+    skipped_records: int
+    problem: str | None
+
+
+def parse_partition(name: str) -> TopicPartition:
+    """`TOPIC:PARTITION`. Raises Misconfigured."""
+    topic, _, number = name.rpartition(":")
+    if not topic or not number.isdecimal():
+        raise Misconfigured([f"--accept-gap: expected TOPIC:PARTITION, such as telnyx.messages:3, found {name!r}"])
+    return TopicPartition(topic, int(number))
+
+
+async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> AcceptedGap:
+    """Make the partition start again at the first record that its log holds now; a running projector takes it up.
+
+    Records that were applied before are duplicates, which change nothing; so nothing is skipped but what is gone.
+    Raises Misconfigured (no such partition, or it has no position) and Unavailable.
+    """
+    partition = parse_partition(name)
+    cluster_id, bounds = await _log(kafka, partition)
+    async with connection_to(database_url) as connection:
+        position = (await read_positions(connection, [partition])).get(partition)
+        if position is None:
+            raise Misconfigured([f"--accept-gap: {name} has no stored position, so there is no gap to accept"])
+        await connection.execute(queries("offsets")["accept_gap"], *partition, bounds.start, cluster_id)
+    same_log = position.cluster_id in (None, cluster_id) and position.next_offset <= bounds.end
+    accepted = AcceptedGap(
+        partition=name,
+        from_offset=position.next_offset,
+        to_offset=bounds.start,
+        skipped_records=max(0, bounds.start - position.next_offset) if same_log else 0,
+        problem=misfit(position, bounds, cluster_id),
+    )
+    log.warning("gap_accepted", partition=name, from_offset=accepted.from_offset, to_offset=accepted.to_offset)
+    return accepted
+
+
+async def _log(kafka: KafkaSettings, partition: TopicPartition) -> tuple[str, Bounds]:
+    options = kafka.client_options()
+    try:
+        if partition.partition not in await partitions_of(options, partition.topic):
+            raise Misconfigured([f"--accept-gap: Kafka has no partition {partition.topic}:{partition.partition}"])
+        consumer = AIOKafkaConsumer(**options)
+        try:
+            await consumer.start()
+            bounds = await log_bounds(consumer, [partition])
+        finally:
+            await consumer.stop()
+        return await cluster_id_of(options), bounds[partition]
+    except KAFKA_ERRORS as error:
+        raise Unavailable(f"kafka: {str(error) or type(error).__name__}") from error

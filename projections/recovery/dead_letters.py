@@ -1,0 +1,67 @@
+"""Dead letters: which there are, and the second chance of each, by the same way that its event took the first time.
+
+One event, one transaction: the rows and the end of its dead letter are committed together, and a projector that writes
+the same rows meanwhile waits for one event at most.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from projections.engine.event_reader import PAGE_EVENTS, events_by_key
+from projections.engine.fault_isolation import Fault, Record, bury, isolate
+from projections.engine.projection import Projection, Stored
+from projections.registry import PROJECTIONS
+from projections.sql import queries
+
+_SQL = queries("dead_letters")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that a projection could not apply: names only, never what it says."""
+
+    projection: str
+    event_key: str
+    error_class: str
+    sqlstate: str | None
+    first_failed_at: datetime
+    attempts: int
+
+
+async def dead_letters(connection: asyncpg.Connection, projection: str | None = None) -> list[DeadLetter]:
+    """All of them, or those of one projection."""
+    rows = await connection.fetch(_SQL["list"], projection)
+    return [DeadLetter(**(dict(row) | {"event_key": str(row["event_key"])})) for row in rows]
+
+
+async def retry(
+    connection: asyncpg.Connection, projection: str | None = None, *, projections: Sequence[Projection] = PROJECTIONS
+) -> int:
+    """Applies their events once more. Gives how many ended; `dead_letters` tells what is left, and of what it died now.
+
+    Letters of a projection that this program does not have, or whose event is not stored any more, are left.
+    """
+    known = {item.name: item for item in projections}
+    letters = [letter for letter in await dead_letters(connection, projection) if letter.projection in known]
+    resolved = 0
+    for start in range(0, len(letters), PAGE_EVENTS):
+        page = letters[start : start + PAGE_EVENTS]
+        events = await events_by_key(connection, sorted({letter.event_key for letter in page}))
+        for letter in page:
+            if letter.event_key in events:
+                event = events[letter.event_key]
+                resolved += await _retry(connection, known[letter.projection], letter.event_key, event)
+    return resolved
+
+
+async def _retry(connection: asyncpg.Connection, projection: Projection, key: str, event: Stored | Fault) -> bool:
+    async with connection.transaction(isolation="read_committed"):
+        faults = [event] if isinstance(event, Fault) else await isolate(connection, projection, [event[1]], Record())
+        if faults:
+            await bury(connection, projection, faults)
+        else:
+            await connection.execute(_SQL["resolve"], projection.name, key)
+    return not faults

@@ -1,0 +1,198 @@
+"""The account's other things: spend limits, hosted numbers, toll-free verifications, link clicks (semantics section 8).
+
+"Latest non-null" looks at each column by itself, so each is a winner of its own, whose order is null where an event
+says nothing; what is "of the latest event" is one winner that takes every column.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from projections.engine.projection import Projection, Rows
+from projections.engine.table import Row, table
+from schemas.kafka.record import Delivery
+from schemas.reading.event import LINK_CLICKED, Event, exactly
+from schemas.reading.normalize import id_, list_, lower, money, party, phone, text, time_
+
+SPEND_LIMIT_EVENTS = table(
+    "spend_limit_events",
+    key="event_key uuid",
+    constants="""account text, messaging_profile_id text, configured_limit numeric, current_cost numeric,
+        occurred_at timestamptz""",
+)
+HOSTED_NUMBER_ORDERS = table(
+    "hosted_number_orders",
+    key="order_id text",
+    winners=(
+        ("last_event_at timestamptz, last_event_key uuid", "account text"),
+        ("profile_at timestamptz, profile_event_key uuid", "messaging_profile_id text"),
+        ("status_at timestamptz, status_event_key uuid", "status text"),
+        ("decision_at timestamptz, decision_event_key uuid", "decision text"),
+        ("deadline_at timestamptz, deadline_event_key uuid", "approval_deadline timestamptz"),
+    ),
+)
+HOSTED_NUMBERS = table(
+    "hosted_numbers",
+    key="order_id text, phone_number text",
+    winners=(("status_at timestamptz, last_event_key uuid", "account text, status text"),),
+)
+TOLL_FREE_VERIFICATIONS = table(
+    "toll_free_verifications",
+    key="verification_id text",
+    winners=(("status_at timestamptz, last_event_key uuid", "account text, status text, reason text"),),
+)
+LINK_CLICKS = table(
+    "link_clicks",
+    key="event_key uuid",
+    constants="account text, message_id text, recipient text, url text, clicked_at timestamptz",
+)
+
+_UNIX_SECONDS = re.compile(r"[0-9]{9,10}")
+_UNIX_START = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_END_SECONDS = Decimal((datetime(2200, 1, 1, tzinfo=UTC) - _UNIX_START).total_seconds())
+_MICROSECOND = Decimal("0.000001")
+_STATUS_GAP = re.compile(r"[ _-]+")
+
+
+def spend_limit_rows(event: Event, delivery: Delivery) -> Rows:
+    """A spending limit of a messaging profile was reached."""
+    limit, cost = map(money, exactly(_limit_and_cost, event, delivery.body))
+    row: Row = {
+        "event_key": event.key,
+        "account": delivery.account,
+        "messaging_profile_id": id_(event.payload.get("profile_id")),
+        "configured_limit": limit,
+        "current_cost": cost,
+        "occurred_at": event.occurred_at,
+    }
+    yield SPEND_LIMIT_EVENTS, row
+
+
+def _limit_and_cost(payload: dict[str, Any]) -> tuple[Any, Any]:
+    return payload.get("configured_limit"), payload.get("current_cost")
+
+
+def hosted_number_rows(event: Event, delivery: Delivery) -> Rows:
+    """The order that the event names, and each number that it gives a status."""
+    order_id = id_(event.payload.get("order_id"))
+    if order_id is not None:
+        yield HOSTED_NUMBER_ORDERS, _hosted_order(order_id, event, delivery)
+    for item in list_(event.payload.get("numbers")):
+        if isinstance(item, dict):
+            number, status = phone(item.get("value")), lower(item.get("status"))
+            if number is not None and status is not None:
+                row: Row = {
+                    "order_id": order_id or "",
+                    "phone_number": number,
+                    "account": delivery.account,
+                    "status": status,
+                    "status_at": event.occurred_at,
+                    "last_event_key": event.key,
+                }
+                yield HOSTED_NUMBERS, row
+
+
+def _hosted_order(order_id: str, event: Event, delivery: Delivery) -> Row:
+    get = event.payload.get
+    status = lower(get("order_status")) or ("deleted" if event.type.endswith(".deleted") else None)
+    row: Row = {
+        "order_id": order_id,
+        "account": delivery.account,
+        "last_event_at": event.occurred_at,
+        "last_event_key": event.key,
+    }
+    row |= _latest("profile", event, messaging_profile_id=id_(get("profile_id")))
+    row |= _latest("status", event, status=status)
+    row |= _latest("decision", event, decision=lower(get("decision")) or lower(get("approval_decision")))
+    row |= _latest("deadline", event, approval_deadline=_deadline(event, delivery.body))
+    return row
+
+
+def _latest(name: str, event: Event, **said: Any) -> Row:
+    """One column and the hidden order of its winner, which is null where the event says nothing about it."""
+    [value] = said.values()
+    order = (None, None) if value is None else (event.occurred_at, event.key)
+    return {f"{name}_at": order[0], f"{name}_event_key": order[1], **said}
+
+
+def _deadline(event: Event, body: bytes) -> datetime | None:
+    [written] = exactly(lambda payload: (payload.get("approval_deadline"),), event, body)
+    if isinstance(written, str):
+        word = written.strip()
+        return _unix_instant(Decimal(word)) if _UNIX_SECONDS.fullmatch(word) else time_(word)
+    if isinstance(written, float):
+        written = repr(written)
+    elif isinstance(written, bool) or not isinstance(written, int | Decimal):
+        return None
+    return _unix_instant(Decimal(written))
+
+
+def _unix_instant(seconds: Decimal) -> datetime | None:
+    """Unix seconds as an instant in the years of `time_`, cut to microseconds like it."""
+    if not seconds.is_finite() or not 0 <= seconds < _UNIX_END_SECONDS:
+        return None
+    return _UNIX_START + timedelta(microseconds=int(seconds.quantize(_MICROSECOND, ROUND_DOWN).scaleb(6)))
+
+
+def toll_free_rows(event: Event, delivery: Delivery) -> Rows:
+    """The verification of a toll-free number has a status."""
+    get = event.payload.get
+    verification_id, status = id_(get("id")), lower(get("status"))
+    if verification_id is None or status is None:
+        return
+    row: Row = {
+        "verification_id": verification_id,
+        "account": delivery.account,
+        "status": _STATUS_GAP.sub("_", status),
+        "reason": text(get("rejectionReason")) or text(get("rejection_reason")) or text(get("reason")),
+        "status_at": event.occurred_at,
+        "last_event_key": event.key,
+    }
+    yield TOLL_FREE_VERIFICATIONS, row
+
+
+def link_click_rows(event: Event, delivery: Delivery) -> Rows:
+    """A person opened a shortened link."""
+    get = event.payload.get
+    row: Row = {
+        "event_key": event.key,
+        "account": delivery.account,
+        "message_id": id_(get("message_id")),
+        "recipient": party(get("to")),
+        "url": text(get("url")),
+        "clicked_at": time_(get("time_clicked")) or event.occurred_at,
+    }
+    yield LINK_CLICKS, row
+
+
+SPEND_LIMITS = Projection(
+    name="spend_limits",
+    version=1,
+    event_types=("messaging-profile.spend-limit-reached",),
+    tables=(SPEND_LIMIT_EVENTS,),
+    rows=spend_limit_rows,
+)
+HOSTED = Projection(
+    name="hosted_numbers",
+    version=1,
+    event_types=("messaging_hosted_numbers_orders.*",),
+    tables=(HOSTED_NUMBER_ORDERS, HOSTED_NUMBERS),
+    rows=hosted_number_rows,
+)
+TOLL_FREE = Projection(
+    name="toll_free",
+    version=1,
+    event_types=("toll_free_verification.*",),
+    tables=(TOLL_FREE_VERIFICATIONS,),
+    rows=toll_free_rows,
+)
+CLICKS = Projection(
+    name="link_clicks",
+    version=1,
+    event_types=(LINK_CLICKED,),
+    tables=(LINK_CLICKS,),
+    rows=link_click_rows,
+)
+
+ACCOUNT_PROJECTIONS = (SPEND_LIMITS, HOSTED, TOLL_FREE, CLICKS)

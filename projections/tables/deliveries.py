@@ -1,0 +1,173 @@
+"""message_deliveries: one row per message and recipient, whatever order the webhooks came in (semantics section 4)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from projections.engine.projection import Projection, Rows
+from projections.engine.table import Row, table
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event, exactly
+from schemas.reading.normalize import id_, int_, list_, lower, money, party, text, time_, unique
+
+FINAL_RANK = 4
+
+RANKS = {
+    "scheduled": 0,
+    "queued": 1,
+    "sending": 2,
+    "sent": 3,
+    **dict.fromkeys(("delivery_unconfirmed", "unknown", "dlr_timeout"), 4),
+    **dict.fromkeys(
+        ("delivered", "sending_failed", "delivery_failed", "expired", "failed", "cancelled", "gw_timeout"), 5
+    ),
+    "read": 6,
+}
+DEFAULT_STATUS = {"message.sent": "sent", "message.finalized": "unknown", "message.read": "read"}
+
+MESSAGE_DELIVERIES = table(
+    "message_deliveries",
+    key="message_id text, recipient text",
+    least="queued_at timestamptz, sent_at timestamptz, first_event_at timestamptz",
+    greatest="""
+        account text, messaging_profile_id text, sender text, is_final boolean, message_type text,
+        tcr_campaign_id text, group_message_id text, carrier text, line_type text, encoding text, parts integer,
+        tags text[], completed_at timestamptz""",
+    winners=(
+        (
+            "status_rank smallint, status_at timestamptz, last_event_key uuid",
+            "status text, error_codes text[], error_detail text",
+        ),
+        (
+            "cost_rank smallint, cost_at timestamptz, cost_event_key uuid",
+            "cost_amount numeric, cost_currency text, carrier_fee_amount numeric",
+        ),
+    ),
+)
+
+
+def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(recipient, item) for each recipient that the webhook names; '' where it names none. At least one."""
+    found = False
+    for item in list_(event.payload.get("to")):
+        recipient = party(item)
+        if isinstance(item, dict) or recipient:
+            found = True
+            yield recipient or "", item if isinstance(item, dict) else {}
+    for item in list_(event.payload.get("cc")):
+        # a bare number in cc says who was copied, and nothing about delivery
+        if isinstance(item, dict) and party(item) and lower(item.get("status")) in RANKS:
+            found = True
+            yield party(item) or "", item
+    if not found:
+        yield "", {}
+
+
+def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
+    """The codes of the webhook's errors, then the item's own; each once."""
+    errors, own = payload.get("errors"), item.get("error_code")
+    if not errors and own is None:
+        return []
+    codes = [id_(error.get("code")) for error in list_(errors) if isinstance(error, dict)]
+    return unique([*codes, id_(own)])
+
+
+def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
+    """The errors in words, for people."""
+    errors, own = payload.get("errors"), item.get("error_message")
+    if not errors and own is None:
+        return None
+    return "; ".join(unique([*map(_words, list_(errors)), text(own)])) or None
+
+
+def _words(error: Any) -> str | None:
+    if not isinstance(error, dict):
+        return text(error)
+    return ": ".join(filter(None, (text(error.get("title")), text(error.get("detail"))))) or None
+
+
+def rows(event: Event, delivery: Delivery) -> Rows:
+    """One row per observation of an event that names its message."""
+    message_id = id_(event.payload.get("id"))
+    if message_id is None:
+        return
+    shared = _shared(event, delivery.account)
+    cost = _cost(event, delivery.body)
+    for recipient, item in observations(event):
+        status = lower(item.get("status")) or DEFAULT_STATUS[event.type]
+        rank = RANKS.get(status, RANKS[DEFAULT_STATUS[event.type]])
+        row: Row = {
+            **shared,
+            "message_id": message_id,
+            "recipient": recipient,
+            "is_final": rank >= FINAL_RANK or event.type != "message.sent",
+            "carrier": text(item.get("carrier")),
+            "line_type": text(item.get("line_type")),
+            "status_rank": rank,
+            "status": status,
+            "error_codes": error_codes(event.payload, item),
+            "error_detail": error_detail(event.payload, item),
+            **cost,
+            "cost_rank": rank if cost["cost_amount"] is not None else None,
+        }
+        cost = NO_COST  # a cost that is stated once is booked once
+        yield MESSAGE_DELIVERIES, row
+
+
+def _shared(event: Event, account: str) -> Row:
+    """What does not depend on the recipient."""
+    payload = event.payload
+    get = payload.get
+    return {
+        "account": account,
+        "queued_at": time_(get("received_at")),
+        "sent_at": time_(get("sent_at")) or (event.occurred_at if event.type == "message.sent" else None),
+        "completed_at": time_(get("completed_at"))
+        or (event.occurred_at if event.type == "message.finalized" else None),
+        "first_event_at": event.occurred_at,
+        "messaging_profile_id": id_(get("messaging_profile_id")),
+        "sender": party(get("from")),
+        "message_type": text(get("type")),
+        "tcr_campaign_id": id_(get("tcr_campaign_id")),
+        "group_message_id": id_(get("group_message_id")),
+        "encoding": text(get("encoding")),
+        "parts": int_(get("parts")),
+        "tags": [tag for tag in map(text, list_(get("tags"))) if tag],
+        "status_at": event.occurred_at,
+        "last_event_key": event.key,
+    }
+
+
+NO_COST: Row = dict.fromkeys(
+    ("cost_rank", "cost_at", "cost_event_key", "cost_amount", "cost_currency", "carrier_fee_amount")
+)
+
+
+def _cost(event: Event, body: bytes) -> Row:
+    amount, fee = map(money, exactly(_amounts, event, body))
+    if amount is None:
+        return NO_COST
+    cost = event.payload.get("cost")
+    return {
+        "cost_at": event.occurred_at,
+        "cost_event_key": event.key,
+        "cost_amount": amount,
+        "cost_currency": text(cost.get("currency")) if isinstance(cost, dict) else None,
+        "carrier_fee_amount": fee,
+    }
+
+
+def _amounts(payload: dict[str, Any]) -> tuple[Any, Any]:
+    """What stands where the cost and the carrier's fee should."""
+    cost, fee = payload.get("cost"), payload.get("cost_breakdown")
+    for name in ("carrier_fee", "amount"):
+        fee = fee.get(name) if isinstance(fee, dict) else None
+    return (cost.get("amount") if isinstance(cost, dict) else cost), fee
+
+
+DELIVERIES = Projection(
+    name="deliveries",
+    version=1,
+    event_types=tuple(DEFAULT_STATUS),
+    tables=(MESSAGE_DELIVERIES,),
+    rows=rows,
+)

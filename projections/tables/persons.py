@@ -1,0 +1,48 @@
+"""person_events: which webhooks name a person, so that everything about one is found without reading every event.
+
+message_deliveries and inbound_messages know the last webhook of a message and not the others; evidence leaves none out.
+"""
+
+from projections.engine.projection import Projection, Rows
+from projections.engine.table import table
+from projections.tables.deliveries import DEFAULT_STATUS
+from schemas.kafka.record import Delivery
+from schemas.reading.event import LINK_CLICKED, Event
+from schemas.reading.normalize import parties, unique
+
+PERSON_EVENTS = table(
+    "person_events",
+    key="phone_number text, occurred_at timestamptz, event_key uuid",
+    constants="retention_class text",
+)
+
+
+def persons(event: Event) -> list[str]:
+    """Whom an event is about: who wrote to us, who was sent to or copied in, who opened a link; each once."""
+    payload = event.payload
+    named = parties([payload.get("from")] if event.type == "message.received" else payload.get("to"))
+    copied = payload.get("cc")
+    return unique([*named, *parties(copied)]) if copied else named
+
+
+def rows(event: Event, _delivery: Delivery) -> Rows:
+    """One row per person."""
+    for phone in persons(event):
+        yield (
+            PERSON_EVENTS,
+            {
+                "phone_number": phone,
+                "occurred_at": event.occurred_at,
+                "event_key": event.key,
+                "retention_class": event.retention_class,
+            },
+        )
+
+
+PERSONS = Projection(
+    name="persons",
+    version=1,
+    event_types=("message.received", *DEFAULT_STATUS, LINK_CLICKED),
+    tables=(PERSON_EVENTS,),
+    rows=rows,
+)

@@ -1,0 +1,94 @@
+"""ten_dlc_events: what each 10DLC webhook says about a brand, a campaign or a number (semantics section 7).
+
+A fact is a function of one event and holds all that the folds need, so that they never read a body. What the facts
+come to, under whichever id they name a thing, is refolded by `ten_dlc_refold`.
+"""
+
+from typing import Any
+
+from projections.engine.projection import Projection, Refold, Rows
+from projections.engine.table import Row, table
+from projections.sql import queries
+from projections.tables.exact_json import verbatim
+from projections.tables.ten_dlc.ids import Named, ids
+from projections.tables.ten_dlc.refold import refold
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event
+from schemas.reading.normalize import id_, list_, text, upper
+
+TEN_DLC_EVENTS = table(
+    "ten_dlc_events",
+    key="event_key uuid",
+    constants="""account text, entity text, brand_id text, campaign_id text, tcr_campaign_id text, phone_number text,
+        payload_type text, tcr_event_type text, status text, description text, reasons jsonb, csp_id text,
+        nudge_intent text, occurred_at timestamptz, tcr_brand_id text, brand_name text, identity_status text,
+        campaign_status text, is_t_mobile_registered boolean, reason text, tcr_id_has_field boolean,
+        links_campaign boolean, links_brand boolean""",
+)
+
+
+def rows(event: Event, delivery: Delivery) -> Rows:
+    """The fact of an event that names something."""
+    named = ids(event.payload)
+    entity = _entity(named)
+    if entity is not None:
+        reasons = verbatim(lambda payload: list_(payload.get("reasons")), event, delivery.body)
+        key = {"event_key": event.key, "account": delivery.account, "occurred_at": event.occurred_at}
+        yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_said(event.payload)}
+
+
+def _entity(named: Row) -> str | None:
+    """What it is about, by the ids it holds alone: the vendor sends brand events as campaign updates."""
+    if named["phone_number"]:
+        return "phone_number"
+    if named["campaign_id"] or named["tcr_campaign_id"]:
+        return "campaign"
+    return "brand" if named["brand_id"] or named["tcr_brand_id"] else None
+
+
+def _said(payload: dict[str, Any]) -> Row:
+    get = payload.get
+    registered = get("isTMobileRegistered")
+    return {
+        "payload_type": text(get("type")),
+        "tcr_event_type": text(get("eventType")),
+        "status": text(get("status")),
+        "description": text(get("description")),
+        "csp_id": id_(get("cspId")),
+        "nudge_intent": text(get("nudgeIntent")),
+        "brand_name": text(get("brandName")),
+        "identity_status": upper(get("brandIdentityStatus")) or upper(get("identityStatus")),
+        "campaign_status": upper(get("campaignStatus")),
+        "is_t_mobile_registered": registered if isinstance(registered, bool) else None,
+        "reason": reason_text(payload),
+    }
+
+
+def reason_text(payload: dict[str, Any]) -> str | None:
+    """The reasons in words, for people; else the rejection reason; else the description."""
+    words = [word for word in map(_reason, list_(payload.get("reasons"))) if word]
+    return "; ".join(words) or text(payload.get("rejectionReason")) or text(payload.get("description"))
+
+
+def _reason(reason: Any) -> str | None:
+    if not isinstance(reason, dict):
+        return text(reason)
+    words = text(reason.get("description"))
+    fields = ", ".join(field for field in map(text, list_(reason.get("fields"))) if field)
+    return f"{fields}: {words}" if fields and words else words
+
+
+TEN_DLC = Projection(
+    name="ten_dlc",
+    version=1,
+    event_types=("10dlc.*", "brand.*", "campaign.*"),
+    tables=(TEN_DLC_EVENTS,),
+    rows=rows,
+    refold=Refold(
+        facts=TEN_DLC_EVENTS,
+        tables=("ten_dlc_aliases", "brands", "campaigns", "campaign_transitions", "campaign_numbers"),
+        touched=Named._fields,
+        lock=queries("ten_dlc")["lock"],
+        fold=refold,
+    ),
+)

@@ -1,0 +1,113 @@
+"""The published JSON Schemas: generated from the types, so that what consumers validate with is what we decode with.
+
+Permissive on purpose: Telnyx adds fields and values without notice, so that nothing is forbidden and nearly nothing is
+required. JSON Schema draft-07, the dialect that AsyncAPI and schema registries understand.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from schemas.families import accounts, messages, ten_dlc
+from schemas.families.envelope import AnyEvent
+from schemas.kafka.headers import EventHeaders, QuarantineHeaders
+from schemas.reading.event import LINK_CLICKED
+
+DIRECTORY = Path(__file__).parents[1] / "json"
+DIALECT = "http://json-schema.org/draft-07/schema#"
+GUARANTEE = (
+    "A consumer may rely on: every accepted event at least once; duplicates have one `ce_id`; value and signature "
+    "headers verify. Not on order, not even per key: order by `ce_time`."
+)
+PERMISSIVE = (
+    "Permissive: fields and values may be added at any time and must be tolerated; what Telnyx signed is published "
+    "even where it does not match."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The values of some event types (exact, or a prefix with `*`), and the file that describes them."""
+
+    name: str
+    type: Any
+    event_types: tuple[str, ...]
+
+    def takes(self, event_type: str) -> bool:
+        """Whether events of this type are described by it."""
+        return any(
+            event_type.startswith(pattern[:-1]) if pattern.endswith("*") else event_type == pattern
+            for pattern in self.event_types
+        )
+
+
+# The first that takes a type describes it.
+FAMILIES = (
+    Family("message-received", messages.MessageReceived, ("message.received",)),
+    Family("message-delivery", messages.MessageDelivery, ("message.sent", "message.finalized", "message.read")),
+    Family("10dlc-brand", ten_dlc.BrandUpdated, ("10dlc.brand.*", "brand.*")),
+    Family("10dlc-campaign", ten_dlc.CampaignUpdated, ("10dlc.campaign.*", "campaign.*")),
+    Family("10dlc-phone-number", ten_dlc.CampaignNumberUpdated, ("10dlc.phone_number.*",)),
+    Family("spend-limit-reached", accounts.SpendLimitReached, ("messaging-profile.spend-limit-reached",)),
+    Family("hosted-numbers-order", accounts.HostedNumbersOrderChanged, ("messaging_hosted_numbers_orders.*",)),
+    Family("toll-free-verification", accounts.TollFreeVerificationChanged, ("toll_free_verification.*",)),
+    Family("link-clicked", accounts.LinkClicked, (LINK_CLICKED,)),
+    Family("verification", accounts.VerificationChanged, ("verify.*",)),
+    Family("event", AnyEvent, ("*",)),
+)
+HEADERS: dict[str, Any] = {"event-headers": EventHeaders, "quarantine-headers": QuarantineHeaders}
+
+
+def family_of(event_type: str) -> Family:
+    """The family that describes events of a type; every type has one."""
+    return next(family for family in FAMILIES if family.takes(event_type))
+
+
+def documents() -> dict[str, bytes]:
+    """Every published schema, by file name."""
+    about = {family.name: (family.type, f"Events: {', '.join(family.event_types)}.") for family in FAMILIES}
+    about["event"] = (AnyEvent, "Events that no other file describes.")
+    about |= {name: (kind, "Each value is UTF-8 text.") for name, kind in HEADERS.items()}
+    return {f"{name}.json": _document(name, kind, words) for name, (kind, words) in about.items()}
+
+
+def write(directory: Path = DIRECTORY) -> None:
+    """Writes every schema anew; what is committed must equal it (a test)."""
+    for name, document in documents().items():
+        (directory / name).write_bytes(document)
+
+
+def _document(title: str, kind: Any, about: str) -> bytes:
+    [root], definitions = msgspec.json.schema_components([kind], ref_template="#/definitions/{name}")
+    named = {_plain(name): _tidy(schema) | {"title": _plain(name)} for name, schema in definitions.items()}
+    top = named.pop(_plain(root["$ref"].rpartition("/")[2]))
+    del top["title"]
+    description = f"{top.pop('description')} {about} {GUARANTEE} {PERMISSIVE}"
+    document = {"$schema": DIALECT, "title": title, "description": description} | top
+    return orjson.dumps(document | ({"definitions": named} if named else {}), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _plain(name: str) -> str:
+    """`Data` for `Data_Brand_`: a document has one of each."""
+    return name.partition("_")[0]
+
+
+def _tidy(schema: Any) -> Any:
+    """The same schema, shorter, that says aloud what it does not forbid."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _tidy(value) for name, value in schema.items() if not (name == "default" and value is None)}
+    if not found.get("required", True):
+        del found["required"]
+    if "properties" in found:
+        found["additionalProperties"] = True
+    if "$ref" in found:
+        found["$ref"] = "#/definitions/" + _plain(found["$ref"].rpartition("/")[2])
+    if all(item.keys() == {"type"} for item in found.get("anyOf", [{}])):
+        found["type"] = [item["type"] for item in found.pop("anyOf")]
+    return found

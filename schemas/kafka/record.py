@@ -1,0 +1,139 @@
+"""What travels from ingest to the projector, in Kafka and in the spool: the one place that writes and reads headers.
+
+Value = the body, byte for byte. Headers follow the CloudEvents 1.0 Kafka binding in binary mode. A reader trusts none
+of them: key, type and time come from the body again, and the signature is verified again.
+"""
+
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+import orjson
+
+from schemas.kafka.topics import Topics, record_key
+from schemas.reading.event import Event
+from schemas.reading.normalize import text, time_
+
+QUARANTINED = "ledger.quarantined"
+CONTRACT = b"1"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Delivery(NamedTuple):
+    """One signed webhook as it came: the evidence. `signature` is 64 raw bytes, the account that of the key."""
+
+    body: bytes
+    signature: bytes
+    signed_timestamp: str
+    key_id: str
+    account: str
+    received_at: datetime
+
+
+class Record(NamedTuple):
+    """A Kafka record, which is also a spool entry. `event_key` is its `ce_id`; `topic` has its prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    event_key: str
+
+
+class Arrival(NamedTuple):
+    """A record as it was read back. Everything in it but the body is a claim; '' and b'' where a header is missing."""
+
+    delivery: Delivery
+    quarantine_reason: str | None
+
+
+def event_record(topics: Topics, event: Event, delivery: Delivery) -> Record:
+    """The record of an event."""
+    head = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.key.encode()),
+        ("ce_type", event.type.encode()),
+        ("ce_source", b"telnyx/" + delivery.account.encode()),
+        ("ce_time", _written(event.occurred_at)),
+    )
+    return Record(
+        topics.of(event.type), record_key(event).encode(), delivery.body, head + _evidence(delivery), event.key
+    )
+
+
+def quarantine_record(topics: Topics, quarantine_key: str, reason: str, delivery: Delivery) -> Record:
+    """The record of a signed body that is not (or not yet) an event."""
+    head = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", quarantine_key.encode()),
+        ("ce_type", QUARANTINED.encode()),
+        ("ce_source", b"telnyx/" + delivery.account.encode()),
+    )
+    tail = (("ledger_reason", reason.encode()),)
+    return Record(
+        topics.quarantine, quarantine_key.encode(), delivery.body, head + _evidence(delivery) + tail, quarantine_key
+    )
+
+
+def _evidence(delivery: Delivery) -> Headers:
+    return (
+        ("content-type", b"application/json"),
+        ("telnyx-signature-ed25519", b2a_base64(delivery.signature, newline=False)),
+        ("telnyx-timestamp", delivery.signed_timestamp.encode()),
+        ("ledger_key_id", delivery.key_id.encode()),
+        ("ledger_received_at", _written(delivery.received_at)),
+        ("ledger_contract", CONTRACT),
+    )
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339 with Z, of an aware UTC instant."""
+    return _written(moment).decode()
+
+
+def _written(moment: datetime) -> bytes:
+    # A quarter of the time of datetime's own isoformat.
+    return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1]
+
+
+def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_received_at: datetime) -> Arrival:
+    """What a record claims. Total: a header that is missing or unreadable is empty; the first of a repeated one counts.
+
+    `fallback_received_at` stands in for `ledger_received_at` where that is unreadable (Kafka's time of append).
+    """
+    found = dict(reversed(tuple(headers)))
+    try:
+        signature = a2b_base64(found.get("telnyx-signature-ed25519") or b"", strict_mode=True)
+    except Error:
+        signature = b""
+    delivery = Delivery(
+        body=value,
+        signature=signature,
+        signed_timestamp=_words(found.get("telnyx-timestamp")),
+        key_id=_words(found.get("ledger_key_id")),
+        account=_words(found.get("ce_source")).removeprefix("telnyx/"),
+        received_at=time_(_words(found.get("ledger_received_at"))) or fallback_received_at,
+    )
+    reason = _words(found.get("ledger_reason")) if found.get("ce_type") == QUARANTINED.encode() else None
+    return Arrival(delivery, reason)
+
+
+def _words(content: bytes | None) -> str:
+    return (text(content.decode(errors="replace")) if content else None) or ""
+
+
+_Packed = tuple[str, bytes, bytes, Headers, str]
+_UNPACK = msgspec.msgpack.Decoder(_Packed)
+
+
+def pack(record: Record) -> bytes:
+    """A record as one blob, for the spool."""
+    return msgspec.msgpack.encode((record.topic, record.key, record.value, record.headers, record.event_key))
+
+
+def unpack(blob: bytes) -> Record:
+    """The record of a blob. Raises msgspec.DecodeError for anything that `pack` did not make."""
+    return Record(*_UNPACK.decode(blob))

@@ -1,0 +1,129 @@
+"""From body to event: `read` is total, and the same `data` is the same event for ever.
+
+Identity is content: event_key = BLAKE2b-128 of the canonical JSON of `data`. Golden vectors in tests/unit pin the
+canonical form, because a change of it would make every stored event look new.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+
+from schemas.reading.canonical import canonical
+from schemas.reading.normalize import id_, lower, text, time_
+
+REGISTRY_PREFIXES = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.", "toll_free_verification.")
+LINK_CLICKED = "link_clicked"
+
+
+def _decimal(written: str) -> Decimal:
+    """A fraction as written. Exponents of 19 digits and more are legal JSON, yet no Decimal."""
+    try:
+        return Decimal(written)
+    except InvalidOperation:  # the number is finite, so that such an exponent without a sign is that of a zero
+        return Decimal("NaN" if "e-" in written.lower() else 0)
+
+
+_EXACT = msgspec.json.Decoder(float_hook=_decimal)
+
+
+class Event(NamedTuple):
+    """One thing that Telnyx reported. `key` is the event_key as canonical uuid text, whose order is that of its bytes.
+
+    `payload` is the object `data.payload`, an empty one where the payload is anything else, and `data` itself for a
+    link click.
+    """
+
+    key: str
+    type: str
+    id: str | None
+    occurred_at: datetime
+    retention_class: str
+    data: dict[str, Any]
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A signed body that is not an event: `reason` is a word of the contract, `key` the quarantine_key."""
+
+    reason: str
+    key: str
+
+
+def read(body: bytes) -> Event | Unreadable:
+    """What a body says. Never raises, for any bytes."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Unreadable("not_json", content_key(body))
+    data = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        old = isinstance(document, dict) and ("sms_id" in document or "mms_id" in document)
+        return Unreadable("webhook_api_v1" if old else "no_data", content_key(body))
+    try:
+        key = content_key(canonical(data, body))
+    except orjson.JSONEncodeError:
+        return Unreadable("too_deep", content_key(body))
+    return _event(key, data)
+
+
+def _event(key: str, data: dict[str, Any]) -> Event | Unreadable:
+    payload = data.get("payload")
+    event_type = text(data.get("event_type"))
+    click = event_type is None and lower(data.get("record_type")) == LINK_CLICKED
+    if click:
+        event_type, payload = LINK_CLICKED, data
+    if event_type is None:
+        return Unreadable("no_event_type", key)
+    if not isinstance(payload, dict):
+        payload = {}
+    occurred_at = time_(data.get("occurred_at")) or _fallback_time(event_type, payload, click=click)
+    if occurred_at is None:
+        return Unreadable("no_occurred_at", key)
+    return Event(key, event_type, id_(data.get("id")), occurred_at, retention_class(event_type), data, payload)
+
+
+def _fallback_time(event_type: str, payload: dict[str, Any], *, click: bool) -> datetime | None:
+    if click:
+        return time_(payload.get("time_clicked"))
+    if event_type.startswith("message."):
+        for name in ("completed_at", "sent_at", "received_at"):
+            found = time_(payload.get(name))
+            if found is not None:
+                return found
+    return None
+
+
+def retention_class(event_type: str) -> str:
+    """`consent`, `registry` or `traffic`: how long a row must be kept, and so its partition."""
+    if event_type == "message.received":
+        return "consent"
+    return "registry" if event_type.startswith(REGISTRY_PREFIXES) else "traffic"
+
+
+def content_key(content: bytes) -> str:
+    """BLAKE2b-128 as canonical uuid text; all 128 bits are hash, none is a version."""
+    digits = blake2b(content, digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
+    """The event's payload with every fraction as the Decimal that was written, and integers of any size."""
+    try:
+        data = _EXACT.decode(body)["data"]
+    except RecursionError:  # nested beyond this decoder's depth outside `data`; the shortest form must do
+        return event.payload
+    exact: dict[str, Any] = data if event.payload is event.data else data["payload"]
+    return exact
+
+
+def exactly(found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes) -> tuple[Any, ...]:
+    """What `found_in` finds in the payload, fractions as written; the body is decoded again only where it finds any."""
+    found = found_in(event.payload)
+    return found_in(exact_payload(event, body)) if any(isinstance(value, float) for value in found) else found

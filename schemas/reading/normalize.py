@@ -1,0 +1,168 @@
+"""The reading functions of the SQL contract: the only place where a vendor's value becomes ours.
+
+Each takes any JSON value and gives a value that Postgres can hold, or None ("missing"). None of them ever raises, so
+that no *value* can make a statement fail. U+0000, legal in JSON and impossible in Postgres, becomes U+FFFD.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+ID_MAX_CHARACTERS = 255
+INT_MAX = 2**31 - 1
+MONEY_LIMIT = Decimal(10) ** 20
+NUMERIC_MIN_EXPONENT = -16383  # the finest scale that Postgres' numeric can hold
+
+_PHONE_NOISE = str.maketrans("", "", " ().-")
+_MONEY = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
+)
+# The webhooks of a message repeat its times, those of a day its prices; what is longer is not worth the memory.
+REMEMBERED_CHARACTERS = 40
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def text(value: Any) -> str | None:
+    """A string, trimmed of Unicode white space; an empty one is missing."""
+    if not isinstance(value, str):
+        return None
+    value = value.strip()
+    if "\x00" in value:
+        value = value.replace("\x00", "\ufffd")
+    return value or None
+
+
+def upper(value: Any) -> str | None:
+    """`text`, in upper case."""
+    word = text(value)
+    return word.upper() if word else None
+
+
+def lower(value: Any) -> str | None:
+    """`text`, in lower case."""
+    word = text(value)
+    return word.lower() if word else None
+
+
+def id_(value: Any) -> str | None:
+    """`text`, or an integer's decimal digits; longer than 255 characters is missing."""
+    if isinstance(value, str):
+        word = text(value)
+    elif type(value) is int:
+        word = str(value)
+    else:
+        return None
+    return word if word and len(word) <= ID_MAX_CHARACTERS else None
+
+
+def phone(value: Any) -> str | None:
+    """E.164 where the digits allow it; short codes, sender names and masked numbers stay as they are."""
+    if type(value) is str and value[:1] == "+" and value[1:].isdigit() and value.isascii():
+        return value if len(value) <= ID_MAX_CHARACTERS else None  # E.164, as nearly always
+    word = id_(value)
+    if word is None:
+        return None
+    bare = word.translate(_PHONE_NOISE)
+    digits = bare.removeprefix("+")
+    if digits.isdigit() and digits.isascii():
+        if bare.startswith("+"):
+            return bare
+        if 11 <= len(digits) <= 15:
+            return "+" + digits
+    return word
+
+
+def party(value: Any) -> str | None:
+    """Who: an object's phone_number, else its agent_id (RCS); or a bare number."""
+    if isinstance(value, dict):
+        return phone(value.get("phone_number")) or id_(value.get("agent_id"))
+    return phone(value)
+
+
+def list_(value: Any) -> list[Any]:
+    """An array as it is; nothing as an empty one; anything else as an array of that one value."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def parties(value: Any) -> list[str]:
+    """The `party` of each item, without missing and repeated ones, in payload order."""
+    return unique([party(item) for item in list_(value)])
+
+
+def unique(values: Iterable[str | None]) -> list[str]:
+    """What is there, each once, in order."""
+    return list(dict.fromkeys([value for value in values if value is not None]))
+
+
+def int_(value: Any) -> int | None:
+    """A JSON integer from 0 to 2³¹−1."""
+    return value if type(value) is int and 0 <= value <= INT_MAX else None
+
+
+def money(value: Any) -> Decimal | None:
+    """A decimal as written, below 10²⁰. Fractions must come as Decimal (`schemas.reading.event.exact_payload`).
+
+    A binary fraction (float) is read by its shortest decimal form, which is what was written up to 15 digits.
+    """
+    if isinstance(value, str):
+        return _remembered_amount(value) if len(value) <= REMEMBERED_CHARACTERS else _amount(value)
+    if type(value) in (int, float):
+        number = Decimal(repr(value))
+    elif isinstance(value, Decimal):
+        number = value
+    else:
+        return None
+    if not number.is_finite() or abs(number) >= MONEY_LIMIT:
+        return None
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < NUMERIC_MIN_EXPONENT:
+        return None
+    return number if exponent <= 0 else Decimal(int(number))
+
+
+def time_(value: Any) -> datetime | None:
+    """An instant in UTC, cut (not rounded) to microseconds; from 1970 to 2199, else missing. No zone means UTC."""
+    if not isinstance(value, str):
+        return None
+    return _remembered_instant(value) if len(value) <= REMEMBERED_CHARACTERS else instant(value)
+
+
+def _amount(written: str) -> Decimal | None:
+    return Decimal(written) if _MONEY.fullmatch(written) else None
+
+
+def instant(written: str) -> datetime | None:
+    """`time_` of a string that will hardly come again, and so is not remembered."""
+    word = written.strip()
+    if _TIME.fullmatch(word) is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(word.upper())
+        if instant.tzinfo is not UTC:
+            instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return instant if _EARLIEST <= instant < _LATEST else None
+
+
+_remembered_amount = lru_cache(maxsize=4096)(_amount)
+_remembered_instant = lru_cache(maxsize=4096)(instant)
+
+
+def printable(value: Any) -> Any:
+    """The same JSON value with U+0000 replaced in every string and name, at any depth that `read` lets through."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [printable(item) for item in value]
+    if isinstance(value, dict):
+        return {printable(name): printable(item) for name, item in value.items()}
+    return value

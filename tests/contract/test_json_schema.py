@@ -1,0 +1,198 @@
+"""The published schemas are those of the types; every example of the vendor and every body of our tests is of them."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from inspect import isfunction
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import orjson
+import pytest
+
+from deploy.simulator.traffic import seeded_clock, traffic
+from projections.recovery.replay import REPLAYED
+from schemas.families.json_schema import DIRECTORY, FAMILIES, GUARANTEE, HEADERS, Family, documents, family_of
+from schemas.kafka.headers import QUARANTINE_REASONS, EventHeaders, QuarantineHeaders
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Event, read
+from tests.support.webhooks import builders
+from tests.support.webhooks import published_examples as published
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+Json = dict[str, Any]
+
+
+def schema(name: str) -> Json:
+    found: Json = orjson.loads((DIRECTORY / f"{name}.json").read_bytes())
+    return found
+
+
+def holds(name: str, document: object) -> None:
+    jsonschema.Draft7Validator(schema(name)).validate(document)
+
+
+def built() -> Iterator[Json]:
+    """A body of every builder, with what it says by itself, and then with shapes that no builder has by itself."""
+    for name, builder in vars(builders).items():
+        parts = ("event", "again", "recipient", "outbound")
+        if isfunction(builder) and builder.__annotations__.get("return") == builders.Json and name not in parts:
+            yield builder()
+    yield builders.campaign_update(type="REGISTRATION", status="failed", reasons=[{"fields": ["ein"]}, "plain"])
+    yield builders.hosted_order(numbers=[{"value": 13125550001, "status": "pending"}], approval_deadline=1772625600)
+    yield builders.toll_free_update(rejectionReason="name")
+
+
+def vendors() -> Iterator[Any]:
+    """The vendor's examples that have an envelope, or the `data` or `payload` of one, which are completed here."""
+    for path in sorted(FIXTURES.glob("*.json")):
+        document = orjson.loads(path.read_bytes())
+        if "record_type" in document:  # a part of a webhook: its `data`, or an outbound message's payload
+            part = {"event_type": "message.finalized", "payload": document}
+            document = {"data": part if document["record_type"] == "message" else document}
+        if isinstance(document.get("data"), dict):
+            yield pytest.param(document, id=path.stem)
+
+
+def type_of(webhook: Json) -> str:
+    """The event_type, where the example has a time or not."""
+    data = webhook["data"]
+    timed = webhook | {"data": {"occurred_at": "2026-01-01T00:00Z"} | data | {"occurred_at": "2026-01-01T00:00Z"}}
+    found = read(builders.encode(timed))
+    assert isinstance(found, Event)
+    return found.type
+
+
+def typed(webhook: Json) -> Family:
+    """The family of a body that its schema and its type both accept."""
+    family = family_of(type_of(webhook))
+    holds(family.name, webhook)
+    msgspec.json.decode(builders.encode(webhook), type=family.type)
+    msgspec.convert(webhook, family.type)
+    return family
+
+
+def test_what_is_committed_is_what_the_types_say() -> None:
+    committed = {path.name: path.read_bytes() for path in DIRECTORY.iterdir()}
+    assert committed == documents(), "run `make schemas` and look at the difference"
+
+
+@pytest.mark.parametrize("name", [*(family.name for family in FAMILIES), *HEADERS])
+def test_a_schema_is_valid_permissive_and_says_what_a_consumer_may_rely_on(name: str) -> None:
+    found = schema(name)
+    jsonschema.Draft7Validator.check_schema(found)
+    assert GUARANTEE in found["description"]
+    assert "Permissive" in found["description"]
+    text = json.dumps(found)
+    assert text.count('"properties"') == text.count('"additionalProperties": true')
+    assert 'additionalProperties": false' not in text
+
+
+@pytest.mark.parametrize("webhook", [pytest.param(webhook, id=type_of(webhook)) for webhook in built()])
+def test_every_body_that_we_build_is_of_its_schema_and_type(webhook: Json) -> None:
+    typed(webhook)
+
+
+@pytest.mark.parametrize("webhook", list(vendors()))
+def test_every_example_of_the_vendor_is_of_its_schema_and_type(webhook: Json) -> None:
+    if "event_type" not in webhook["data"] and webhook["data"].get("record_type") != "link_clicked":
+        with pytest.raises(jsonschema.ValidationError):
+            holds("event", webhook)  # quarantined, so no event
+        return
+    typed(webhook)
+
+
+def test_simulated_traffic_is_of_its_schemas_and_types() -> None:
+    told = set()
+    for webhook in itertools.islice(traffic(7, seeded_clock()), 400):
+        if isinstance(read(webhook.body), Event):
+            told.add(typed(orjson.loads(webhook.body)).name)
+    assert {"message-received", "message-delivery"} <= told
+
+
+def test_no_example_of_the_vendor_is_left_out_unless_it_has_no_envelope() -> None:
+    names = {path.stem for path in FIXTURES.glob("*.json")} - {parameter.id for parameter in vendors()}
+    assert names == {
+        "kb_fundamentals_2",
+        "kb_migration_v1_flat_delivery",
+        "skills_whatsapp_account_restricted",
+        "skills_whatsapp_quality_changed",
+        "skills_whatsapp_template_approved",
+    }
+
+
+TYPES = {
+    "message.received": "message-received",
+    "message.sent": "message-delivery",
+    "message.finalized": "message-delivery",
+    "message.read": "message-delivery",
+    "message.delivered": "event",
+    "10dlc.brand.update": "10dlc-brand",
+    "brand.vetted": "10dlc-brand",
+    "10dlc.campaign.update": "10dlc-campaign",
+    "campaign.status_update": "10dlc-campaign",
+    "10dlc.phone_number.update": "10dlc-phone-number",
+    "10dlc.unheard_of": "event",
+    "messaging-profile.spend-limit-reached": "spend-limit-reached",
+    "messaging_hosted_numbers_orders.internal_transfer_detected": "hosted-numbers-order",
+    "toll_free_verification.status_update": "toll-free-verification",
+    "link_clicked": "link-clicked",
+    "verify.delivered": "verification",
+    "call.initiated": "event",
+    "whatsapp.template.approved": "event",
+}
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_an_event_type_has_one_family(event_type: str) -> None:
+    assert family_of(event_type).name == TYPES[event_type]
+
+
+WORKED: list[tuple[str, Json, list[Any]]] = [
+    ("10dlc.campaign.update", {"brandId": "b", "status": "failed", "reasons": None}, ["b", None]),
+    ("10dlc.campaign.update", {"campaignId": "C4D06C2F", "nudgeIntent": "APPEAL_REJECTION"}, [None, "C4D06C2F"]),
+    ("10dlc.campaign.update", {"campaignId": 7, "isTMobileRegistered": True}, [None, 7]),
+]
+
+
+@pytest.mark.parametrize(("event_type", "payload", "ids"), WORKED)
+def test_a_campaign_reads_what_is_there(event_type: str, payload: Json, ids: list[Any]) -> None:
+    webhook = builders.event(event_type, payload)
+    found = msgspec.convert(webhook, typed(webhook).type).data.payload
+    assert [found.brand_id, found.campaign_id] == ids
+    assert found.is_t_mobile_registered is payload.get("isTMobileRegistered")
+
+
+@pytest.mark.parametrize("name", published.bodies())
+def test_the_published_examples_hold(name: str) -> None:
+    body = published.bodies()[name]
+    headers = published.headers_of(published.record_of(body))
+    if headers["ce_type"] == "ledger.quarantined":
+        holds("quarantine-headers", headers)
+        assert msgspec.convert(headers, QuarantineHeaders).ledger_reason == "webhook_api_v1"
+        return
+    holds("event-headers", headers)
+    assert msgspec.convert(headers, EventHeaders).ce_type == headers["ce_type"]
+    assert typed(orjson.loads(body)).takes(headers["ce_type"])
+
+
+def test_the_published_records_are_what_ingest_would_publish() -> None:
+    assert (published.EXAMPLES / "records.json").read_bytes() == published.records_document()
+    topics = {record["topic"] for record in orjson.loads(published.records_document())["records"]}
+    assert topics == set(Topics().all)
+
+
+def test_header_types_name_each_header_once_and_no_other() -> None:
+    for kind, example in ((EventHeaders, "message-received"), (QuarantineHeaders, "quarantined-webhook-api-v1")):
+        written = published.headers_of(published.record_of(published.bodies()[f"{example}.json"]))
+        assert {item.encode_name for item in msgspec.structs.fields(kind)} - {REPLAYED} == written.keys()
+
+
+def test_reasons_are_those_of_ingest() -> None:
+    assert {"stale_timestamp", "future_timestamp"} < set(QUARANTINE_REASONS)
+    bodies = (b"", b'{"sms_id":1}', b"{}", b'{"data":{"a":' + b"[" * 254 + b"]" * 254 + b"}}", b'{"data":{}}')
+    timeless = b'{"data":{"event_type":"x"}}'
+    found = [read(body) for body in (*bodies, timeless)]
+    assert tuple(getattr(item, "reason", None) for item in found) == QUARANTINE_REASONS[2:]

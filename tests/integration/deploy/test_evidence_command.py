@@ -1,0 +1,158 @@
+"""The command makes a whole folder or none, and says what it did and what is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.evidence.folder import write_folder
+from projections.evidence.dossier import Dossier
+from projections.integrity.sealing import seal_now
+from schemas.errors import LedgerError, Misconfigured
+from tests.support.environment.bare_python import bare_python, checked
+from tests.support.environment.postgres import blocking
+from tests.support.environment.programs import Programs
+from tests.support.environment.waiting import eventually
+from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.streams import Webhook
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import NOON, PERSON
+from tests.support.webhooks.evidence_story import THEIRS, about, tell
+
+
+def quietly(_done: int, _total: int) -> None: ...
+
+
+@pytest.fixture
+def told(database_url: str) -> Dossier:
+    """The dossier of the story, which is in the test's own database too."""
+    found = []
+
+    async def tell_it() -> None:
+        await tell(database_url, events_a_seal=4)
+        connection = await asyncpg.connect(database_url)
+        found.append(await about(connection))
+        await connection.close()
+
+    blocking(tell_it())
+    return found[0]
+
+
+def test_a_folder_that_cannot_be_written_is_not_there(told: Dossier, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for out, problem in (("full", "not empty"), ("full/file", "no directory"), ("missing/out", "make it first")):
+        with pytest.raises(Misconfigured, match=problem):
+            write_folder(told, tmp_path / out, quietly)
+
+    def stop(done: int, _total: int) -> None:
+        if done == 5:
+            raise LedgerError("stopped")
+
+    with pytest.raises(LedgerError, match="stopped"):
+        write_folder(told, tmp_path / "out", stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+    (tmp_path / "empty").mkdir()
+    write_folder(told, tmp_path / "empty", quietly)
+    assert (tmp_path / "empty" / "verify.py").exists()
+
+
+@pytest.mark.usefixtures("told")
+def test_the_command_says_what_it_did_and_what_is_wrong(programs: Programs, database_url: str) -> None:
+    out = programs.directory / "out"
+    made = programs.run("evidence", "--phone", "1 (312) 555-0001", "--out", "out", DATABASE_URL=database_url)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert f"{THEIRS} originals, {THEIRS - 2} of them covered by seals" in made.stdout
+    assert "telnyx-ledger seal now" in made.stdout
+    digest = subprocess.run(["sha256sum", out / "manifest.sha256"], capture_output=True, text=True, check=True).stdout
+    assert digest.split()[0] in made.stdout
+    machine = programs.run("evidence", "--phone", PERSON, "--out", "two", "--json", DATABASE_URL=database_url)
+    assert json.loads(machine.stdout)["originals"] == THEIRS
+    for arguments, status, said in (
+        (["--phone", PERSON, "--out", "out"], 2, "--out: "),
+        (["--phone", PERSON, "--out", "x", "--at", "yesterday"], 2, "--at: 'yesterday' is no time"),
+        (["--phone", PERSON, "--out", "x", "--at", "2199-01-01T00:00:00Z"], 2, "--at: 2199"),
+        (["--phone", "+13125550002", "--out", "x"], 1, f"near it: {PERSON}"),
+        (["--phone", PERSON, "--out", "x", "--profile", "x"], 1, "--profile: "),
+    ):
+        refused = programs.run("evidence", *arguments, DATABASE_URL=database_url)
+        assert (refused.returncode, refused.stdout) == (status, "")
+        (line,) = refused.stderr.splitlines()
+        assert said in line
+    assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
+
+
+async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
+    programs: Programs, database_url: str, tmp_path: Path
+) -> None:
+    await tell(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return new; end'"
+    )
+    changed = await connection.fetchval("""
+        update telnyx.events set body = convert_to(replace(convert_from(body, 'UTF8'), 'STOP', 'Stop'), 'UTF8')
+        where event_type = 'message.received' and convert_from(body, 'UTF8') like '%STOP%' returning event_key
+    """)
+    await connection.close()
+    made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
+    assert made.returncode == 1, made.stdout
+    assert made.stderr.splitlines()[0] == f"{changed}: not signed by the key that it names"
+    said = checked(bare_python(tmp_path / "bare"), programs.directory / "out").stdout
+    assert "the signature does not fit this text and time" in said
+    assert "the event_key does not follow from this text" in said
+
+
+async def test_a_person_with_a_thousand_events(programs: Programs, database_url: str, tmp_path: Path) -> None:
+    """Asked for: in under 5 s. Here other tests may run beside it."""
+    minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
+    makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
+    told = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [told])
+    connection = await asyncpg.connect(database_url)
+    assert len([seal async for seal in seal_now(connection, events_a_seal=10)]) == 100
+    await connection.close()
+    began = time.monotonic()
+    made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
+    assert time.monotonic() - began < 15
+    assert "1000 originals, 1000 of them covered by seals" in made.stdout, made.stderr
+    assert checked(bare_python(tmp_path / "bare"), programs.directory / "out").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+async def test_a_process_that_is_stopped_leaves_no_folder(
+    programs: Programs, told: Dossier, database_url: str, number: signal.Signals
+) -> None:
+    """A killed one leaves a hidden rest, which the next one throws away."""
+    out = programs.directory / "out"
+    script = programs.directory / "slow.py"
+    script.write_text(
+        "import signal, time\nimport deploy.evidence.folder as folder\n"
+        "folder._sync = lambda directory: time.sleep(3600)\n"
+        # A background job of a shell inherits its deafness to SIGINT.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from deploy.cli import main\nmain()\n"
+    )
+    arguments = [str(script), "evidence", "--phone", PERSON, "--out", str(out)]
+    running = programs.start(*arguments, program=Path(sys.executable), DATABASE_URL=database_url)
+
+    async def begun() -> bool:
+        return (programs.directory / ".out.unfinished" / "index.html").exists()
+
+    await eventually(begun, bool)
+    with pytest.raises(LedgerError, match="another process is writing"):
+        write_folder(told, out, quietly)
+    running.process.send_signal(number)
+    assert running.ends() != 0
+    assert not out.exists()
+    assert (programs.directory / ".out.unfinished").exists() == (number == signal.SIGKILL)
+    write_folder(told, out, quietly)
+    assert out.exists()
+    assert not (programs.directory / ".out.unfinished").exists()

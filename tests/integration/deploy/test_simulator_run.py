@@ -1,0 +1,147 @@
+"""How the simulator sends: over a socket, against a small server whose answers the test chooses."""
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.simulator.connection import Target
+from deploy.simulator.expectation import Totals
+from deploy.simulator.key import development_key
+from deploy.simulator.run import Pace, Simulator
+from deploy.simulator.traffic import seeded_clock, traffic
+from schemas.errors import Unavailable
+
+Answer = Callable[[int], Awaitable[bytes]]
+
+
+def response(code: int, **content: str) -> bytes:
+    body = json.dumps(content).encode()
+    return b"HTTP/1.1 %d x\r\ncontent-length: %d\r\n\r\n%b" % (code, len(body), body)
+
+
+ACCEPTED = response(200, status="accepted")
+
+
+async def accept(_number: int) -> bytes:
+    return ACCEPTED
+
+
+@asynccontextmanager
+async def receiver(answer: Answer = accept, *, close_each: bool = False) -> AsyncIterator[Target]:
+    """A server that numbers its requests from 1 and answers each as it is told."""
+    requests = 0
+    busy: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length: "))
+                await reader.readexactly(int(length.split()[1]))
+                requests += 1
+                writer.write(await answer(requests))
+                if close_each:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        busy.add(task)
+        task.add_done_callback(busy.discard)
+
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    try:
+        yield Target("127.0.0.1", server.sockets[0].getsockname()[1], "/webhooks/telnyx", tls=False)
+    finally:
+        server.close()
+        await asyncio.gather(*busy)
+
+
+async def run(target: Target, directory: Path, pace: Pace) -> Totals:
+    totals = Totals(out=io.StringIO())
+    await Simulator(target, development_key(directory), pace).run(traffic(1, seeded_clock()), totals)
+    return totals
+
+
+async def test_every_webhook_is_sent_once_and_written_down(tmp_path: Path) -> None:
+    async with receiver() as target:
+        totals = await run(target, tmp_path, Pace(rate=0, count=200))
+    assert isinstance(totals.out, io.StringIO)
+    lines = [json.loads(line) for line in totals.out.getvalue().splitlines()]
+    assert [line["number"] for line in lines] == list(range(1, 201))
+    assert (totals.sent, totals.surprising, totals.answers) == (200, 0, {"200 accepted": 200})
+
+
+async def test_a_server_that_closes_after_each_answer_is_no_error(tmp_path: Path) -> None:
+    async with receiver(close_each=True) as target:
+        totals = await run(target, tmp_path, Pace(rate=0, count=50, connections=4))
+    assert (totals.sent, totals.surprising) == (50, 0)
+
+
+async def test_an_unexpected_answer_is_counted_and_the_run_goes_on(tmp_path: Path) -> None:
+    async def third_fails(number: int) -> bytes:
+        return response(503, error="unavailable") if number == 3 else ACCEPTED
+
+    async with receiver(third_fails) as target:
+        totals = await run(target, tmp_path, Pace(rate=0, count=20))
+    assert (totals.sent, totals.surprising, totals.answers["503 unavailable"]) == (20, 1, 1)
+
+
+async def test_an_address_where_nobody_listens_is_one_error(tmp_path: Path) -> None:
+    async with receiver() as target:
+        pass
+    with pytest.raises(Unavailable, match=f"^no answer from 127.0.0.1:{target.port}: connection refused$"):
+        await run(target, tmp_path, Pace(rate=0, count=50))
+
+
+async def test_a_server_that_goes_away_in_the_middle_is_an_outcome_of_each_request(tmp_path: Path) -> None:
+    async def dies(number: int) -> bytes:
+        if number > 5:
+            raise ConnectionResetError
+        return ACCEPTED
+
+    async with receiver(dies) as target:
+        totals = await run(target, tmp_path, Pace(rate=0, count=20, connections=2))
+    assert (totals.sent, totals.surprising) == (20, 15)
+
+
+async def test_what_is_no_http_is_an_outcome(tmp_path: Path) -> None:
+    async def other_protocol(number: int) -> bytes:
+        return b"220 mail.example.com ESMTP\r\n" if number == 2 else ACCEPTED
+
+    async with receiver(other_protocol) as target:
+        totals = await run(target, tmp_path, Pace(rate=0, count=3, connections=1))
+    assert (totals.sent, totals.surprising) == (3, 1)
+
+
+async def test_it_never_sends_faster_than_it_was_told(tmp_path: Path) -> None:
+    async with receiver() as target:
+        started = time.monotonic()
+        await run(target, tmp_path, Pace(rate=100, count=21))
+    assert time.monotonic() - started >= 0.2
+
+
+async def test_slow_answers_do_not_slow_the_sending(tmp_path: Path) -> None:
+    under_way = most = 0
+
+    async def slow(number: int) -> bytes:
+        nonlocal under_way, most
+        if number > 1:
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.3)
+            under_way -= 1
+        return ACCEPTED
+
+    async with receiver(slow) as target:
+        await run(target, tmp_path, Pace(rate=100, count=16, connections=8))
+    assert most == 8

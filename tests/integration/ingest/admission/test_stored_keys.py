@@ -1,0 +1,227 @@
+"""The look-up in a real event store, and what ingest does while Postgres is slow, frozen or gone."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from ingest.admission.dedupe import Wanted
+from ingest.admission.stored_keys import QUERY, SESSION, EventStore, document
+from ingest.metrics import IngestMetrics
+from schemas.errors import Unavailable
+from tests.support.environment.waiting import eventually
+from tests.support.ingest.ingest_server import Site, running
+from tests.support.projections.sql_rows import NOON, insert_event
+from tests.support.webhooks.builders import encode, message_sent
+
+
+class Wire:
+    """A relay before Postgres that can freeze (accept, pass nothing on) or be gone (refuse, and cut what was open)."""
+
+    def __init__(self, database_url: str) -> None:
+        parts = urlsplit(database_url)
+        self._to = (parts.hostname, parts.port)
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._parts = parts
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        login = self._parts.netloc.rpartition("@")[0]
+        return self._parts._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in self._writers:
+                writer.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    def freeze(self) -> None:
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self._to)
+        self._writers |= {writer, far_writer}
+        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+        self._writers -= {writer, far_writer}
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def wire(database_url: str) -> AsyncIterator[Wire]:
+    found = Wire(database_url)
+    await found.start()
+    yield found
+    found.thaw()
+    await found.stop()
+
+
+@asynccontextmanager
+async def started(url: str, metrics: IngestMetrics | None = None) -> AsyncIterator[EventStore]:
+    store = EventStore(url, metrics or IngestMetrics())
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def is_available(store: EventStore) -> None:
+    async def probe() -> bool:
+        return store.available
+
+    await eventually(probe, bool)
+
+
+async def test_stored_events_are_known_by_their_whole_key(database_url: str, connection: asyncpg.Connection) -> None:
+    stored = await insert_event(connection)
+    key, at = str(stored["event_key"]), stored["occurred_at"]
+    received = await insert_event(connection, retention_class="consent", event_type="message.received")
+    other = str(uuid.uuid4())
+    async with started(database_url) as store:
+        await is_available(store)
+        assert await store.known([Wanted("traffic", at, key)]) == {key}
+        assert await store.known([Wanted("traffic", at, other), Wanted("consent", at, str(received["event_key"]))]) == {
+            str(received["event_key"])
+        }
+        assert (
+            await store.known([Wanted("consent", at, key), Wanted("traffic", at + timedelta(days=4000), key)]) == set()
+        )
+        assert await store.known([Wanted("traffic", at, other)] * 3 + [Wanted("traffic", at, key)] * 3) == {key}
+
+
+async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, connection: asyncpg.Connection) -> None:
+    login = f"ingest_{uuid.uuid4().hex[:8]}"
+    await connection.execute(f"create role {login} login password 'secret' in role telnyx_ingest")
+    stored = await insert_event(connection)
+    parts = urlsplit(database_url)
+    url = parts._replace(netloc=f"{login}:secret@{parts.hostname}:{parts.port}").geturl()
+    try:
+        async with started(url) as store:
+            await is_available(store)
+            wanted = Wanted("traffic", stored["occurred_at"], str(stored["event_key"]))
+            assert await store.known([wanted]) == {str(stored["event_key"])}
+    finally:
+        await connection.execute(f"drop role {login}")
+
+
+async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: asyncpg.Connection) -> None:
+    """EXPLAIN guard: with many months and rows, each wanted event costs one index probe in one partition."""
+    months = [NOON - timedelta(days=31 * n) for n in range(12)]
+    for month in months:
+        await insert_event(connection, occurred_at=month)
+    await connection.execute(
+        """
+        insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
+                                   signature, signed_timestamp, key_id)
+        select gen_random_uuid(), 'default', 't', 'traffic', $1::timestamptz + n * interval '1 second', now(), '', '',
+               '', ''
+        from generate_series(1, 5000) n
+        """,
+        NOON,
+    )
+    await connection.execute("analyze telnyx.events")
+    for name, value in SESSION.items():
+        await connection.execute(f"set {name} = '{value}'")
+    await connection.execute(f"prepare look_up as {QUERY.read_text()}")
+    asked = document([Wanted("traffic", at, str(uuid.uuid4())) for at in (NOON, months[3])])
+    lines = await connection.fetch(f"explain (analyze, costs off, timing off) execute look_up('{asked}')")
+    plan = [line[0] for line in lines]
+    scans = [line for line in plan if " on events_" in line]
+    executed = [line for line in scans if "never executed" not in line]
+    assert not [line for line in scans if "Seq Scan" in line], "\n".join(plan)
+    assert len(executed) == 2, "\n".join(plan)
+    assert all("Index Only Scan" in line and "loops=1)" in line for line in executed), "\n".join(plan)
+
+
+async def test_ingest_starts_and_accepts_while_postgres_is_gone(wire: Wire) -> None:
+    await wire.stop()
+    async with started(wire.url) as store, running(event_store=store) as site:
+        await accepted_within(site, 1, 0.3)
+        await wire.start()
+        await is_available(store)
+
+
+@pytest.mark.parametrize("fault", ["stopped", "frozen"])
+async def test_a_fault_of_postgres_costs_one_budget_and_then_nothing(wire: Wire, fault: str) -> None:
+    metrics = IngestMetrics()
+    async with started(wire.url, metrics) as store, running(event_store=store, metrics=metrics) as site:
+        await is_available(store)
+        await accepted_within(site, 1, 0.3)
+        if fault == "stopped":
+            await wire.stop()
+        else:
+            wire.freeze()
+        await accepted_within(site, 2, 0.3)
+        async with asyncio.timeout(0.1):
+            for number in range(3, 6):
+                assert (await site.post(encode(message_sent(f"m-{number}")))).json["status"] == "accepted"
+        away = metrics.registry.get_sample_value("ledger_store_look_ups_total", {"result": "away"})
+        assert away == 4
+        assert metrics.registry.get_sample_value("ledger_store_away") == 1
+        if fault == "stopped":
+            await wire.start()
+        wire.thaw()
+        await is_available(store)
+        await accepted_within(site, 7, 0.3)
+        assert metrics.registry.get_sample_value("ledger_store_away") == 0
+
+
+async def accepted_within(site: Site, number: int, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        reply = await site.post(encode(message_sent(f"m-{number}")))
+    assert reply.json["status"] == "accepted"
+
+
+async def test_without_the_schema_ingest_goes_on_without_look_ups(empty_database_url: str) -> None:
+    async with started(empty_database_url) as store, running(event_store=store) as site:
+        await accepted_within(site, 1, 0.3)
+        assert not store.available
+
+
+async def test_a_store_that_is_away_says_so_at_once() -> None:
+    with pytest.raises(Unavailable):
+        await EventStore("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).known([Wanted("traffic", NOON, "k")])
+
+
+async def test_a_connection_that_its_driver_lost_track_of_is_an_outage_and_then_replaced(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen under faults: whoever waited behind such a look-up was never answered."""
+
+    async def lost(*_: object) -> None:
+        raise asyncpg.InternalClientError
+
+    async with started(database_url) as store, running(event_store=store) as site:
+        await is_available(store)
+        with monkeypatch.context() as broken:
+            broken.setattr("asyncpg.prepared_stmt.PreparedStatement.fetch", lost)
+            await accepted_within(site, 1, 2)
+            assert not store.available
+        await is_available(store)

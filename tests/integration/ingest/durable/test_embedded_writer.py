@@ -1,0 +1,143 @@
+"""Without Kafka everything goes by the spool to a target: in order, until the target has it, nothing in the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest.durable.spool import Spool
+from ingest.durable.writer import Outbox
+from ingest.kafka.producer import Verdict
+from ingest.metrics import IngestMetrics
+from schemas.errors import Rejected, Unavailable
+from schemas.kafka.record import Record
+from tests.support.environment.waiting import eventually
+
+
+class Keeper:
+    """A target in memory. `away`: it takes nothing; `refuses`: event keys that it never accepts; `later`: not yet."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refuses: set[str] = set()
+        self.later: set[str] = set()
+        self.kept: list[str] = []
+        self.batches: list[int] = []
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
+        self.batches.append(len(records))
+        if self.away:
+            raise Unavailable("the keeper is away")
+        return [self._verdict(record.event_key) for record in records]
+
+    def _verdict(self, key: str) -> Verdict:
+        if key in self.refuses:
+            return Rejected("never")
+        if key in self.later:
+            return Unavailable("not yet")
+        self.kept.append(key)
+        return None
+
+
+@asynccontextmanager
+async def running(directory: Path, keeper: Keeper) -> AsyncIterator[tuple[Outbox, Spool]]:
+    metrics = IngestMetrics()
+    spool = Spool(directory, 1 << 30, metrics)
+    outbox = Outbox(spool, metrics, target=keeper)
+    await outbox.start()
+    try:
+        yield outbox, spool
+    finally:
+        await outbox.close()
+    assert outbox.draining is not None
+    assert outbox.draining.exception() is None
+
+
+async def persist(outbox: Outbox, *keys: str) -> None:
+    deadline = asyncio.get_running_loop().time() + 5
+    await asyncio.gather(*(outbox.persist(Record("t", b"k", b"body", (), key), deadline) for key in keys))
+
+
+async def emptied(spool: Spool, entries: int = 0) -> None:
+    async def left() -> int:
+        return spool.entries
+
+    await eventually(left, lambda found: found == entries)
+
+
+def keys(first: int, beyond: int) -> list[str]:
+    return [f"{number:05d}" for number in range(first, beyond)]
+
+
+async def test_everything_is_delivered_once_and_in_order(tmp_path: Path) -> None:
+    keeper = Keeper()
+    async with running(tmp_path, keeper) as (outbox, spool):
+        for first in range(0, 2_000, 100):
+            await persist(outbox, *keys(first, first + 100))
+        await emptied(spool)
+    assert keeper.kept == keys(0, 2_000)
+
+
+async def test_a_target_that_is_away_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
+    keeper = Keeper()
+    keeper.away = True
+    async with running(tmp_path, keeper) as (outbox, spool):
+        await persist(outbox, *keys(0, 1_000))
+        assert outbox.able
+        await eventually(lambda: attempts(keeper), lambda count: count >= 3)
+        assert outbox.target_away
+        keeper.away = False
+        await emptied(spool)
+        assert not outbox.target_away
+    assert keeper.kept == keys(0, 1_000)
+    assert max(keeper.batches[1:3]) <= 20
+
+
+async def attempts(keeper: Keeper) -> int:
+    return len(keeper.batches)
+
+
+async def test_what_was_not_delivered_is_known_and_delivered_after_a_restart(tmp_path: Path) -> None:
+    keeper = Keeper()
+    keeper.away = True
+    async with running(tmp_path, keeper) as (outbox, _):
+        await persist(outbox, *keys(0, 30))
+    keeper.away = False
+    async with running(tmp_path, keeper) as (outbox, spool):
+        assert sorted(outbox.recent_keys()) == [("t", key) for key in keys(0, 30)]
+        await emptied(spool)
+    assert keeper.kept == keys(0, 30)
+
+
+async def test_a_refused_entry_is_kept_apart_and_one_that_has_to_wait_holds_up_nobody(tmp_path: Path) -> None:
+    keeper = Keeper()
+    keeper.refuses, keeper.later = {"00003"}, {"00005"}
+    async with running(tmp_path, keeper) as (outbox, spool):
+        await persist(outbox, *keys(0, 10))
+        await emptied(spool, 1)
+        assert spool.refused == 1
+        assert keeper.kept == ["00000", "00001", "00002", "00004", "00006", "00007", "00008", "00009"]
+        await persist(outbox, *keys(10, 12))
+        await emptied(spool, 1)
+        keeper.later = set()
+        await emptied(spool)
+        assert sorted(keeper.kept) == sorted(set(keys(0, 12)) - {"00003"})
+
+
+async def test_more_waiting_entries_than_a_batch_hide_nothing_behind_them(tmp_path: Path) -> None:
+    keeper = Keeper()
+    keeper.later = set(keys(0, 1_200))
+    async with running(tmp_path, keeper) as (outbox, spool):
+        await persist(outbox, *keys(0, 1_300))
+        await emptied(spool, 1_200)
+        assert keeper.kept == keys(1_200, 1_300)
+
+
+async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
+    async with running(tmp_path, Keeper()) as (outbox, _):
+        pass
+    assert not outbox.able
+    with pytest.raises(Unavailable):
+        await persist(outbox, "late")

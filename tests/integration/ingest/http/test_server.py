@@ -1,0 +1,182 @@
+"""Start, rotation of keys, and the stop that loses nothing."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.server import Receiver, serve
+from ingest.settings import ReceiveSettings
+from schemas.errors import Misconfigured, Rejected, Unavailable
+from schemas.kafka.record import Record
+from schemas.settings import load
+from tests.support.ingest.ingest_server import request
+from tests.support.webhooks.builders import OTHER_KEY, encode, message_sent, public_key_setting, signed_headers
+
+
+class MemoryTarget:
+    """What the spool drains into."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def deliver(self, records: Sequence[Record]) -> list[Rejected | Unavailable | None]:
+        self.records += records
+        return [None] * len(records)
+
+
+@asynccontextmanager
+async def serving(directory: Path, target: MemoryTarget, *, signals: bool = False, **given: Any) -> AsyncIterator[Any]:
+    """`serve` in a task; yields what it said when it was listening, and the task."""
+    settings = _settings(directory, **given)
+    stop = None if signals else asyncio.Event()
+    ready: asyncio.Future[Receiver] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(settings, target=target, stop=stop, listening=ready.set_result))
+    waited_for: list[asyncio.Future[Any]] = [ready, task]
+    await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    try:
+        yield ready.result(), task
+    finally:
+        if stop is not None:
+            stop.set()
+        async with asyncio.timeout(20):
+            await task
+
+
+def _settings(directory: Path, **given: Any) -> ReceiveSettings:
+    defaults: dict[str, Any] = {
+        "telnyx_public_keys": public_key_setting(),
+        "database_url": "postgresql://nobody@127.0.0.1:9/none",
+        "ledger_port": 0,
+        "ledger_spool_dir": directory / "spool",
+    }
+    return load(ReceiveSettings, **(defaults | given))
+
+
+async def ask(port: int, sent: bytes) -> bytes:
+    """The whole answer to one request; empty if the connection was refused or closed without one."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stood in the queue of a listener that closed
+        return b""
+    try:
+        writer.write(sent.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+def webhook(number: int, key: Any = None) -> bytes:
+    body = encode(message_sent(f"message-{number}"))
+    return request(body, signed_headers(body, int(time.time()), *([key] if key else [])))
+
+
+async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    target = MemoryTarget()
+    acknowledged: set[bytes] = set()
+
+    async def load_until_refused(port: int, start: int) -> None:
+        for number in range(start, start + 100_000):
+            answer = await ask(port, webhook(number))
+            if not answer:
+                return
+            assert answer.startswith(b"HTTP/1.1 200")
+            acknowledged.add(answer[-38:-2])
+
+    async with serving(tmp_path, target, signals=True) as (receiver, task):
+        clients = [asyncio.create_task(load_until_refused(receiver.port, n * 1_000_000)) for n in range(8)]
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.2)
+        ready = await ask(receiver.port, request(b"", {}, method="GET", path="/health/ready"))
+        assert ready.startswith(b"HTTP/1.1 503")
+        await task
+        assert asyncio.get_running_loop().time() - began < 20
+        await asyncio.gather(*clients)
+    async with serving(tmp_path, target):  # what the stop left in the spool drains now
+        for _ in range(200):
+            if acknowledged <= {record.event_key.encode() for record in target.records}:
+                break
+            await asyncio.sleep(0.05)
+    assert len(acknowledged) > 20
+    assert acknowledged <= {record.event_key.encode() for record in target.records}
+
+
+async def test_a_stop_answers_the_request_that_is_half_sent(tmp_path: Path) -> None:
+    async with serving(tmp_path, MemoryTarget(), signals=True) as (receiver, task):
+        sent = webhook(1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+        writer.write(sent[:-20])
+        await asyncio.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(1.2)
+        writer.write(sent[-20:])
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        await task
+
+
+async def test_sighup_reads_the_keys_again(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"# first\n{public_key_setting()}\n")
+    given: dict[str, Any] = {"telnyx_public_keys": "", "telnyx_public_keys_file": keys}
+    async with serving(tmp_path, MemoryTarget(), **given) as (receiver, _):
+        assert b"no_matching_key" in await ask(receiver.port, webhook(1, OTHER_KEY))
+        keys.write_text(f"{public_key_setting(OTHER_KEY)}\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0.05)
+        assert b"accepted" in await ask(receiver.port, webhook(1, OTHER_KEY))
+        assert b"no_matching_key" in await ask(receiver.port, webhook(2))
+        for unusable in ("", "nonsense\n"):
+            keys.write_text(unusable)
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.05)
+            assert b"duplicate" in await ask(receiver.port, webhook(1, OTHER_KEY))
+
+
+@pytest.mark.parametrize("setting", ["LEDGER_PORT", "LEDGER_ADMIN_PORT"])
+async def test_a_port_in_use_is_one_line_that_names_the_setting(tmp_path: Path, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Misconfigured) as caught:
+            await serve(_settings(tmp_path, **{setting.lower(): port}), target=MemoryTarget())
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"{setting}: port {port} on 127.0.0.1 is in use")
+    assert not (tmp_path / "spool").exists()
+
+
+async def test_every_port_that_cannot_be_had_is_reported_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Misconfigured) as caught:
+            await serve(_settings(tmp_path, ledger_port=port, ledger_admin_port=port), target=MemoryTarget())
+        assert [problem.split(":")[0] for problem in caught.value.problems] == ["LEDGER_PORT", "LEDGER_ADMIN_PORT"]
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+async def test_a_host_that_is_not_ours_names_its_setting(tmp_path: Path, host: str) -> None:
+    with pytest.raises(Misconfigured, match="LEDGER_HOST"):
+        await serve(_settings(tmp_path, ledger_host=host), target=MemoryTarget())
+
+
+async def test_no_key_is_a_problem_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="TELNYX_PUBLIC_KEYS"):
+        _settings(tmp_path, telnyx_public_keys="")
+
+
+async def test_a_second_process_on_one_spool_names_the_setting(tmp_path: Path) -> None:
+    async with serving(tmp_path, MemoryTarget()):
+        with pytest.raises(Misconfigured, match="LEDGER_SPOOL_DIR"):
+            await serve(_settings(tmp_path), target=MemoryTarget())

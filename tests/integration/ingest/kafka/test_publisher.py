@@ -1,0 +1,118 @@
+"""A Kafka client that is in doubt is replaced: a task of aiokafka that ended without a word never comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import uvloop
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from ingest.kafka.producer import Lanes, Verdict
+from ingest.kafka.publisher import Publisher
+from ingest.metrics import IngestMetrics
+from schemas.kafka.record import Record
+from schemas.settings import KafkaSettings
+from tests.support.environment.waiting import eventually
+
+Fault = Callable[[Lanes], Awaitable[None]]
+
+
+@asynccontextmanager
+async def publishing(settings: KafkaSettings) -> AsyncIterator[Publisher]:
+    publisher = Publisher(settings, IngestMetrics())
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.close()
+
+
+async def replaces_its_client(settings: KafkaSettings, fault: Fault) -> None:
+    """After the fault records are acknowledged again, over another client."""
+    one = Record(f"{settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
+    async with publishing(settings) as publisher:
+        # A topic that was just made may have no leader yet; nothing is retried for whoever asks.
+        await eventually(lambda: publisher.deliver([one]), lambda verdicts: list(verdicts) == [None])
+        before = publisher._lanes
+        assert before is not None
+        await fault(before)
+
+        async def published_by_another() -> bool:
+            verdicts = await publisher.deliver([one]) if publisher.connected else []
+            return list(verdicts) == [None] and publisher._lanes is not before
+
+        await eventually(published_by_another, bool)
+
+
+async def end_metadata_task(lanes: Lanes) -> None:
+    """As any error does that the task does not expect."""
+    lanes.client._sync_task.cancel()
+
+
+async def fail_to_write(lanes: Lanes) -> None:
+    """What uvloop raises for a connection that closed a moment ago, and aiokafka lets through."""
+    lanes.client.send = _closed
+
+
+async def _closed(*_request: object) -> None:
+    raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+def test_without_its_metadata_task(kafka_settings: KafkaSettings) -> None:
+    uvloop.run(replaces_its_client(kafka_settings, end_metadata_task))
+
+
+def test_when_a_write_fails_in_a_way_that_aiokafka_does_not_know(kafka_settings: KafkaSettings) -> None:
+    uvloop.run(replaces_its_client(kafka_settings, fail_to_write))
+
+
+async def test_kafka_is_away_where_the_question_cannot_be_written(kafka_settings: KafkaSettings) -> None:
+    """What the drainer asks must not end the drainer."""
+    async with publishing(kafka_settings) as publisher:
+        assert publisher._lanes is not None
+        assert await publisher.answers()
+        publisher._lanes.client.fetch_all_metadata = _closed
+        assert not await publisher.answers()
+
+
+async def test_nobody_waits_for_a_request_that_is_not_answered(kafka_settings: KafkaSettings) -> None:
+    """Who wants to be in step with the requests waits for an answer, yet not for a broker that is frozen."""
+    one = Record(f"{kafka_settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
+    answer = asyncio.Event()
+    verdicts: list[Verdict] = []
+    async with publishing(kafka_settings) as publisher:
+        assert publisher._lanes is not None
+        send = publisher._lanes.client.send
+
+        async def late(*request: object) -> object:
+            await answer.wait()
+            return await send(*request)
+
+        publisher._lanes.client.send = late
+        await publisher.in_step()
+        publisher.publish(one, verdicts.append)
+        await asyncio.sleep(0)
+        await publisher.in_step()
+        assert verdicts == []
+        answer.set()
+        await eventually(lambda: _of(verdicts), bool)
+        await publisher.in_step()
+
+
+async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:
+    return found
+
+
+def test_a_batch_is_what_a_consumer_reads() -> None:
+    """The builder is none of aiokafka's documented names."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 400)
+    headers = [("ce_id", b"1")]
+    fitted = [builder.append(number, None, b"key", b"x" * 100, headers) is not None for number in range(3)]
+    records = MemoryRecords(bytes(builder.build()))
+    batch = records.next_batch()
+    assert fitted == [True, True, False]
+    assert batch.validate_crc()
+    assert [(one.offset, one.key, one.value, list(one.headers)) for one in batch] == [
+        (number, b"key", b"x" * 100, headers) for number in range(2)
+    ]

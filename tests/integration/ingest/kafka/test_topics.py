@@ -1,0 +1,145 @@
+"""`topics` makes what is missing, and every way in which a topic can be weaker than asked is said by name."""
+
+import socket
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.admin.new_partitions import NewPartitions
+
+from deploy.local_kafka.broker import LocalKafka, free_ports
+from ingest.durable.spool import Spool
+from ingest.durable.writer import Outbox
+from ingest.kafka import topic_check
+from ingest.kafka.publisher import Publisher
+from ingest.kafka.topic_check import create_or_check, settings_weaknesses
+from ingest.metrics import IngestMetrics
+from schemas.errors import Misconfigured, Unavailable
+from schemas.kafka.topics import Topics, topic_settings
+from schemas.settings import KafkaSettings
+from tests.support.environment.kafka import admin, check, delete_topics, settings_for
+from tests.support.environment.waiting import eventually
+
+
+async def test_missing_topics_are_reported_and_not_made_by_the_report(broker: LocalKafka) -> None:
+    settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
+    topics = Topics(settings.ledger_topic_prefix)
+    findings = await create_or_check(settings, create=False)
+    assert [line.split(": ")[0] for line in findings] == [f"topic {name}" for name in topics.all]
+    assert await create_or_check(settings, create=False) == findings
+
+
+async def test_created_topics_are_those_of_the_contract_and_making_them_again_changes_nothing(
+    broker: LocalKafka,
+) -> None:
+    settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
+    topics = Topics(settings.ledger_topic_prefix)
+    assert await create_or_check(settings, create=True) == []
+    assert await create_or_check(settings, create=True) == []
+    async with admin(broker.bootstrap) as client:
+        made = {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics()}
+        assert {name: made[name] for name in topics.all} == {
+            topics.messages: 12,
+            topics.ten_dlc: 3,
+            topics.other: 3,
+            topics.quarantine: 1,
+        }
+    await delete_topics(broker.bootstrap, topics.all)
+
+
+async def test_a_broker_that_has_not_heard_of_a_new_topic_is_asked_again(
+    broker: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
+    topics = Topics(settings.ledger_topic_prefix)
+    described, asked = topic_check._described, []
+
+    async def late(client: AIOKafkaAdminClient) -> dict[str, Any]:
+        asked.append(client)
+        return await described(client) if len(asked) > 3 else {}
+
+    monkeypatch.setattr(topic_check, "_described", late)
+    assert await create_or_check(settings, create=True) == []
+    assert len(asked) > 3
+    await delete_topics(broker.bootstrap, topics.all)
+
+
+async def test_a_replication_that_the_cluster_cannot_give_is_said(broker: LocalKafka) -> None:
+    prefix = f"test-{uuid.uuid4().hex}"
+    asked = settings_for(broker, prefix).model_copy(update={"ledger_topic_replication": 3})
+    findings = await create_or_check(asked, create=True)
+    assert any(line.startswith(f"topic {prefix}.messages: cannot be created: ") for line in findings)
+
+
+async def test_every_weakness_of_a_topic_is_found(broker: LocalKafka, kafka_settings: KafkaSettings) -> None:
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    weaker = {
+        "retention.ms": "3600000",
+        "max.message.bytes": "1000000",
+        "unclean.leader.election.enable": "true",
+        "cleanup.policy": "compact",
+    }
+    async with admin(broker.bootstrap) as client:
+        await alter(client, topics.messages, topic_settings(1) | weaker)
+        await alter(client, topics.other, topic_settings(1) | {"retention.ms": "-1", "max.message.bytes": "9000000"})
+        await client.create_partitions({topics.ten_dlc: NewPartitions(4)})
+    findings = await eventually(lambda: create_or_check(kafka_settings, create=False), lambda seen: len(seen) == 4)
+    assert all(line.startswith(f"topic {topics.messages}: ") for line in findings)
+    assert {line.split()[2] for line in findings} == set(weaker)
+    three = kafka_settings.model_copy(update={"ledger_topic_replication": 3})
+    findings = await create_or_check(three, create=False)
+    assert f"topic {topics.other}: has 1 replicas, expected at least 3 (LEDGER_TOPIC_REPLICATION)" in findings
+    assert f"topic {topics.other}: min.insync.replicas is 1, expected at least 2" in findings
+
+
+async def alter(client: AIOKafkaAdminClient, topic: str, settings: dict[str, str]) -> None:
+    await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
+
+
+def test_settings_that_cannot_be_read_prove_nothing() -> None:
+    assert settings_weaknesses(None, topic_settings(3)) == [
+        "its settings cannot be read (this login needs DescribeConfigs on it)"
+    ]
+
+
+async def test_too_few_partitions_are_found(broker: LocalKafka) -> None:
+    prefix = f"test-{uuid.uuid4().hex}"
+    topics = Topics(prefix)
+    async with admin(broker.bootstrap) as client:
+        check(
+            (await client.create_topics([NewTopic(topics.other, 1, 1, topic_configs=topic_settings(1))])).topic_errors
+        )
+    findings = await create_or_check(settings_for(broker, prefix), create=True)
+    assert findings == [f"topic {topics.other}: has 1 partitions, expected at least 3"]
+    await delete_topics(broker.bootstrap, topics.all)
+
+
+def nobody() -> KafkaSettings:
+    [port] = free_ports(1)
+    return KafkaSettings.model_validate({"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
+
+
+async def test_a_kafka_that_cannot_be_reached_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match=r"Kafka does not answer at 127\.0\.0\.1:"):
+        await create_or_check(nobody(), create=True)
+
+
+async def test_a_kafka_that_does_not_answer_is_unavailable_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = KafkaSettings.model_validate({"kafka_bootstrap_servers": f"127.0.0.1:{silent.getsockname()[1]}"})
+        with pytest.raises(Unavailable):
+            await create_or_check(settings, create=False, timeout_seconds=0.5)
+
+
+async def test_ingest_refuses_to_start_on_missing_topics_and_lets_the_spool_go(
+    broker: LocalKafka, tmp_path: Path
+) -> None:
+    settings, metrics = settings_for(broker, f"test-{uuid.uuid4().hex}"), IngestMetrics()
+    for _ in range(2):
+        spool = Spool(tmp_path, 1 << 30, metrics)
+        with pytest.raises(Misconfigured) as refused:
+            await Outbox(spool, metrics, publisher=Publisher(settings, metrics)).start()
+        assert len(refused.value.problems) == 4

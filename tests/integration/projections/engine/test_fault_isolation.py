@@ -1,0 +1,139 @@
+"""A fault of one projection stays its own: dead letters, suspension, and everything else goes on."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from projections.engine.projection import Rows
+from projections.engine.projector import Applied, Fenced, Projector
+from projections.tables.deliveries import DELIVERIES
+from projections.tables.inbound import INBOUND
+from projections.tables.opt_outs import OPT_OUTS
+from schemas.errors import Unavailable
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event
+from tests.integration.projections.engine.test_projector import RING, advance, bodies, claim, offsets
+from tests.support.webhooks import builders
+
+
+def buggy(event: Event, delivery: Delivery) -> Rows:
+    """The deliveries projection with a planted bug: some messages make it raise."""
+    if str(event.payload.get("id")).startswith("bad"):
+        raise ZeroDivisionError(event.payload["text"])
+    return DELIVERIES.rows(event, delivery)
+
+
+PROJECTIONS = (replace(DELIVERIES, rows=buggy), INBOUND, OPT_OUTS)
+
+
+@pytest.fixture
+async def projector(database_url: str) -> AsyncIterator[Projector]:
+    opened = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS)
+    yield opened
+    await opened.close()
+
+
+async def delivered(connection: asyncpg.Connection) -> list[str]:
+    rows = await connection.fetch("select message_id from telnyx.message_deliveries order by 1")
+    return [row[0] for row in rows]
+
+
+async def letters(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
+    rows = await connection.fetch("select projection, error_class, sqlstate, attempts from telnyx.dead_letters")
+    return [tuple(row) for row in rows]
+
+
+async def status(connection: asyncpg.Connection) -> dict[str, str]:
+    return {row[0]: row[1] for row in await connection.fetch("select name, status from telnyx.projection_state")}
+
+
+async def test_one_bad_event_dies_alone(projector: Projector, connection: asyncpg.Connection) -> None:
+    await claim(connection, 0)
+    good = [builders.message_sent(f"good-{number}") for number in range(20)]
+    batch = bodies(*good[:11], builders.message_sent("bad"), builders.stop_received(), *good[11:])
+    assert await projector.apply(batch, [advance(0, 0, 22)]) == Applied(22, 0, {}, {"deliveries": 1})
+    assert await delivered(connection) == sorted(f"good-{number}" for number in range(20))
+    assert await letters(connection) == [("deliveries", "ZeroDivisionError", None, 1)]
+    assert await connection.fetchval("select count(*) from telnyx.events") == 22
+    assert await connection.fetchval("select opted_out from telnyx.opt_outs")
+    assert await offsets(connection) == [(0, 22)]
+    assert set((await status(connection)).values()) == {"live"}
+
+
+async def test_a_fault_in_the_database_is_found_by_bisection_as_well(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(
+        "alter table telnyx.message_deliveries add constraint planted check (message_id not like 'poison%')"
+    )
+    batch = bodies(*(builders.message_sent(name) for name in ("a", "poison", "b", "poison-2", "c")))
+    assert (await projector.apply(batch)).dead == {"deliveries": 2}
+    assert await delivered(connection) == ["a", "b", "c"]
+    assert await letters(connection) == [("deliveries", "CheckViolationError", "23514", 1)] * 2
+    assert (await projector.apply(batch)).stored == 0
+    assert await letters(connection) == [("deliveries", "CheckViolationError", "23514", 2)] * 2
+
+
+async def test_a_projection_that_fails_too_often_is_suspended_and_nothing_else_stops(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    bad = [builders.message_sent(f"bad-{number}") for number in range(40)]
+    applied = await projector.apply(bodies(*bad, builders.stop_received()))
+    assert applied == Applied(41, 0, {}, {"deliveries": 6})
+    assert await status(connection) == {"deliveries": "suspended", "inbound": "live", "opt_outs": "live"}
+    later = await projector.apply(bodies(builders.message_sent("bad-41"), builders.message_received("later")))
+    assert later == Applied(2, 0)
+    assert await connection.fetchval("select count(*) from telnyx.inbound_messages") == 2
+    assert await delivered(connection) == []
+    assert len(await letters(connection)) == 6
+
+
+async def test_one_percent_of_a_thousand_is_too_often_too(projector: Projector, connection: asyncpg.Connection) -> None:
+    for batch in range(11):
+        good = [builders.message_sent(f"good-{batch}-{number}") for number in range(40)]
+        assert set((await status(connection)).values()) <= {"live"}
+        await projector.apply(bodies(*good, builders.message_sent(f"bad-{batch}")))
+    assert (await status(connection))["deliveries"] == "suspended"
+
+
+async def test_an_outage_is_never_an_events_fault(
+    projector: Projector, connection: asyncpg.Connection, database_url: str
+) -> None:
+    await projector.apply(bodies(builders.message_sent("a")))
+    blocker = await asyncpg.connect(database_url)
+    async with blocker.transaction():
+        await blocker.execute("lock table telnyx.message_deliveries in access exclusive mode")
+        session = await projector.connect()
+        await session.execute("set lock_timeout = '100ms'")
+        with pytest.raises(Unavailable):
+            await projector.apply(bodies(builders.message_sent("bad"), builders.message_sent("b")))
+    await blocker.close()
+    assert await letters(connection) == []
+    assert (await projector.apply(bodies(builders.message_sent("b")))).stored == 1
+
+
+async def test_a_suspended_projection_of_another_process_is_left_alone(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await projector.connect()
+    await connection.execute("update telnyx.projection_state set status = 'rebuilding' where name = 'deliveries'")
+    assert await projector.apply(bodies(builders.message_sent("a"))) == Applied(1, 0)
+    assert await delivered(connection) == []
+    await connection.execute("update telnyx.projection_state set status = 'live'")
+    assert await projector.apply(bodies(builders.message_sent("a"))) == Applied(0, 1)
+    assert await delivered(connection) == ["a"]
+
+
+async def test_a_batch_that_is_rolled_back_counts_no_failures(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await claim(connection, 0)
+    bad = bodies(*(builders.message_sent(f"bad-{number}") for number in range(3)))
+    for _ in range(4):  # 12 failures in a row, were they counted
+        with pytest.raises(Fenced):
+            await projector.apply(bad, [advance(0, 7, 8)])
+    assert await letters(connection) == []
+    assert await projector.apply(bad, [advance(0, 0, 3)]) == Applied(3, 0, {}, {"deliveries": 3})
+    assert set((await status(connection)).values()) == {"live"}

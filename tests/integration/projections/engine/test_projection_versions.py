@@ -1,0 +1,44 @@
+"""The rules of a projection do not change without its version: who has rows of the old ones must be told to rebuild."""
+
+from hashlib import blake2b
+
+import asyncpg
+
+from projections.registry import PROJECTIONS
+from tests.integration.projections.tables.test_fixture_rows import RECEIVED_AT
+from tests.oracle import compare
+from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.streams import Webhook
+from tests.support.webhooks.fixture_expectations import CASES, case_body
+
+# By projection: its version, and a digest of the rows that this version makes of the vendor's examples.
+VERSIONS = {
+    "deliveries": (1, "b497c146f53dbf98"),
+    "inbound": (1, "3e882d673ae16f6c"),
+    "opt_outs": (1, "7c7a620433bbcd60"),
+    "ten_dlc": (1, "e4a6a0577479b2b4"),
+    "spend_limits": (1, "e4a6a0577479b2b4"),
+    "hosted_numbers": (1, "f2dc8b278540b004"),
+    "toll_free": (1, "e4a6a0577479b2b4"),
+    "link_clicks": (1, "96f1bcb3762f3f34"),
+    "persons": (1, "1818814951c43c4b"),
+}
+
+
+async def test_a_version_stands_for_the_rows_that_it_makes(database_url: str, connection: asyncpg.Connection) -> None:
+    async with closing(new_projector(database_url)) as projector:
+        await apply(projector, [[Webhook(case_body(name), "a", RECEIVED_AT)] for name in sorted(CASES)])
+    found = {}
+    for projection in PROJECTIONS:
+        names = [table.name for table in projection.tables] + [*(projection.refold.tables if projection.refold else ())]
+        digest = blake2b(digest_size=8)
+        for name in names:
+            query = f"select row_to_json(one)::text from telnyx.{name} as one order by {', '.join(compare.KEYS[name])}"
+            for row in await connection.fetch(query):
+                digest.update(row[0].encode())
+        found[projection.name] = (projection.version, digest.hexdigest())
+    changed = {name: found[name] for name in found if found[name] != VERSIONS.get(name)}
+    assert not changed, (
+        "raise the version of what makes other rows of the same examples, then write down what is found here"
+        f" (where only examples or columns were added, it alone): {changed}"
+    )

@@ -1,0 +1,164 @@
+"""Rebuilding by difference: what differs is named by table, key and column, mended, and a second look finds nothing."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import projections.rebuild.rebuild
+from projections.engine.projector import Projector
+from projections.rebuild.drift import Difference
+from projections.rebuild.rebuild import Outcome, _run, check, rebuild
+from projections.registry import PROJECTIONS
+from tests.oracle import compare
+from tests.support.projections.apply import allow_clearing, apply, clear, closing, new_projector
+from tests.support.projections.ten_dlc import NUMBER, TELNYX, onboarding
+from tests.support.projections.ten_dlc import webhook as ten_dlc_webhook
+from tests.support.streams import Webhook, split, streams
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import NOON
+
+TABLES = {
+    name
+    for one in PROJECTIONS
+    for name in (*(table.name for table in one.tables), *(one.refold.tables if one.refold else ()))
+}
+OTHER_VALUE = {
+    "text": "'planted'",
+    "boolean": "not coalesce({0}, false)",
+    "integer": "coalesce({0}, 0) + 1",
+    "smallint": "coalesce({0}, 0) + 1",
+    "numeric": "coalesce({0}, 0) + 1",
+    "uuid": "gen_random_uuid()",
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 second'",
+    "ARRAY": "array['planted']",
+    "jsonb": """'["planted"]'""",
+}
+
+
+def quietly(_what: str, _done: int, _total: int) -> None: ...
+
+
+async def differences(url: str) -> list[Difference]:
+    return _all(await check(url, PROJECTIONS, quietly))
+
+
+async def mended(url: str) -> list[Difference]:
+    return _all(await rebuild(url, PROJECTIONS, quietly))
+
+
+def _all(outcomes: list[Outcome]) -> list[Difference]:
+    assert not any(outcome.faults for outcome in outcomes)
+    return [difference for outcome in outcomes for difference in outcome.differences]
+
+
+@pytest.fixture
+async def projector(database_url: str) -> AsyncIterator[Projector]:
+    async with closing(new_projector(database_url)) as opened:
+        yield opened
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(stream=streams(), seed=st.integers(0, 2**32))
+async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_found_and_mended(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, stream: list[Webhook], seed: int
+) -> None:
+    await allow_clearing(connection)
+    await clear(connection)
+    await apply(projector, split(stream, seed))
+    assert await differences(database_url) == []
+    before = await compare.stored_tables(connection)
+    planted = await plant(connection, random.Random(seed))
+    found = await differences(database_url)
+    assert {(one.table, one.kind, key) for one in found for key in map(_as_text, one.keys)} == planted
+    assert await mended(database_url) == found
+    assert await compare.stored_tables(connection) == before
+    assert await differences(database_url) == []
+
+
+def _as_text(key: dict[str, str]) -> str:
+    return ", ".join(key.values())
+
+
+async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a month's rows share their pages, as after live traffic; within what is read at once, by key."""
+    monkeypatch.setattr(projections.rebuild.rebuild, "PAGE_EVENTS", 10)
+    names = [f"m-{number}" for number in random.Random(1).sample(range(1000), 50)]
+    for nth, name in enumerate(names):
+        sent = builders.message_sent(name, at=NOON + timedelta(minutes=nth))
+        await apply(projector, [[Webhook(builders.encode(sent), "a", NOON)]])
+    await connection.execute("delete from telnyx.message_deliveries")
+    await mended(database_url)
+    stored = await connection.fetch("select message_id from telnyx.message_deliveries order by ctid")
+    tens = [sorted(names[first : first + 10]) for first in range(0, 50, 10)]
+    assert [row["message_id"] for row in stored] == [name for ten in tens for name in ten]
+
+
+async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tuple[str, str, str]]:
+    """A wrong row, a missing row and an extra row in every table that has any. Gives (table, kind, key)."""
+    planted = set()
+    for table in sorted(TABLES):
+        key = compare.KEYS[table]
+        shown = " || ', ' || ".join(f"{name}::text" for name in key)
+        columns = {
+            row["column_name"]: row["data_type"]
+            for row in await connection.fetch(
+                """select column_name, data_type from information_schema.columns
+                   where table_schema = 'telnyx' and table_name = $1 and is_generated = 'NEVER'""",
+                table,
+            )
+        }
+        keys = sorted(row[0] for row in await connection.fetch(f"select {shown} from telnyx.{table}"))
+        chance.shuffle(keys)
+        free = sorted(columns.keys() - set(key) - {"entity", "action", "basis", "status"})
+        for kind, one in zip(("wrong", "missing", "extra"), keys, strict=False):
+            name = chance.choice(free)
+            last = OTHER_VALUE[columns[key[-1]]].format(f"{key[-1]} + 1000" if key[-1] == "seq" else key[-1])
+            statement = {
+                "wrong": f"update telnyx.{table} set {name} = {OTHER_VALUE[columns[name]].format(name)}",
+                "missing": f"delete from telnyx.{table}",
+                "extra": f"insert into telnyx.{table} ({', '.join(columns)}) select"
+                f" {', '.join(last if column == key[-1] else column for column in columns)} from telnyx.{table}",
+            }[kind]
+            where = await connection.fetchval(f"{statement} where {shown} = $1 returning {shown}", one)
+            planted.add((table, kind, where))
+    return planted
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_facts(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, asleep: bool
+) -> None:
+    """Facts are wrong, what is folded of them is still right: then late facts about the same things come."""
+    early = [builders.stop_received("in-1", "+13125550101"), *onboarding()]
+    late = [
+        builders.start_received("in-2", "+13125550101", at=NOON - timedelta(minutes=1)),
+        builders.start_received("in-3", "+13125550102"),
+        ten_dlc_webhook(-1, campaignId=TELNYX, type="TELNYX_REVIEW", status="ACCEPTED"),
+        ten_dlc_webhook(9, campaignId=TELNYX, phoneNumber=NUMBER, type="DELETION", status="SUCCESS"),
+    ]
+    await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in early]])
+    await connection.execute("update telnyx.opt_out_events set action = 'help'")
+    await connection.execute(
+        "update telnyx.ten_dlc_events set campaign_status = 'TCR_FAILED', tcr_id_has_field = false"
+    )
+    if asleep:
+        await connection.execute("update telnyx.projection_state set status = 'suspended'")
+    async with _run(database_url, PROJECTIONS, quietly) as run:
+        await run.compare()
+        await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in late]])
+        await run.mend()
+    assert await differences(database_url) == []
+    assert await connection.fetchval("select count(*) from telnyx.opt_outs") == 2
+    assert await connection.fetchval("select count(*) from telnyx.campaign_numbers where status = 'UNASSIGNED'") == 1

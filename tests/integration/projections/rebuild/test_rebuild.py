@@ -1,0 +1,208 @@
+"""A suspended projection comes back with nothing missing, whatever arrives meanwhile; what is at fault stays away."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from projections.engine.fault_isolation import FAILURES_IN_A_ROW
+from projections.engine.projection import Projection, Rows
+from projections.engine.projector import Projector
+from projections.rebuild.drift import EXAMPLES
+from projections.rebuild.rebuild import Outcome, projections_named, rebuild
+from projections.sql import queries
+from projections.tables.deliveries import DELIVERIES
+from projections.tables.inbound import INBOUND
+from projections.tables.opt_outs import OPT_OUTS
+from schemas.errors import LedgerError, Misconfigured
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event
+from tests.integration.projections.engine.test_fault_isolation import PROJECTIONS, delivered, letters
+from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.environment.waiting import eventually
+from tests.support.projections.sql_rows import insert_event, plan
+from tests.support.projections.ten_dlc import new_projector, onboarding, tables
+from tests.support.webhooks import builders
+
+MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
+
+
+def quietly(_what: str, _done: int, _total: int) -> None: ...
+
+
+async def rebuilt(url: str, projection: Projection) -> Outcome:
+    [outcome] = await rebuild(url, [projection], quietly)
+    return outcome
+
+
+def projector(url: str, projections: Sequence[Projection], owner: str = "one") -> Projector:
+    return Projector(url, keys=RING, verify=False, owner=owner, projections=projections)
+
+
+async def suspend(url: str, messages: int = 30) -> None:
+    """Apply with the planted bug until `deliveries` is suspended; `messages` good ones come after that."""
+    buggy = projector(url, PROJECTIONS)
+    await buggy.apply(bodies(*(builders.message_sent(f"bad-{number}") for number in range(FAILURES_IN_A_ROW + 1))))
+    await buggy.apply(bodies(*(builders.message_sent(f"missed-{number}") for number in range(messages))))
+    await buggy.close()
+
+
+async def state(connection: asyncpg.Connection, name: str = "deliveries") -> tuple[object, ...]:
+    return tuple(
+        await connection.fetchrow("select status, version, reason from telnyx.projection_state where name = $1", name)
+    )
+
+
+async def test_it_is_live_again_with_what_it_missed(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    assert (await state(connection))[0] == "suspended"
+    assert await delivered(connection) == []
+    seen = []
+    [outcome] = await rebuild(database_url, [DELIVERIES], lambda *progress: seen.append(progress))
+    assert (outcome.events, outcome.faults, outcome.live) == (36, {}, True)
+    assert [(one.kind, one.rows, len(one.keys)) for one in outcome.differences] == [("missing", 36, EXAMPLES)]
+    assert await state(connection) == ("live", DELIVERIES.version, None)
+    assert len(await delivered(connection)) == 36
+    assert await letters(connection) == []
+    assert seen == [("reading events", 36, 36), ("comparing tables", 1, 1)]
+
+
+async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, connection: asyncpg.Connection) -> None:
+    """Three writers that never pause: each of their messages is in the table at the end, by whichever way it came."""
+    await suspend(database_url, messages=400)
+    back = asyncio.Event()
+    sent: list[str] = []
+
+    async def write(owner: str) -> None:
+        mended, number, after = projector(database_url, MENDED, owner), 0, 0
+        while after < 5:
+            names = [f"{owner}-{number + item}" for item in range(20)]
+            assert (await mended.apply(bodies(*map(builders.message_sent, names)))).stored == 20
+            sent.extend(names)
+            number, after = number + 20, after + back.is_set()
+        await mended.close()
+
+    writers = [asyncio.create_task(write(f"w{number}")) for number in range(3)]
+    while len(sent) < 200:  # noqa: ASYNC110 -- nothing tells
+        await asyncio.sleep(0.01)
+    assert not set(await delivered(connection)) & set(sent)
+    outcome = await rebuilt(database_url, DELIVERIES)
+    back.set()
+    await asyncio.gather(*writers)
+    assert outcome.live
+    stored = set(await delivered(connection))
+    assert set(sent) <= stored
+    assert len(stored) == len(sent) + 406
+
+
+async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, connection: asyncpg.Connection) -> None:
+    """The protocol step by step: the batch has asked what is live, and has not appended its event when all else is."""
+    await suspend(database_url)
+    batch = await asyncpg.connect(database_url)
+    late = batch.transaction()
+    await late.start()
+    assert await batch.fetch(queries("dead_letter")["not_live"])
+    working = asyncio.create_task(rebuilt(database_url, DELIVERIES))
+    waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.projection_state'::regclass"
+    await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)
+    await batch.execute(
+        """insert into telnyx.events (event_key, event_type, retention_class, occurred_at, body, account, received_at,
+             signature, signed_timestamp, key_id)
+           select gen_random_uuid(), event_type, retention_class, occurred_at, $1, account, received_at, signature,
+             signed_timestamp, key_id
+           from telnyx.events order by position limit 1""",
+        builders.encode(builders.message_sent("late")),
+    )
+    await late.commit()
+    assert (await working).live
+    assert "late" in await delivered(connection)
+    await batch.close()
+
+
+async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connection: asyncpg.Connection) -> None:
+    def one_is_left(event: Event, delivery: Delivery) -> Rows:
+        if event.payload["id"] == "bad-3":
+            raise ZeroDivisionError
+        return DELIVERIES.rows(event, delivery)
+
+    await suspend(database_url)
+    outcome = await rebuilt(database_url, replace(DELIVERIES, rows=one_is_left))
+    assert (len(outcome.faults), outcome.live) == (1, True)
+    assert (await state(connection))[0] == "live"
+    assert [letter[3] for letter in await letters(connection)] == [2]
+
+
+async def test_a_stored_body_that_is_no_event_any_more_is_a_dead_letter(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await suspend(database_url)
+    await insert_event(connection)  # of a type that feeds it, with a body that has none
+    outcome = await rebuilt(database_url, DELIVERIES)
+    assert (outcome.events, outcome.live) == (37, True)
+    assert [letter[:2] for letter in await letters(connection)] == [("deliveries", "Unreadable: no_event_type")]
+
+
+async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    before = await state(connection)
+    outcome = await rebuilt(database_url, PROJECTIONS[0])
+    assert (len(outcome.faults), outcome.record.too_many, outcome.live) == (FAILURES_IN_A_ROW + 1, True, False)
+    assert await state(connection) == before
+    assert await delivered(connection) == []
+    assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
+
+
+async def test_an_interrupted_one_changes_nothing_and_can_be_repeated(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    """Interrupted where it has written everything but the end of the suspension."""
+    await suspend(database_url)
+    before = await state(connection)
+    async with connection.transaction():
+        await connection.execute("lock table telnyx.dead_letters in access exclusive mode")
+        working = asyncio.create_task(rebuilt(database_url, DELIVERIES))
+        waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.dead_letters'::regclass"
+        await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    assert await state(connection) == before
+    assert await delivered(connection) == []
+    assert (await rebuilt(database_url, DELIVERIES)).live
+
+
+async def test_one_at_a_time(database_url: str, connection: asyncpg.Connection) -> None:
+    await suspend(database_url)
+    await connection.fetchval("select pg_advisory_lock(7310006, hashtext('deliveries'))")
+    with pytest.raises(LedgerError, match="another process is rebuilding it"):
+        await rebuilt(database_url, DELIVERIES)
+
+
+async def test_tables_that_are_folded_come_back_as_well(database_url: str, connection: asyncpg.Connection) -> None:
+    ten_dlc = new_projector(database_url)
+    await ten_dlc.apply(bodies(*onboarding()))
+    expected = await tables(connection)
+    await connection.execute(" ".join(f"delete from telnyx.{table};" for table in expected))
+    await connection.execute("update telnyx.projection_state set status = 'suspended'")
+    [projection] = projections_named(["ten_dlc"])
+    assert (await rebuilt(database_url, projection)).live
+    assert await tables(connection) == expected
+    await ten_dlc.close()
+
+
+async def test_stored_events_are_read_by_their_positions(database_url: str, connection: asyncpg.Connection) -> None:
+    """Whatever is stored, a page costs what it holds."""
+    await suspend(database_url, messages=2000)
+    await connection.execute("analyze telnyx.events")
+    page = (100, 1900, ["message.sent"], ["10dlc."], 500)
+    found = await plan(connection, queries("event_reader")["between_positions"], *page)
+    assert "position_idx" in found
+    assert "Seq Scan" not in found
+    assert "Sort Key" not in found or "Merge Append" in found
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(Misconfigured, match="delivery: no projection of this name; there are deliveries, inbound"):
+        projections_named(["delivery"])

@@ -1,0 +1,66 @@
+"""A dead letter gets its second chance by the way that its event took first; what fails again is counted."""
+
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from projections.engine.projector import Projector
+from projections.recovery.dead_letters import dead_letters, retry
+from projections.tables.deliveries import DELIVERIES
+from projections.tables.inbound import INBOUND
+from projections.tables.opt_outs import OPT_OUTS
+from tests.integration.projections.engine.test_fault_isolation import PROJECTIONS, buggy
+from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.webhooks import builders
+
+MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
+HALF_MENDED = (
+    replace(
+        DELIVERIES,
+        rows=lambda event, delivery: (
+            buggy(event, delivery) if event.payload["id"] == "bad-1" else DELIVERIES.rows(event, delivery)
+        ),
+    ),
+    INBOUND,
+)
+
+
+@pytest.fixture
+async def broken(database_url: str) -> None:
+    """Three dead letters of `deliveries` beside a row that is well."""
+    projector = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS)
+    batch = [builders.message_sent(name) for name in ("bad-1", "good", "bad-2", "bad-3")]
+    assert (await projector.apply(bodies(*batch))).dead == {"deliveries": 3}
+    await projector.close()
+
+
+async def delivered(connection: asyncpg.Connection) -> list[str]:
+    return [row[0] for row in await connection.fetch("select message_id from telnyx.message_deliveries order by 1")]
+
+
+async def test_once_the_fault_is_mended_nothing_is_left(broken: None, connection: asyncpg.Connection) -> None:
+    assert await retry(connection, projections=MENDED) == 3
+    assert await dead_letters(connection) == []
+    assert await delivered(connection) == ["bad-1", "bad-2", "bad-3", "good"]
+
+
+async def test_what_fails_again_keeps_its_letter_and_holds_back_no_other(
+    broken: None, connection: asyncpg.Connection
+) -> None:
+    assert await retry(connection, "deliveries", projections=HALF_MENDED) == 2
+    [left] = await dead_letters(connection)
+    assert (left.projection, left.error_class, left.attempts) == ("deliveries", "ZeroDivisionError", 2)
+    assert await delivered(connection) == ["bad-2", "bad-3", "good"]
+
+
+async def test_letters_of_another_projection_and_of_events_that_are_gone_are_left(
+    broken: None, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(
+        "insert into telnyx.dead_letters values ('deliveries', gen_random_uuid(), 'E', null, now(), 1),"
+        " ('of another release', gen_random_uuid(), 'E', null, now(), 1)"
+    )
+    assert await retry(connection, "inbound", projections=MENDED) == 0
+    assert await retry(connection, projections=MENDED) == 3
+    assert [letter.attempts for letter in await dead_letters(connection)] == [1, 1]

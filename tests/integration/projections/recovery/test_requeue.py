@@ -1,0 +1,121 @@
+"""What leaves quarantine: only what is authentic and an event now, as the record that ingest would have made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+
+from projections.engine.projector import Projector
+from projections.recovery.requeue import keys_by_reason, quarantined, release
+from schemas.errors import Rejected
+from schemas.kafka.record import Record
+from schemas.kafka.topics import Topics
+from schemas.reading.signing import KeyRing, parse_keys
+from tests.integration.projections.engine.test_projector import NOW, RING, incoming
+from tests.support.webhooks import builders
+
+GOOD = builders.encode(builders.message_sent())
+TOPICS = Topics("ours")
+ONE = KeyRing(parse_keys([builders.public_key_setting()]))
+OTHER = KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY, "other")]))
+
+
+@dataclass(slots=True)
+class Shelf:
+    """A destination that keeps what it is given, or refuses it."""
+
+    records: list[Record] = field(default_factory=list)
+    verdict: Rejected | None = None
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | None]:
+        self.records += records
+        return [self.verdict] * len(records)
+
+
+async def park(url: str, *bodies: bytes, reason: str | None = None, ring: KeyRing = RING) -> None:
+    projector = Projector(url, keys=ring, verify=True, owner="one")
+    await projector.apply([incoming(body, reason=reason) for body in bodies])
+    await projector.close()
+
+
+async def parked(connection: asyncpg.Connection) -> list[tuple[str, bool]]:
+    return [(row.reason, row.requeued_at is not None) for row in await quarantined(connection)]
+
+
+async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await park(database_url, GOOD, reason="stale_timestamp")
+    shelf = Shelf()
+    [key] = await keys_by_reason(connection, "stale_timestamp")
+    done = await release(connection, [key], topics=TOPICS, destination=shelf)
+    assert (done.released, done.refused) == ([key], {})
+    [record] = shelf.records
+    assert (record.topic, record.value, record.event_key) == ("ours.messages", GOOD, key)
+    headers = dict(record.headers)
+    expected = dict(incoming(GOOD).headers)
+    assert headers == expected
+    assert headers["ledger_received_at"] == NOW.isoformat()[:-6].encode() + b"Z"
+    assert await parked(connection) == [("stale_timestamp", True)]
+    assert await keys_by_reason(connection, "stale_timestamp") == []
+
+
+async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, connection: asyncpg.Connection) -> None:
+    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    await projector.apply([incoming(GOOD, signature=bytes(64)), incoming(b'{"data": 1}')])
+    await projector.close()
+    shelf = Shelf()
+    rows = await quarantined(connection)
+    done = await release(connection, [row.quarantine_key for row in rows], topics=TOPICS, destination=shelf)
+    why = {row.reason: done.refused[row.quarantine_key] for row in rows}
+    assert why == {
+        "forged": "its signature does not verify: Telnyx did not send this",
+        "no_data": "its body still is no event: no_data",
+    }
+    assert (shelf.records, done.released) == ([], [])
+    assert {requeued for _, requeued in await parked(connection)} == {False}
+
+
+async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    await park(database_url, GOOD, ring=OTHER)
+    assert await parked(connection) == [("forged", False)]
+    [key] = await keys_by_reason(connection, "forged")
+    done = await release(connection, [key], topics=TOPICS, destination=Shelf())
+    assert done.refused[key].startswith(f"key {builders.key_id()} is not known here")
+    await park(database_url)  # a projector that knows the key remembers it
+    shelf = Shelf()
+    assert (await release(connection, [key], topics=TOPICS, destination=shelf)).released == [key]
+    assert dict(shelf.records[0].headers)["ce_source"] == b"telnyx/default"
+
+
+async def test_what_is_not_taken_stays(database_url: str, connection: asyncpg.Connection) -> None:
+    await park(database_url, GOOD, reason="future_timestamp")
+    [key] = await keys_by_reason(connection, "future_timestamp")
+    done = await release(connection, [key], topics=TOPICS, destination=Shelf(verdict=Rejected("too_large")))
+    assert (done.released, done.refused) == ([], {key: "not taken: too_large"})
+    assert await parked(connection) == [("future_timestamp", False)]
+
+
+async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -> None:
+    missing = "00000000-0000-0000-0000-000000000000"
+    done = await release(connection, [missing], topics=TOPICS, destination=Shelf())
+    assert done.refused == {missing: "there is no such row in quarantine"}
+
+
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.parametrize("known_at_first", [True, False])
+async def test_a_new_ring_counts_from_the_next_batch_and_all_are_remembered(
+    database_url: str, connection: asyncpg.Connection, known_at_first: bool, connected: bool
+) -> None:
+    projector = Projector(database_url, keys=ONE if known_at_first else OTHER, verify=True, owner="one")
+    if connected:
+        await projector.connect()
+    projector.replace_keys(OTHER if known_at_first else ONE)
+    applied = await projector.apply([incoming(GOOD)])
+    assert (applied.stored, applied.quarantined) == (1, {}), "what a removed key signed still verifies"
+    remembered = await connection.fetch("select key_id from telnyx.signing_keys order by 1")
+    assert [row[0] for row in remembered] == sorted(RING.by_id)
+    await projector.close()

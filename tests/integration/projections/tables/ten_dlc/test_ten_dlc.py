@@ -1,0 +1,246 @@
+"""10DLC in a real Postgres: whatever ids a webhook uses and in whatever order it comes, each thing has one row."""
+
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from projections.engine.projector import Projector
+from tests.integration.projections.engine.test_projector import bodies, incoming
+from tests.support.projections.ten_dlc import (
+    BRAND,
+    KEYS,
+    NUMBER,
+    OTHER,
+    TCR,
+    TCR2,
+    TCR_BRAND,
+    TELNYX,
+    onboarding,
+    projector,
+    rows,
+    tables,
+    webhook,
+)
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import NOON
+
+__all__ = ["projector"]  # a fixture
+
+
+async def test_a_campaign_from_registration_to_its_numbers(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    reasons = [{"fields": ["sample1"], "description": "names no opt-out"}]
+    await projector.apply(
+        bodies(
+            webhook(0, brandId=BRAND, tcrBrandId=TCR_BRAND, brandName="ACME", type="TCR", eventType="BRAND_ADD"),
+            webhook(1, campaignId=TELNYX, type="TCR_EVENT", eventType="CAMPAIGN_ADD", description="added"),
+            webhook(2, campaignId=TELNYX, type="TELNYX_REVIEW", status="REJECTED", reasons=reasons),
+            webhook(3, campaignId=TCR, type="CAMPAIGN_NUDGE", nudgeIntent="APPEAL_REJECTION", cspId="TNX"),
+            webhook(4, campaignId=TELNYX, type="TELNYX_REVIEW", status="ACCEPTED", description=f"{TCR} approved"),
+            webhook(5, campaignId=TCR, brandId=TCR_BRAND, type="VERIFIED", isTMobileRegistered=True),
+            webhook(6, campaignId=TELNYX, phoneNumber=NUMBER, type="ASSIGNMENT", status="success", reasons=[]),
+            webhook(7, campaignId=TELNYX, brandId=BRAND, type="NUMBER_POOL_PROVISIONED"),
+        )
+    )
+    assert await rows(connection, "select brand_id, tcr_brand_id, name, registration_status from telnyx.brands") == [
+        (BRAND, TCR_BRAND, "ACME", "OK")
+    ]
+    campaign = await connection.fetchrow("select * from telnyx.campaigns")
+    assert campaign is not None
+    last_event_key = await connection.fetchval(
+        "select event_key from telnyx.ten_dlc_events order by occurred_at desc limit 1"
+    )
+    assert dict(campaign) == {
+        "campaign_id": TELNYX, "account": "default", "tcr_campaign_id": TCR, "brand_id": BRAND, "csp_id": "TNX",
+        "status": "MNO_PROVISIONED", "previous_status": "MNO_PENDING", "status_at": NOON + timedelta(minutes=5),
+        "reason": None, "is_t_mobile_registered": True, "number_pool_provisioned": True,
+        "last_event_key": last_event_key,
+    }  # fmt: skip
+    assert await rows(
+        connection,
+        "select seq, from_status, to_status, is_documented, reason from telnyx.campaign_transitions order by seq",
+    ) == [
+        (1, None, "TCR_ACCEPTED", True, "added"),
+        (2, "TCR_ACCEPTED", "TELNYX_FAILED", True, "sample1: names no opt-out"),
+        (3, "TELNYX_FAILED", "TCR_ACCEPTED", True, None),
+        (4, "TCR_ACCEPTED", "MNO_PENDING", True, f"{TCR} approved"),
+        (5, "MNO_PENDING", "MNO_PROVISIONED", True, None),
+    ]
+    assert await rows(
+        connection,
+        "select phone_number, campaign_id, tcr_campaign_id, status, reasons::text from telnyx.campaign_numbers",
+    ) == [(NUMBER, TELNYX, TCR, "ASSIGNED", "[]")]
+    assert await rows(connection, "select entity, alias, id from telnyx.ten_dlc_aliases order by entity") == [
+        ("brand", TCR_BRAND, BRAND),
+        ("campaign", TCR, TELNYX),
+    ]
+
+
+async def test_until_a_link_is_known_each_id_is_a_thing_of_its_own(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers"
+    await projector.apply(bodies(*onboarding()[:3]))
+    assert await rows(
+        connection, "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns order by 1"
+    ) == [
+        (TELNYX, None, None, "TCR_SUSPENDED"),
+        (TCR, TCR, TCR_BRAND, "MNO_PROVISIONED"),
+    ]
+    assert await rows(connection, numbers) == [(TCR, TCR)]
+    link = webhook(-60, brandId="b", campaignId=TELNYX, type="TCR_EVENT", description=f"Campaign {TCR}")
+    await projector.apply(bodies(link))
+    assert await rows(connection, "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns") == [
+        (TELNYX, TCR, TCR_BRAND, "TCR_SUSPENDED")
+    ]
+    assert await rows(
+        connection, "select campaign_id, seq, to_status from telnyx.campaign_transitions order by seq"
+    ) == [
+        (TELNYX, 1, "MNO_PROVISIONED"),
+        (TELNYX, 2, "TCR_SUSPENDED"),
+    ]
+    assert await rows(connection, numbers) == [(TELNYX, TCR)]
+
+
+async def test_the_greatest_link_decides_and_never_joins_two_telnyx_ids(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    """Each batch moves what TCR stands for; the rows follow, with the numbers that are known by it."""
+    known = "select campaign_id, tcr_campaign_id, status from telnyx.campaigns order by campaign_id"
+    numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by campaign_id"
+    await projector.apply(
+        bodies(
+            webhook(9, campaignId=TELNYX, type="TELNYX_REVIEW", status="ACCEPTED", description=f"{TCR} approved"),
+            webhook(10, campaignId=TCR, type="VERIFIED"),
+            webhook(10, campaignId=TCR, phoneNumber=NUMBER, status="ADDED"),
+            webhook(0, campaignId=OTHER, type="TCR_EVENT", eventType="CAMPAIGN_ADD"),
+        )
+    )
+    assert await rows(connection, known) == [(OTHER, None, "TCR_ACCEPTED"), (TELNYX, TCR, "MNO_PROVISIONED")]
+    assert await rows(connection, numbers) == [(TELNYX, TCR)]
+    # an id in a field of its own counts for more than a later one in a description
+    await projector.apply(bodies(webhook(1, campaignId=OTHER, tcrCampaignId=TCR, phoneNumber="+13125550002")))
+    assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR, "MNO_PENDING")]
+    assert await rows(connection, numbers) == [(OTHER, TCR)]
+    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases") == [(TCR, OTHER)]
+    # the other side of a link has a greatest one too: TELNYX shows TCR2, which stands for it
+    await projector.apply(bodies(webhook(2, campaignId=TELNYX, tcrCampaignId=TCR2)))
+    assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR2, "MNO_PENDING")]
+    # TCR goes back to TELNYX, which still shows the id of its own greatest link
+    await projector.apply(bodies(webhook(1.5, campaignId=TELNYX, tcrCampaignId=TCR)))
+    assert await rows(connection, known) == [(OTHER, TCR, "TCR_ACCEPTED"), (TELNYX, TCR2, "MNO_PROVISIONED")]
+    assert await rows(connection, numbers) == [(TELNYX, TCR2)]
+    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases order by alias") == [
+        (TCR2, TELNYX),
+        (TCR, TELNYX),
+    ]
+
+
+async def test_a_brand_shows_the_id_of_its_own_greatest_link_even_where_that_stands_for_another(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    await projector.apply(
+        bodies(
+            webhook(0, brandId=BRAND, tcrBrandId=TCR_BRAND, type="BRAND_ADD"),
+            webhook(9, brandId="brand-2", tcrBrandId="B000000", type="BRAND_ADD"),
+        )
+    )
+    await projector.apply(bodies(webhook(5, campaignId=TELNYX, brandId=BRAND, tcrBrandId="B000000", type="VERIFIED")))
+    assert await rows(connection, "select brand_id, tcr_brand_id from telnyx.brands order by 1") == [
+        (BRAND, "B000000"),
+        ("brand-2", "B000000"),
+    ]
+    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases order by alias") == [
+        ("B000000", "brand-2"),
+        (TCR_BRAND, BRAND),
+    ]
+
+
+async def test_a_new_tcr_id_shows_on_every_number_of_the_campaign(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    phones = [f"+1312555{number:04}" for number in range(20)]
+    await projector.apply(bodies(*(webhook(0, campaignId=TELNYX, phoneNumber=one, status="ADDED") for one in phones)))
+    shown = "select distinct tcr_campaign_id from telnyx.campaign_numbers"
+    for minute, tcr_id in enumerate((TCR, TCR2, TCR, "C000000")):
+        await projector.apply(bodies(webhook(minute, campaignId=TELNYX, tcrCampaignId=tcr_id, phoneNumber=phones[7])))
+        assert await rows(connection, shown) == [(tcr_id,)]
+    assert await rows(connection, "select count(*) from telnyx.campaigns") == [(0,)]
+    assert await rows(connection, "select count(*) from telnyx.campaign_numbers") == [(20,)]
+
+
+async def test_an_event_that_arrives_late_renumbers_the_transitions(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    path = "select seq, from_status, to_status from telnyx.campaign_transitions order by seq"
+    nudge, rejected = ({"type": "CAMPAIGN_NUDGE"}, {"type": "MNO_REVIEW", "status": "REJECTED"})
+    await projector.apply(bodies(webhook(1, campaignId=TELNYX, **rejected), webhook(9, campaignId=TELNYX, **nudge)))
+    assert await rows(connection, path) == [(1, None, "MNO_REJECTED"), (2, "MNO_REJECTED", "TCR_ACCEPTED")]
+    await projector.apply(bodies(webhook(5, campaignId=TELNYX, type="VERIFIED")))
+    assert await rows(connection, path) == [(1, None, "MNO_REJECTED"), (2, "MNO_REJECTED", "MNO_PROVISIONED")]
+    await projector.apply(bodies(webhook(0, campaignId=TELNYX, campaignStatus="mno_rejected")))
+    assert await rows(connection, path) == [(1, None, "MNO_REJECTED"), (2, "MNO_REJECTED", "MNO_PROVISIONED")]
+
+
+async def test_the_account_is_that_of_the_latest_fact(projector: Projector, connection: asyncpg.Connection) -> None:
+    def of(account: str, minute: int, **payload: Any) -> Any:
+        return incoming(builders.encode(webhook(minute, **payload)), account=account)
+
+    for things in ({"brandId": BRAND}, {"campaignId": TELNYX}, {"campaignId": TELNYX, "phoneNumber": NUMBER}):
+        await projector.apply([of("other", 2, status="ADDED", **things), of("default", 1, status="ADDED", **things)])
+    for table in ("brands", "campaigns", "campaign_numbers"):
+        assert await rows(connection, f"select account from telnyx.{table}") == [("other",)]
+
+
+async def test_hostile_values_make_rows_and_no_dead_letter(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
+    deep: Any = {"a\u0000b": "\u0000"}
+    for _ in range(240):
+        deep = [deep]
+    reasons = [
+        deep,
+        "\u0000",
+        {"\u0000": {"\u0000": ["\u0000"]}, "description": "x\u0000", "fields": ["\u0000", 1]},
+        1e308,
+        -0.0,
+        2**70,
+        True,
+    ]
+    long = "\U0001f600" * 255
+    stream = [
+        {"campaignId": "h\u0000", "reasons": reasons, "description": "\u0000", "type": "\u0000", "status": "\u0000"},
+        {"campaignId": long, "phoneNumber": long, "tcrCampaignId": "C000000", "status": "ADDED", "reasons": deep},
+        {"campaignId": long, "tcrCampaignId": long, "brandId": long, "tcrBrandId": long, "reasons": "r" * 100_000},
+        {"brandId": long, "tcrBrandId": "B000000", "brandName": "n" * 100_000, "identityStatus": "\u00df\u0000"},
+        {"campaignId": {"a": 1}, "tcrCampaignId": [], "brandId": 10**18, "type": ["REGISTRATION"], "reasons": {}},
+        {"campaignId": "null", "campaignStatus": {"x": "y"}, "isTMobileRegistered": "yes", "cspId": 1.5, "reasons": 0},
+        {"phoneNumber": 13125550001, "campaignId": -7, "status": "FAILED", "reasons": [None, [], {}]},
+        {"phoneNumber": NUMBER, "status": "ADDED"},
+        {},
+    ]
+    await projector.apply(bodies(*(webhook(number, **payload) for number, payload in enumerate(stream))))
+    assert await rows(connection, "select count(*) from telnyx.dead_letters") == [(0,)]
+    assert await rows(connection, "select count(*) from telnyx.events") == [(len(stream),)]
+    assert await rows(connection, "select count(*) from telnyx.ten_dlc_events") == [(len(stream) - 1,)]
+    stored = "select reasons::text from telnyx.ten_dlc_events where campaign_id = $1"
+    assert "\ufffd" in await connection.fetchval(stored, "h\ufffd")
+    assert await rows(connection, "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by 1") == [
+        ("-7", None),
+        (long, "C000000"),
+    ]
+
+
+async def test_numbers_in_reasons_keep_every_digit(projector: Projector, connection: asyncpg.Connection) -> None:
+    body = builders.encode(webhook(0, campaignId=TELNYX, phoneNumber=NUMBER, status="FAILED", reasons="HERE"))
+    await projector.apply([incoming(body.replace(b'"HERE"', b'[{"score": 1.10000000000000000000001}]'))])
+    for table in ("ten_dlc_events", "campaign_numbers"):
+        found = await rows(connection, f"select reasons::text from telnyx.{table}")
+        assert found == [('[{"score": 1.10000000000000000000001}]',)]
+
+
+async def test_an_empty_payload_of_the_family_is_no_fact(projector: Projector, connection: asyncpg.Connection) -> None:
+    await projector.apply(bodies(webhook(0, type="VERIFIED"), builders.event("brand.created", [])))
+    assert [len(found) for found in (await tables(connection)).values()] == [0] * len(KEYS)

@@ -1,0 +1,214 @@
+"""migrate is all or nothing, harmless to repeat, and says in one line what is wrong and what to do."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+import schemas
+from deploy.embedded.postgres import EmbeddedPostgres
+from schemas.errors import Misconfigured, Unavailable
+from schemas.migrate import CURRENT_REVISION, migrate, require_current
+from tests.support.environment.postgres import PostgresServer
+
+FINGERPRINT = """
+    select md5(string_agg(line, e'\n' order by line)) from (
+      select format('%s %s %s', c.oid::regclass, c.relkind, c.relacl) as line from pg_class c
+      where c.relnamespace::regnamespace::text like 'telnyx%'
+      union all
+      select format('%s %s', p.oid::regprocedure, p.proacl) from pg_proc p
+      where p.pronamespace::regnamespace::text like 'telnyx%'
+    ) as lines
+"""
+
+
+@pytest.fixture
+async def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def blank(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A server without the telnyx roles, which are shared by all databases of the other one."""
+    with TemporaryDirectory(prefix="ledger-postgres-") as directory:
+        server = EmbeddedPostgres(Path(directory) / "data", report=lambda _: None, settings={"fsync": "off"})
+        try:
+            yield PostgresServer(server.start(), "template1")
+        finally:
+            server.stop()
+
+
+def as_login(url: str, name: str) -> str:
+    place = urlsplit(url)
+    return place._replace(netloc=f"{name}:word@{place.netloc.rpartition('@')[2]}").geturl()
+
+
+def test_the_program_knows_its_newest_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schemas.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == CURRENT_REVISION
+
+
+async def test_an_empty_database_becomes_current(
+    empty_database_url: str, blank: asyncpg.Connection, said: list[str]
+) -> None:
+    with pytest.raises(Misconfigured) as older:
+        await require_current(blank)
+    (problem,) = older.value.problems
+    assert problem == f"database schema is 0000, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
+    await migrate(empty_database_url, said.append)
+    assert said == [f"schema is {CURRENT_REVISION}, was 0000"]
+    await require_current(blank)
+    ahead = (
+        "select count(*) from pg_class where relname in (select 'events_traffic_' || to_char(now() at time zone 'UTC'"
+        " + make_interval(months => i), 'YYYY_MM') from generate_series(0, 3) i)"
+    )
+    assert await blank.fetchval(ahead) == 4
+
+
+async def test_migrating_again_changes_nothing_and_is_quick(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    before = await connection.fetchval(FINGERPRINT)
+    xmin = await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes")
+    start = time.monotonic()
+    await migrate(database_url, said.append)
+    assert time.monotonic() - start < 5
+    assert said == [f"schema is {CURRENT_REVISION}, nothing to do"]
+    assert await connection.fetchval(FINGERPRINT) == before
+    assert await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes") == xmin
+
+
+async def test_two_at_once_are_harmless(empty_database_url: str, said: list[str]) -> None:
+    await asyncio.gather(*(migrate(empty_database_url, said.append) for _ in range(4)))
+    assert len(said) == 4
+    assert all(line.startswith(f"schema is {CURRENT_REVISION}") for line in said)
+
+
+async def test_a_failed_migration_leaves_nothing(
+    empty_database_url: str, blank: asyncpg.Connection, said: list[str]
+) -> None:
+    await blank.execute("create schema telnyx_partitions")
+    with pytest.raises(asyncpg.DuplicateSchemaError):
+        await migrate(empty_database_url, said.append)
+    assert await blank.fetchval("select to_regnamespace('telnyx') is null")
+
+
+async def test_error_codes_of_a_new_release_take_effect(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    await connection.execute("update telnyx.error_codes set title = 'old' where code = '40300'")
+    await connection.execute("delete from telnyx.error_codes where code = '40001'")
+    await migrate(database_url, said.append)
+    titles = await connection.fetch(
+        "select title from telnyx.error_codes where code in ('40001', '40300') order by code"
+    )
+    assert [row["title"] for row in titles] == ["Not routable", "Blocked (STOP)"]
+
+
+async def test_a_newer_schema_is_accepted_and_left_alone(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    await connection.execute("update telnyx.schema_revision set version_num = '0099'")
+    await require_current(connection)
+    await migrate(database_url, said.append)
+    assert said == [f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"]
+
+
+async def test_what_is_wrong_with_the_database_is_one_line(postgres_server: PostgresServer, said: list[str]) -> None:
+    latin = f"ledger_test_{secrets.token_hex(6)}"
+    await postgres_server.execute(
+        f"create database {latin} template template0 encoding 'LATIN1' locale 'C' locale_provider libc"
+    )
+    place = urlsplit(postgres_server.admin_url)
+    cases = {
+        postgres_server.url_of("nowhere_at_all"): 'DATABASE_URL: database "nowhere_at_all" does not exist: create it',
+        postgres_server.url_of(latin): "DATABASE_URL: the database is LATIN1, UTF8 is needed",
+        as_login(postgres_server.admin_url, "nobody_we_know"): "DATABASE_URL: login refused",
+        "mysql://user:password@host/database": "DATABASE_URL: expected postgresql://user:password@host:port/database",
+        "postgresql://user:pass/word@host/database": "DATABASE_URL: expected postgresql://",
+    }
+    try:
+        for url, line in cases.items():
+            with pytest.raises(Misconfigured) as wrong:
+                await migrate(url, said.append)
+            (problem,) = wrong.value.problems
+            assert problem.startswith(line)
+            assert "\n" not in problem
+            assert "pass/word" not in problem
+        with pytest.raises(Unavailable, match="database is not answering"):
+            await migrate(place._replace(netloc="postgres@127.0.0.1:1").geturl(), said.append)
+    finally:
+        await postgres_server.execute(f"drop database {latin}")
+    assert said == []
+
+
+async def test_a_login_that_may_not_create_roles_migrates_with_a_warning(
+    own_server: PostgresServer, said: list[str]
+) -> None:
+    await own_server.execute("create role plain login password 'word'")
+    await own_server.execute("create database mine owner plain")
+    url = as_login(own_server.url_of("mine"), "plain")
+    await migrate(url, said.append)
+    assert said[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
+    assert said[1:] == [f"schema is {CURRENT_REVISION}, was 0000"]
+    # Roles that a DBA makes later get their rights by running it again, and the tables stay with who made them.
+    await own_server.execute("create role telnyx_reader")
+    await own_server.execute("create role telnyx_owner")
+    await own_server.execute("create role analyst login password 'word' in role telnyx_reader")
+    await migrate(url, said.append)
+    assert any("plain is not a member of telnyx_owner" in line for line in said)
+    analyst = await asyncpg.connect(as_login(own_server.url_of("mine"), "analyst"))
+    assert await analyst.fetchval("select count(*) from telnyx.error_codes") > 0
+    await analyst.close()
+
+
+async def test_a_login_that_may_create_roles_hands_everything_over_and_can_go_on(
+    own_server: PostgresServer, said: list[str]
+) -> None:
+    await own_server.execute("create role maker login createrole password 'word'")
+    await own_server.execute("create database mine owner maker")
+    url = as_login(own_server.url_of("mine"), "maker")
+    await migrate(url, said.append)
+    await migrate(url, said.append)
+    assert said == [f"schema is {CURRENT_REVISION}, was 0000", f"schema is {CURRENT_REVISION}, nothing to do"]
+    connection = await asyncpg.connect(url)
+    assert (
+        await connection.fetchval("select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass")
+        == "telnyx_owner"
+    )
+    assert await connection.fetchval("select telnyx.ensure_partition('traffic', '2041-01-01')")
+    await connection.close()
+
+
+async def test_a_login_without_rights_is_told_so(own_server: PostgresServer, said: list[str]) -> None:
+    await own_server.execute("create role plain login password 'word'")
+    url = as_login(own_server.admin_url, "plain")
+    with pytest.raises(Misconfigured) as wrong:
+        await migrate(url, said.append)
+    assert wrong.value.problems[0].startswith("DATABASE_URL: this login may not change the schema")
+    await migrate(own_server.admin_url, said.append)
+    with pytest.raises(Misconfigured) as wrong:
+        await migrate(url, said.append)
+    assert "grant it one of the telnyx_ roles" in wrong.value.problems[0]
+
+
+async def test_a_unix_socket_and_an_empty_password_are_fine(own_server: PostgresServer) -> None:
+    """The driver's own reading of the URL is used everywhere: SQLAlchemy's would not understand this one."""
+    with TemporaryDirectory(prefix="ledger-socket-") as directory, pytest.raises(Unavailable, match="not answering"):
+        await migrate(f"postgresql://postgres:@/postgres?host={directory}", lambda _: None)

@@ -1,0 +1,107 @@
+"""Kafka mode as an operator starts it: `migrate`, `topics`, then `ingest` and `project` as processes of their own."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.environment.http_sender import Connection
+from tests.support.environment.programs import PROGRAM, Program, Programs, free_port
+from tests.support.environment.waiting import eventually
+from tests.support.webhooks.builders import public_key_setting
+
+ACCOUNT = "acme"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A program of ours that serves HTTP."""
+
+    program: Program
+    port: int
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """One sample of /metrics as it is now; 0 if there is none yet."""
+        return (await self.metrics()).get((name, frozenset(labels.items())), 0.0)
+
+    async def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        async with Connection(self.port) as connection:
+            shown = await connection.request("GET", "/metrics")
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(shown.body.decode())
+            for sample in family.samples
+        }
+
+    async def ready(self) -> int:
+        """The status of /health/ready; 0 where nobody answers."""
+        try:
+            async with Connection(self.port) as connection:
+                return (await connection.request("GET", "/health/ready")).status
+        except OSError:
+            return 0
+
+
+class KafkaMode:
+    """What the processes of one installation share, and how they are started."""
+
+    def __init__(self, programs: Programs, *, bootstrap: str, database_url: str, program: Path = PROGRAM) -> None:
+        self.programs = programs
+        self.program = program
+        self.bootstrap = bootstrap
+        self.database_url = database_url
+        self.prefix = f"e2e-{uuid.uuid4().hex[:12]}"
+        self.environment = {
+            "DATABASE_URL": database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "LEDGER_TOPIC_PREFIX": self.prefix,
+            "LEDGER_TOPIC_REPLICATION": "1",
+            "LEDGER_CONSUMER_GROUP": self.prefix,
+            "TELNYX_PUBLIC_KEYS": public_key_setting(account=ACCOUNT),
+        }
+
+    @property
+    def topics(self) -> dict[str, str]:
+        return {kind: f"{self.prefix}.{kind}" for kind in ("messages", "10dlc", "other", "quarantine")}
+
+    def prepare(self) -> None:
+        """The schema and the topics."""
+        for command in ("migrate", "topics"):
+            done = self.programs.run(command, environment=self.environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    async def ingest(self, *, spool: str = "spool", port: int | None = None, **variables: str) -> Served:
+        """Returns when it listens."""
+        port = port or free_port()
+        own = {"LEDGER_PORT": str(port), "LEDGER_SPOOL_DIR": spool, **variables}
+        program = self.programs.start("ingest", program=self.program, environment=self.environment, **own)
+        await program.says('"event":"listening"')
+        return Served(program, port)
+
+    async def project(self) -> Served:
+        """Returns when it serves its metrics."""
+        port = free_port()
+        program = self.programs.start(
+            "project", program=self.program, environment=self.environment, LEDGER_PROJECTOR_PORT=str(port)
+        )
+        served = Served(program, port)
+        await eventually(served.ready, lambda status: status == 200)
+        return served
+
+
+@asynccontextmanager
+async def kafka_mode(
+    programs: Programs, *, bootstrap: str, database_url: str
+) -> AsyncIterator[tuple[KafkaMode, Served, Served]]:
+    """One `ingest` and one `project`; both still run at the end of the block, and both end well when they are told."""
+    mode = KafkaMode(programs, bootstrap=bootstrap, database_url=database_url)
+    mode.prepare()
+    ingest, project = await mode.ingest(), await mode.project()
+    yield mode, ingest, project
+    for served in (ingest, project):
+        assert served.program.process.poll() is None, served.program.output
+        served.program.process.terminate()
+    assert [served.program.ends() for served in (ingest, project)] == [0, 0]

@@ -1,0 +1,118 @@
+"""Fixtures of a real Postgres: one server for the whole run, a fresh database per test, copied from a migrated one.
+
+With TEST_DATABASE_URL (a login that may create databases and roles) that server is used, else an embedded one.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from deploy.embedded.postgres import EmbeddedPostgres
+from schemas.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server and the database that fresh ones are copied from."""
+
+    admin_url: str
+    template: str
+
+    def url_of(self, database: str) -> str:
+        return urlsplit(self.admin_url)._replace(path=f"/{database}").geturl()
+
+    def create(self, template: str | None = None) -> str:
+        """A fresh database, migrated unless another template is named (`template0`: an empty one); returns its name."""
+        database = f"ledger_test_{secrets.token_hex(6)}"
+        blocking(self.execute(f'create database {database} template "{template or self.template}"'))
+        return database
+
+    def drop(self, database: str) -> None:
+        blocking(self.execute(f"drop database if exists {database} with (force)"))
+
+    async def execute(self, statement: str) -> None:
+        """Runs a statement as the administrator, outside every test's database."""
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+def blocking(work: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine to its end in a loop of its own, whatever loop the test has: fixtures here are synchronous."""
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(work)
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The shared server. Never stop it: start an EmbeddedPostgres of your own for that."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield from _with_template(given)
+        return
+    # Not under pytest's own directory, which is closed to the account that the server runs as.
+    directory = Path(tempfile.mkdtemp(prefix="ledger-postgres-"))
+    quick = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
+    server = EmbeddedPostgres(directory / "data", report=lambda _: None, settings=quick)
+    try:
+        yield from _with_template(server.start())
+    finally:
+        server.stop()
+        shutil.rmtree(directory)
+
+
+def _with_template(admin_url: str) -> Iterator[PostgresServer]:
+    server = PostgresServer(admin_url, f"ledger_template_{secrets.token_hex(6)}")
+    blocking(server.execute(f"create database {server.template} template template0 encoding 'UTF8'"))
+    try:
+        blocking(migrate(server.url_of(server.template), lambda _: None))
+        yield server
+    finally:
+        server.drop(server.template)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated database of this test alone."""
+    database = postgres_server.create()
+    yield postgres_server.url_of(database)
+    postgres_server.drop(database)
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of this test alone, before any migration."""
+    database = postgres_server.create("template0")
+    yield postgres_server.url_of(database)
+    postgres_server.drop(database)
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection, as the administrator, to this test's database."""
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()

@@ -1,0 +1,64 @@
+"""A Postgres server that a test may freeze, kill and start again on the same port and data."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from deploy.embedded.postgres import EmbeddedPostgres
+
+# Processes are killed here, never the machine: what was written survives in the page cache, what was not is lost.
+SETTINGS = {"fsync": "off", "synchronous_commit": "on", "max_connections": "100"}
+
+
+class Server:
+    """Every method blocks for at most seconds; from a coroutine, call start and kill in a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._postgres = EmbeddedPostgres(directory, report=lambda _: None, settings=SETTINGS)
+        self.url = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, directory: Path) -> AsyncIterator["Server"]:
+        """An empty server during the block; killed at its end, also when it was left frozen."""
+        server = cls(directory)
+        await asyncio.to_thread(server.start)
+        try:
+            yield server
+        finally:
+            await asyncio.to_thread(server.kill)
+
+    def start(self) -> None:
+        self.url = self._postgres.start()
+
+    def freeze(self) -> None:
+        """SIGSTOP to the server and to each of its backends: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL to all of its processes at once, and wait for their end."""
+        self._signal(signal.SIGKILL)
+        self._postgres.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self._pids():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:  # a backend that ended by itself in this moment
+                continue
+
+    def _pids(self) -> list[int]:
+        """The server first, so that nothing is forked that we do not know."""
+        try:
+            server = int((self._directory / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+            children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        except FileNotFoundError:
+            return []
+        return [server, *map(int, children)]

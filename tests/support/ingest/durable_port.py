@@ -1,0 +1,87 @@
+"""An outbox with its parts, the record of what it answered, and what is in Kafka after it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ingest.durable.spool import Spool
+from ingest.durable.writer import Outbox
+from ingest.kafka.publisher import Publisher
+from ingest.metrics import IngestMetrics
+from schemas.kafka.record import Record
+from schemas.kafka.topics import Topics
+from schemas.settings import KafkaSettings
+from tests.support.environment.waiting import eventually
+
+ROOMY = 1 << 30
+
+
+def record(topic: str, number: int, size: int = 800, key: str = "") -> Record:
+    event_key = f"00000000-0000-0000-0000-{number:012d}"
+    return Record(topic, (key or event_key).encode(), b"x" * size, (("ce_id", event_key.encode()),), event_key)
+
+
+class Receiver:
+    """An outbox with its parts, and the record of what it answered."""
+
+    def __init__(self, settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> None:
+        self.metrics = IngestMetrics()
+        self.spool = Spool(directory, max_bytes, self.metrics)
+        self.publisher = Publisher(settings, self.metrics)
+        self.outbox = Outbox(self.spool, self.metrics, publisher=self.publisher)
+        self.acknowledged: list[str] = []
+        self.slowest_seconds = 0.0
+
+    async def persist(self, one: Record, within_seconds: float = 1.5) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self.outbox.persist(one, began + within_seconds)
+            self.acknowledged.append(one.event_key)
+        finally:
+            self.slowest_seconds = max(self.slowest_seconds, loop.time() - began)
+
+    def published(self, how: str = "acknowledged") -> float:
+        return self.metrics.registry.get_sample_value("ledger_kafka_records_total", {"result": how}) or 0.0
+
+    async def drained(self) -> None:
+        async def entries() -> int:
+            return self.spool.entries
+
+        await eventually(entries, lambda left: left == 0, timeout_seconds=40)
+
+    async def direct_again(self) -> None:
+        async def away() -> bool:
+            return self.outbox.target_away
+
+        await eventually(away, lambda found: not found, timeout_seconds=40)
+
+
+@asynccontextmanager
+async def running(settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> AsyncIterator[Receiver]:
+    receiver = Receiver(settings, directory, max_bytes=max_bytes)
+    await receiver.outbox.start()
+    try:
+        yield receiver
+    finally:
+        await receiver.outbox.close()
+
+
+async def in_kafka(bootstrap: str, topics: Topics, topic: str) -> list[str]:
+    """ce_id of every record of a topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, number) for number in range(topics.partitions[topic])]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        found: list[str] = []
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                found += [dict(one.headers)["ce_id"].decode() for one in batch]
+        return found
+    finally:
+        await consumer.stop()

@@ -1,0 +1,76 @@
+"""A projector, and the rows that it makes of spend limits, hosted and toll-free numbers, and link clicks."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from projections.engine.batch import Incoming
+from projections.engine.projector import Projector
+from schemas.kafka.record import Delivery, event_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Event, read
+from schemas.reading.signing import KeyRing, parse_keys
+from tests.support.webhooks import builders
+from tests.support.webhooks.builders import NOON, Json
+
+KEYS = {"a": builders.KEY, "b": builders.OTHER_KEY}
+RING = KeyRing(parse_keys(builders.public_key_setting(key, account) for account, key in KEYS.items()))
+TABLES = ("spend_limit_events", "hosted_number_orders", "hosted_numbers", "toll_free_verifications", "link_clicks")
+Rows = list[dict[str, Any]]
+
+
+def minutes(count: int) -> datetime:
+    return NOON + timedelta(minutes=count)
+
+
+def key_of(webhook: Json) -> str:
+    found = read(builders.encode(webhook))
+    assert isinstance(found, Event)
+    return found.key
+
+
+def incoming(body: bytes, account: str) -> Incoming:
+    found = read(body)
+    assert isinstance(found, Event)
+    key = KEYS[account]
+    delivery = Delivery(body, builders.sign(body, 1772366400, key), "1772366400", builders.key_id(key), account, NOON)
+    record = event_record(Topics(), found, delivery)
+    return Incoming(record.value, record.headers, NOON)
+
+
+class Ledger:
+    """A projector, and what its tables hold after a batch or many."""
+
+    def __init__(self, projector: Projector, administrator: asyncpg.Connection) -> None:
+        self._projector = projector
+        self._administrator = administrator
+
+    async def clear(self) -> None:
+        await self._administrator.execute(" ".join(f"delete from telnyx.{table};" for table in (*TABLES, "events")))
+
+    async def apply(self, *webhooks: Json | bytes, account: str = "a") -> None:
+        bodies = (item if isinstance(item, bytes) else builders.encode(item) for item in webhooks)
+        await self._projector.apply([incoming(body, account) for body in bodies])
+
+    async def rows(self, table: str) -> Rows:
+        return [dict(row) for row in await self._administrator.fetch(f"select * from telnyx.{table} order by 1, 2")]
+
+    async def row(self, table: str) -> dict[str, Any]:
+        [row] = await self.rows(table)
+        return row
+
+    async def everything(self) -> dict[str, Rows]:
+        return {table: await self.rows(table) for table in TABLES}
+
+
+@pytest.fixture
+async def ledger(database_url: str, connection: asyncpg.Connection) -> AsyncIterator[Ledger]:
+    await connection.execute(
+        "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end'"
+    )
+    projector = Projector(database_url, keys=RING, verify=True, owner="accounts")
+    yield Ledger(projector, connection)
+    await projector.close()

@@ -1,0 +1,94 @@
+"""Drives the projector with a stream of webhooks, as the consumer would, and clears its tables between examples."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import asyncpg
+
+from projections.engine.batch import Incoming
+from projections.engine.projector import Projector
+from schemas.kafka.record import Delivery, event_record, quarantine_record
+from schemas.kafka.topics import Topics
+from schemas.reading.event import Unreadable, read
+from schemas.reading.signing import KeyRing, parse_keys
+from tests.oracle import bodies, compare
+from tests.support.streams import Webhook
+from tests.support.webhooks import builders
+
+SIGNING_KEYS = {"a": builders.KEY, "b": builders.OTHER_KEY}
+TOPICS = Topics()
+
+
+def key_ring() -> KeyRing:
+    return KeyRing(parse_keys(builders.public_key_setting(key, account) for account, key in SIGNING_KEYS.items()))
+
+
+def new_projector(database_url: str) -> Projector:
+    return Projector(database_url, keys=key_ring(), verify=True, owner="laws")
+
+
+@asynccontextmanager
+async def closing(projector: Projector) -> AsyncIterator[Projector]:
+    try:
+        yield projector
+    finally:
+        await projector.close()
+
+
+def signed(webhook: Webhook) -> Delivery:
+    """The delivery as the product describes it, signed by the account's key when it was received."""
+    key = SIGNING_KEYS[webhook.account]
+    stamp = str(int(webhook.received_at.timestamp()))
+    return Delivery(
+        body=webhook.body,
+        signature=builders.sign(webhook.body, stamp, key),
+        signed_timestamp=stamp,
+        key_id=builders.key_id(key),
+        account=webhook.account,
+        received_at=webhook.received_at,
+    )
+
+
+def expected_delivery(webhook: Webhook) -> bodies.Delivery:
+    """The same delivery as the oracle describes it."""
+    delivery = signed(webhook)
+    return bodies.Delivery(
+        delivery.account,
+        delivery.key_id,
+        delivery.received_at,
+        delivery.body,
+        delivery.signature,
+        delivery.signed_timestamp,
+        webhook.refused,
+    )
+
+
+def incoming(webhook: Webhook) -> Incoming:
+    """The record that ingest would have published."""
+    delivery, found = signed(webhook), read(webhook.body)
+    if webhook.refused is not None:
+        record = quarantine_record(TOPICS, found.key, webhook.refused, delivery)
+    elif isinstance(found, Unreadable):
+        record = quarantine_record(TOPICS, found.key, found.reason, delivery)
+    else:
+        record = event_record(TOPICS, found, delivery)
+    return Incoming(record.value, record.headers, appended_at=datetime.max.replace(tzinfo=delivery.received_at.tzinfo))
+
+
+async def apply(projector: Projector, batches: Iterable[Sequence[Webhook]]) -> None:
+    for batch in batches:
+        await projector.apply([incoming(webhook) for webhook in batch])
+
+
+async def allow_clearing(administrator: asyncpg.Connection) -> None:
+    """Disarms, in this test's own database, the triggers that make `events` append-only."""
+    await administrator.execute(
+        "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end'"
+    )
+
+
+async def clear(administrator: asyncpg.Connection) -> None:
+    """Empties every table that is compared, and what the projector remembers of failures; needs `allow_clearing`."""
+    names = (*compare.COLUMNS, "dead_letters", "projection_state")
+    await administrator.execute(" ".join(f"delete from telnyx.{table};" for table in names))

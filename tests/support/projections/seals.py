@@ -1,0 +1,23 @@
+"""Whether a running program seals what it stores, without ten minutes of waiting for it."""
+
+import asyncpg
+
+from tests.support.environment.waiting import eventually
+
+UNLOCKED = """
+    create or replace function telnyx.refuse_change() returns trigger language plpgsql
+      as 'begin if tg_op = ''DELETE'' then return old; end if; return new; end';
+    create or replace function telnyx.refuse_change_of_seals() returns trigger language plpgsql
+      as 'begin if tg_op = ''DELETE'' then return old; end if; return new; end';
+"""
+
+
+async def seals_what_has_waited(connection: asyncpg.Connection) -> None:
+    """Makes the events an hour older, past the triggers, and waits until they are sealed."""
+    await connection.execute(f"{UNLOCKED} update telnyx.events set recorded_at = recorded_at - interval '1 hour'")
+
+    async def seals() -> int:
+        found: int = await connection.fetchval("select count(*) from telnyx.event_seals")
+        return found
+
+    await eventually(seals, lambda found: found > 0, timeout_seconds=30)

@@ -1,0 +1,17 @@
+"""Variables of a statement: each a parameter, none forgotten, none too many."""
+
+import pytest
+
+from deploy.support_queries import bound, question
+from schemas.errors import Misconfigured
+
+
+def test_a_value_that_belongs_nowhere_is_a_mistake() -> None:
+    with pytest.raises(Misconfigured, match="--set nubmer: no such variable; expected number"):
+        bound(question("number_ready"), {"number": "1", "nubmer": "2"})
+
+
+def test_a_variable_becomes_a_parameter_and_a_cast_stays_a_cast() -> None:
+    statement, values = bound("select :'b', :'a'::text::date, '::'::text, :'b'", {"a": "1", "b": "2"})
+    assert statement == "select $1::text, $2::text::text::date, '::'::text, $1::text"
+    assert values == ["2", "1"]

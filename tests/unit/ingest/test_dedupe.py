@@ -1,0 +1,159 @@
+"""Recent keys, deliveries in flight, and look-ups that form batches."""
+
+import asyncio
+
+import pytest
+
+from ingest.admission.dedupe import Dedupe, LookUps, Outcome, RecentKeys, Wanted
+from ingest.metrics import IngestMetrics
+from schemas.reading.event import Event, read
+from tests.support.ingest.fakes import FakeDurable, FakeStore
+from tests.support.webhooks.builders import encode, message_sent
+
+
+def wanted(number: int) -> Wanted:
+    event = read(encode(message_sent(f"m-{number}")))
+    assert isinstance(event, Event)
+    return Wanted.of(event)
+
+
+def test_the_newest_keys_are_kept_and_the_oldest_forgotten() -> None:
+    recent = RecentKeys(generation_keys=3)
+    for number in range(10):
+        recent.add(str(number))
+    assert [str(number) in recent for number in range(10)] == [number >= 6 for number in range(10)]
+
+
+def test_of_the_keys_at_the_start_the_newest_are_kept() -> None:
+    recent = RecentKeys(map(str, range(10)), generation_keys=3)
+    assert [str(number) in recent for number in range(10)] == [number < 3 for number in range(10)]
+
+
+class Work:
+    """Work whose end a test decides."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self) -> Outcome:
+        self.begun += 1
+        return await asyncio.shield(self.end)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "others"),
+    [
+        (Outcome.NEW, Outcome.KNOWN),
+        (Outcome.KNOWN, Outcome.KNOWN),
+        (Outcome.FAILED, Outcome.FAILED),
+    ],
+)
+async def test_the_first_gets_the_outcome_and_the_others_what_follows_from_it(
+    outcome: Outcome, others: Outcome
+) -> None:
+    dedupe, work = Dedupe(RecentKeys()), Work()
+    tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
+    await asyncio.sleep(0)
+    work.end.set_result(outcome)
+    assert await asyncio.gather(*tasks) == [outcome, others, others]
+    assert work.begun == 1
+    assert dedupe.knows("k") == (outcome is not Outcome.FAILED)
+
+
+async def test_a_failure_is_not_remembered() -> None:
+    dedupe, work = Dedupe(RecentKeys()), Work()
+    work.end.set_result(Outcome.FAILED)
+    assert [await dedupe.once("k", work) for _ in range(2)] == [Outcome.FAILED, Outcome.FAILED]
+    assert work.begun == 2
+
+
+async def test_when_the_first_is_cancelled_another_takes_over() -> None:
+    dedupe, work = Dedupe(RecentKeys()), Work()
+    tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    await asyncio.sleep(0.01)
+    assert work.begun == 2
+    work.end.set_result(Outcome.NEW)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert outcomes[1:] == [Outcome.NEW, Outcome.KNOWN]
+
+
+async def test_a_cancelled_follower_disturbs_nobody() -> None:
+    dedupe, work = Dedupe(RecentKeys()), Work()
+    tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    work.end.set_result(Outcome.NEW)
+    assert await tasks[0] is Outcome.NEW
+    assert await tasks[2] is Outcome.KNOWN
+
+
+async def test_keys_are_apart() -> None:
+    dedupe, work = Dedupe(RecentKeys()), Work()
+    work.end.set_result(Outcome.NEW)
+    assert [await dedupe.once(key, work) for key in ("a", "b", "a")] == [Outcome.NEW, Outcome.NEW, Outcome.KNOWN]
+
+
+async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
+    store = FakeStore()
+    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
+    events = [wanted(number) for number in range(10)]
+    store.stored = {events[1].event_key, events[5].event_key}
+    store.gate.clear()
+    tasks = [asyncio.create_task(look_ups.stored(events[0]))]
+    await asyncio.sleep(0.01)
+    tasks += [asyncio.create_task(look_ups.stored(other)) for other in events[1:]]
+    await asyncio.sleep(0.01)
+    assert [len(query) for query in store.queries] == [1]
+    store.gate.set()
+    assert [number for number, found in enumerate(await asyncio.gather(*tasks)) if found] == [1, 5]
+    assert [len(query) for query in store.queries] == [1, 9]
+    assert store.queries[0] == [events[0]]
+
+
+async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() -> None:
+    store, turn = FakeStore(), asyncio.Event()
+
+    async def in_step() -> None:
+        await turn.wait()
+
+    look_ups = LookUps(store, IngestMetrics(), in_step=in_step)
+    tasks = []
+    for number in range(3):
+        tasks.append(asyncio.create_task(look_ups.stored(wanted(number))))
+        await asyncio.sleep(0.01)
+    assert store.queries == []
+    turn.set()
+    assert await asyncio.gather(*tasks) == [False] * 3
+    assert [len(query) for query in store.queries] == [3]
+
+
+async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
+    store, metrics = FakeStore(), IngestMetrics()
+    look_ups = LookUps(store, metrics, in_step=FakeDurable().in_step)
+    store.gate.clear()
+    store.broken = True
+    tasks = [asyncio.create_task(look_ups.stored(wanted(0)))]
+    await asyncio.sleep(0.01)
+    tasks += [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(1, 5)]
+    await asyncio.sleep(0.01)
+    store.gate.set()
+    assert await asyncio.gather(*tasks) == [False] * 5
+    assert await look_ups.stored(wanted(9)) is False
+    assert len(store.queries) == 1
+    assert metrics.registry.get_sample_value("ledger_store_look_ups_total", {"result": "away"}) == 6
+
+
+async def test_a_cancelled_look_up_leaves_the_others_their_answer() -> None:
+    store = FakeStore()
+    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
+    store.gate.clear()
+    tasks = [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(3)]
+    await asyncio.sleep(0.01)
+    tasks[0].cancel()
+    store.gate.set()
+    assert await asyncio.gather(*tasks[1:]) == [False, False]

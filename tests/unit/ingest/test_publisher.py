@@ -1,0 +1,74 @@
+"""Where a record goes, how a failed request to Kafka is judged, and how long what is away is left alone."""
+
+import pytest
+from aiokafka import errors
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.durable.breaker import Backoff, Breaker
+from ingest.kafka.producer import judge, key_hash
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()],
+)
+def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
+    assert judge(error) == "refused"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RequestTimedOutError(),
+        errors.KafkaTimeoutError(),
+        errors.NodeNotReadyError(),
+        errors.KafkaConnectionError(),
+        errors.NotLeaderForPartitionError(),
+        errors.LeaderNotAvailableError(),
+        errors.NotEnoughReplicasError(),
+        errors.NotEnoughReplicasAfterAppendError(),
+        errors.UnknownTopicOrPartitionError(),
+        errors.TopicAuthorizationFailedError(),
+        errors.ClusterAuthorizationFailedError(),
+        errors.KafkaStorageError(),
+        errors.UnknownError(),
+    ],
+)
+def test_whatever_may_pass_by_itself_is_away(error: errors.KafkaError) -> None:
+    assert judge(error) == "away"
+
+
+@pytest.mark.parametrize(
+    "error", [errors.KafkaError("Unexpected error during batch delivery"), errors.IllegalStateError()]
+)
+def test_anything_else_is_a_broken_producer(error: errors.KafkaError) -> None:
+    assert judge(error) == "broken"
+
+
+@given(st.binary(max_size=80))
+def test_the_partitioner_is_the_default_one_of_every_kafka_client(key: bytes) -> None:
+    partitions = list(range(12))
+    assert DefaultPartitioner()(key, partitions, []) == key_hash(key) % len(partitions)
+
+
+# Vectors of org.apache.kafka.common.utils.UtilsTest.
+@pytest.mark.parametrize(("key", "hashed"), [(b"21", -973932308), (b"foobar", -790332482), (b"abc", 479470107)])
+def test_the_hash_of_a_key_is_that_of_the_java_client(key: bytes, hashed: int) -> None:
+    assert key_hash(key) == hashed & 0x7FFFFFFF
+
+
+def test_a_breaker_tells_a_change_from_a_repetition() -> None:
+    breaker = Breaker()
+    assert [breaker.trip(), breaker.trip(), breaker.is_open] == [True, False, True]
+    assert [breaker.close(), breaker.close(), breaker.is_open] == [True, False, False]
+
+
+def test_delays_grow_to_their_limit_and_begin_again() -> None:
+    backoff = Backoff(0.1, 2.0)
+    delays = [backoff.next_seconds() for _ in range(10)]
+    for delay, longest in zip(delays, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 2.0, 2.0], strict=True):
+        assert longest / 2 <= delay <= longest
+    backoff.reset()
+    assert backoff.next_seconds() <= 0.1

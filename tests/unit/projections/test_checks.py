@@ -1,0 +1,52 @@
+"""The short way of `verify` through a body ends only where the long one ends."""
+
+from uuid import UUID
+
+from hypothesis import given, settings
+
+from projections.integrity.checks import _says
+from schemas.reading.event import Event, read
+from tests.support.streams import Webhook, streams
+from tests.support.webhooks import builders
+
+
+def columns(event: Event) -> tuple[UUID, str | None, str, str, object]:
+    return UUID(event.key), event.id, event.type, event.retention_class, event.occurred_at
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(stream=streams())
+def test_a_body_says_only_what_is_read_from_it(stream: list[Webhook]) -> None:
+    read_from = {webhook.body: read(webhook.body) for webhook in stream}
+    stored = [columns(event) for event in read_from.values() if isinstance(event, Event)]
+    for body, found in read_from.items():
+        theirs = columns(found) if isinstance(found, Event) else None
+        # Each column of any other event in the place of its own, too.
+        rows = (
+            [*stored, *((*theirs[:at], *one[at : at + 1], *theirs[at + 1 :]) for one in stored for at in range(5))]
+            if theirs
+            else stored
+        )
+        assert all(row == theirs for row in rows if _says(body, *row))  # type: ignore[arg-type]
+
+
+def test_the_short_way_is_the_usual_one() -> None:
+    for webhook in (builders.message_sent(), builders.stop_received(), builders.message_finalized()):
+        event = read(builders.encode(webhook))
+        assert isinstance(event, Event)
+        assert _says(builders.encode(webhook), *columns(event))  # type: ignore[arg-type]
+
+
+def test_what_is_no_event_says_nothing() -> None:
+    event = read(builders.encode(builders.message_sent()))
+    assert isinstance(event, Event)
+    for body in (
+        b"",
+        b"[]",
+        b'"data"',
+        b'{"data":[]}',
+        b'{"data":1}',
+        b'{"data":{"event_type":1,"occurred_at":1}}',
+        b"\xff",
+    ):
+        assert not _says(body, *columns(event))  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""The rows that facts fold to: what a campaign shows and went through, and every word about a brand or a number."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from projections.tables.ten_dlc.folds import fold_brand, fold_campaign, fold_number
+from tests.support.projections.ten_dlc_facts import facts, kind
+from tests.support.webhooks.builders import NOON
+
+
+def test_transitions_are_numbered_and_say_where_they_come_from() -> None:
+    stream = facts(
+        kind("TCR_EVENT", word="CAMPAIGN_ADD", reason="added"),
+        kind("TCR_EVENT", word="CAMPAIGN_BILLED", reason="billed"),
+        kind("TCR_EVENT", word="CAMPAIGN_ADD", reason="added again"),
+        kind("telnyx_review", "accepted"),
+    )
+    row, transitions = fold_campaign(stream)
+    assert [(one["seq"], one["from_status"], one["to_status"]) for one in transitions] == [
+        (1, None, "TCR_ACCEPTED"),
+        (2, "TCR_ACCEPTED", "MNO_PENDING"),
+    ]
+    assert [one["reason"] for one in transitions] == ["added", None]
+    last = transitions[-1]
+    assert (last["event_key"], last["occurred_at"]) == ("key-003", NOON + timedelta(minutes=3))
+    assert (last["payload_type"], last["tcr_event_type"]) == ("telnyx_review", None)
+    assert all(one["to_status"] == two["from_status"] for one, two in pairwise(transitions))
+    assert (row["status_at"], row["previous_status"], row["reason"]) == (last["occurred_at"], "TCR_ACCEPTED", None)
+
+
+def test_the_reason_is_of_the_latest_fact_that_stated_the_status_and_has_one() -> None:
+    rejected = kind("MNO_REVIEW", "REJECTED")
+    stream = [rejected | {"reason": "one"}, rejected | {"reason": "two"}, rejected]
+    assert fold_campaign(facts(*stream))[0]["reason"] == "two"
+    stream += [kind("TCR_EVENT", word="CAMPAIGN_BILLED", reason="billed")]
+    assert fold_campaign(facts(*stream))[0]["reason"] == "two"
+    stream += [kind("TCR_EVENT", word="CAMPAIGN_NUDGE"), rejected]
+    assert fold_campaign(facts(*stream))[0]["reason"] is None
+    assert fold_campaign(facts(kind("NOTHING", reason="of nothing")))[0]["reason"] is None
+
+
+def test_a_campaign_that_nobody_stated_a_status_of() -> None:
+    row, transitions = fold_campaign(facts(kind("NUMBER_POOL_PROVISIONED", account="a", csp_id="TNX", brand_id="b")))
+    assert transitions == []
+    assert row == {
+        "account": "a", "brand_id": "b", "csp_id": "TNX", "is_t_mobile_registered": None,
+        "number_pool_provisioned": True, "status": None, "previous_status": None, "status_at": None, "reason": None,
+        "last_event_key": "key-000",
+    }  # fmt: skip
+
+
+def test_columns_of_a_campaign_are_the_latest_that_say_something() -> None:
+    row, _ = fold_campaign(
+        facts(
+            kind("NUMBER_POOL_PROVISIONED", brand_id="b1", csp_id="one", is_t_mobile_registered=True, account="a"),
+            kind("number_pool_deprovisioned", brand_id="b2", is_t_mobile_registered=False, account="b"),
+            kind("TCR_EVENT", word="NUMBER_POOL_PROVISIONED", csp_id="two", account="c"),
+        )
+    )
+    assert (row["brand_id"], row["csp_id"], row["account"], row["last_event_key"]) == ("b2", "two", "c", "key-002")
+    assert (row["is_t_mobile_registered"], row["number_pool_provisioned"]) == (False, False)
+
+
+BRAND_WORDS = [
+    ("registration_status", "REGISTRATION", "SUCCESS", "OK"),
+    ("registration_status", "REGISTRATION", "FAILED", "REGISTRATION_FAILED"),
+    ("registration_status", "REGISTRATION", None, None),
+    ("registration_status", "BRAND_ADD", "SUCCESS", "OK"),
+    ("registration_status", "BRAND_ADD", "FAILED", "REGISTRATION_FAILED"),
+    ("registration_status", "BRAND_ADD", None, "OK"),
+    ("registration_status", "BRAND_ADD", "PENDING", None),
+    ("vetting_status", "ORDER_EXTERNAL_VETTING", "SUCCESS", "VETTING_ORDERED"),
+    ("vetting_status", "ORDER_EXTERNAL_VETTING", None, "VETTING_ORDERED"),
+    ("vetting_status", "ORDER_EXTERNAL_VETTING", "FAILED", "VETTING_ORDER_FAILED"),
+    ("vetting_status", "REVET", "SUCCESS", "REVET_REQUESTED"),
+    ("vetting_status", "REVET", None, "REVET_REQUESTED"),
+    ("vetting_status", "REVET", "FAILED", "REVET_FAILED"),
+    ("vetting_status", "BRAND_REVET", "SUCCESS", "REVET_COMPLETED"),
+    ("vetting_status", "BRAND_REVET", None, "REVET_COMPLETED"),
+    ("vetting_status", "BRAND_REVET", "FAILED", "REVET_FAILED"),
+    ("vetting_status", "BRAND_APPEAL_ADD", "SUCCESS", "APPEAL_PENDING"),
+    ("vetting_status", "BRAND_APPEAL_ADD", None, "APPEAL_PENDING"),
+    ("vetting_status", "BRAND_APPEAL_ADD", "FAILED", "APPEAL_FAILED"),
+    ("vetting_status", "BRAND_APPEAL_COMPLETE", "SUCCESS", "APPEAL_COMPLETED"),
+    ("vetting_status", "BRAND_APPEAL_COMPLETE", None, "APPEAL_COMPLETED"),
+    ("vetting_status", "BRAND_APPEAL_COMPLETE", "FAILED", "APPEAL_FAILED"),
+    ("vetting_status", "BRAND_APPEAL_COMPLETE", "ODD", None),
+    ("vetting_status", "BRAND_DELETE", "SUCCESS", None),
+]
+
+
+@pytest.mark.parametrize(("column", "word", "status", "value"), BRAND_WORDS)
+def test_a_word_about_a_brand(column: str, word: str, status: str | None, value: str | None) -> None:
+    lower = status and status.lower()
+    other = {"registration_status": "vetting_status", "vetting_status": "registration_status"}[column]
+    for fact in (kind(word, status), kind("TCR_BRAND_UPDATE", lower, word.lower())):
+        row = fold_brand(facts(fact))
+        assert (row[column], row[other]) == (value, None)
+    assert fold_brand(facts(kind(word, status), kind("SOMETHING"), kind(word, "odd")))[column] == value
+
+
+def test_columns_of_a_brand_are_the_latest_that_say_something() -> None:
+    row = fold_brand(
+        facts(
+            kind("BRAND_ADD", brand_name="ACME", identity_status="UNVERIFIED", account="a"),
+            kind("REVET", "FAILED", reason="why"),
+            kind("REVET", "FAILED"),
+            kind("TCR_BRAND_UPDATE", brand_name="ACME Inc.", identity_status="VERIFIED", account="b"),
+            kind("REVET", "SUCCESS", reason="all well", account="c"),
+        )
+    )
+    assert row == {
+        "account": "c", "name": "ACME Inc.", "registration_status": "OK", "identity_status": "VERIFIED",
+        "vetting_status": "REVET_REQUESTED", "last_reason": "why", "updated_event_at": NOON + timedelta(minutes=4),
+        "last_event_key": "key-004",
+    }  # fmt: skip
+
+
+NUMBER_WORDS = [
+    ("ASSIGNMENT", "SUCCESS", "ASSIGNED"),
+    ("ASSIGNMENT", "FAILED", "FAILED_ASSIGNMENT"),
+    ("DELETION", "SUCCESS", "UNASSIGNED"),
+    ("DELETION", "FAILED", "FAILED_UNASSIGNMENT"),
+    ("STATUS_UPDATE", "ADDED", "ASSIGNED"),
+    ("STATUS_UPDATE", "PENDING", "PENDING"),
+    ("STATUS_UPDATE", "DELETED", "UNASSIGNED"),
+    ("STATUS_UPDATE", "FAILED", "FAILED"),
+    (None, "ADDED", "ASSIGNED"),
+    (None, "PENDING", "PENDING"),
+    (None, "DELETED", "UNASSIGNED"),
+    (None, "FAILED", "FAILED"),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "value"), NUMBER_WORDS)
+def test_a_word_about_a_number(name: str | None, status: str, value: str) -> None:
+    said = kind(name and name.lower(), status.lower(), "CAMPAIGN_ADD")
+    assert fold_number(facts(said)) == {"status": value, "last_event_key": "key-000"}
+    assert fold_number(facts(said, kind(name), kind("ASSIGNMENT", "ADDED"))) == fold_number(facts(said))
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("ASSIGNMENT", "ADDED"), ("STATUS_UPDATE", "SUCCESS"), (None, "SUCCESS"), (None, None), ("MOVE", "FAILED")],
+)
+def test_other_words_make_no_number(name: str | None, status: str | None) -> None:
+    assert fold_number(facts(kind(name, status))) is None

@@ -1,0 +1,169 @@
+"""Golden vectors: an upgrade of a library must not change what an event is, or when it happened."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from schemas.reading.event import Event, Unreadable, content_key, exact_payload, read
+from schemas.reading.normalize import money, time_
+
+# (data as it is spelled on the wire, canonical form, event_key)
+VECTORS = {
+    "names are sorted by code point": (
+        '{"b":1,"a":{"d":2,"c":3},"\u00e9":4,"Z":5}',
+        '{"Z":5,"a":{"c":3,"d":2},"b":1,"\u00e9":4}',
+        "12fba50f-3ed6-076b-009a-7ccc8f3abf9c",
+    ),
+    "white space and escapes are not content": (
+        '{ "t" : "\\u0041\\/\\n" , "n" : [ 1 , 2 ] }',
+        '{"n":[1,2],"t":"A/\\n"}',
+        "3535184b-1871-0557-dec8-318f8be228a5",
+    ),
+    "the last of repeated names counts": ('{"a":1,"a":2}', '{"a":2}', "cb720520-f35a-7a4d-fa14-b53390567962"),
+    "fractions in their shortest form": (
+        '{"a":0.10,"b":1e2,"c":5e-324,"d":-0.0}',
+        '{"a":0.1,"b":100.0,"c":5e-324,"d":-0.0}',
+        "9bd7e031-fa88-659c-6bd3-b70d6ce0327c",
+    ),
+    # orjson 3.11 wrote 1.8446744073709552e19: the reason why its minor version is pinned
+    "integers over 64 bits are doubles": (
+        '{"a":18446744073709551615,"b":18446744073709551616}',
+        '{"a":18446744073709551615,"b":1.8446744073709552e+19}',
+        "3f01ed31-ce77-0e74-d76d-f234dcba2b38",
+    ),
+    "what JSON must escape is escaped in one way": (
+        '{"a":"\\u0000\\u001f\\"\\\\\u007f"}',
+        '{"a":"\\u0000\\u001f\\"\\\\\u007f"}',
+        "ae32131c-bfee-1404-a460-2821534ef266",
+    ),
+    "text beyond the basic plane stays text": (
+        '{"a":"\\ud83d\\ude00"}',
+        '{"a":"😀"}',
+        "340e2a6a-8933-86f3-a4a1-0decc0b4514a",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spelled", "canonical", "key"), VECTORS.values(), ids=VECTORS.keys())
+def test_the_canonical_form_is_pinned(spelled: str, canonical: str, key: str) -> None:
+    assert orjson.dumps(orjson.loads(spelled), option=orjson.OPT_SORT_KEYS).decode() == canonical
+    assert content_key(canonical.encode()) == key
+    found = read(f'{{"meta":{{"attempt":3}},"data":{spelled}}}'.encode())
+    assert isinstance(found, Unreadable)
+    assert found == Unreadable("no_event_type", key)
+
+
+TIMES = {
+    "2024-08-07T17:22:37.328+00:00": datetime(2024, 8, 7, 17, 22, 37, 328000, UTC),
+    "2024-08-07T17:22:37.50+00:00": datetime(2024, 8, 7, 17, 22, 37, 500000, UTC),
+    "2024-08-07T17:22:37Z": datetime(2024, 8, 7, 17, 22, 37, 0, UTC),
+    "2024-08-07t17:22:37.123456z": datetime(2024, 8, 7, 17, 22, 37, 123456, UTC),
+    "2024-08-07T17:22:37.1234569": datetime(2024, 8, 7, 17, 22, 37, 123456, UTC),
+    "2024-08-07T17:22:37.999999999999Z": datetime(2024, 8, 7, 17, 22, 37, 999999, UTC),
+    "2025-04-28 12:00:38.631252+00:00": datetime(2025, 4, 28, 12, 0, 38, 631252, UTC),
+    "2024-08-07T17:22": datetime(2024, 8, 7, 17, 22, tzinfo=UTC),
+    "2024-08-07T17:22Z": datetime(2024, 8, 7, 17, 22, tzinfo=UTC),
+    "2024-08-07T23:22:37+05": datetime(2024, 8, 7, 18, 22, 37, tzinfo=UTC),
+    "2024-08-07T23:22:37-0530": datetime(2024, 8, 8, 4, 52, 37, tzinfo=UTC),
+    "\u2003 2024-08-07T17:22:37Z \n": datetime(2024, 8, 7, 17, 22, 37, tzinfo=UTC),
+    "1970-01-01T00:00:00Z": datetime(1970, 1, 1, tzinfo=UTC),
+    "2199-12-31T23:59:59.999999Z": datetime(2199, 12, 31, 23, 59, 59, 999999, UTC),
+    "2199-12-31T23:59:59-00:01": None,
+    "1970-01-01T00:00:00+00:01": None,
+    "0001-01-01T00:00:00+14:00": None,
+    "9999-12-31T23:59:59-14:00": None,
+    "2024-02-30T00:00:00Z": None,
+    "2024-08-07T24:00:00Z": None,
+    "2024-08-07T17:22:60Z": None,
+    "2024-08-07T17:22:37+24:00": None,
+    "2024-08-07T17:22:37+05:60": None,
+    "2024-08-07T17:22:37.Z": None,
+    "2024-08-07T17:22:37,5Z": None,
+    "2024-08-07T17Z": None,
+    "2024-08-07": None,
+    "2024-W32-3T17:22:37Z": None,
+    "20240807T172237Z": None,
+    "2024-08-07T17:22:37 Z": None,
+    "\uff12\uff10\uff12\uff14-08-07T17:22:37Z": None,
+    "date-time": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize(("spelled", "instant"), TIMES.items())
+def test_the_time_parser_is_pinned(spelled: str, instant: datetime | None) -> None:
+    assert time_(spelled) == instant
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"\xef\xbb\xbf{}", "not_json"),
+        (b'{"data":{"a":NaN}}', "not_json"),
+        (b'{"data":{"a":"\\ud800"}}', "not_json"),
+        (b'{"data":{}} x', "not_json"),
+        (b'{"data":{"a":"\xff"}}', "not_json"),
+        (b'{"data":' + b"[" * 2000 + b"]" * 2000 + b"}", "not_json"),
+        (b'{"sms_id":null}', "webhook_api_v1"),
+        (b'{"mms_id":1,"data":[]}', "webhook_api_v1"),
+        (b"[]", "no_data"),
+        (b'{"data":null}', "no_data"),
+        (b'{"data":{"a":' + b"[" * 254 + b"]" * 254 + b"}}", "too_deep"),
+        (b'{"data":{"event_type":" ","occurred_at":"2024-01-01T00:00Z"}}', "no_event_type"),
+        (b'{"data":{"event_type":"x","payload":{"received_at":"2024-01-01T00:00Z"}}}', "no_occurred_at"),
+        (b'{"data":{"event_type":"10dlc.x","payload":{"createdDate":"2024-01-01T00:00Z"}}}', "no_occurred_at"),
+    ],
+)
+def test_the_first_reason_that_holds_is_given(body: bytes, reason: str) -> None:
+    found = read(body)
+    assert isinstance(found, Unreadable)
+    assert found.reason == reason
+
+
+def test_meta_is_not_part_of_an_event() -> None:
+    data = '{"event_type":"x","occurred_at":"2024-01-01T00:00Z"}'
+    first, again = (read(f'{{"data":{data},"meta":{{"attempt":{n}}}}}'.encode()) for n in (1, 2))
+    assert isinstance(first, Event)
+    assert first == again
+
+
+def test_a_message_without_occurred_at_takes_the_first_of_its_own_times_that_can_be_read() -> None:
+    body = (
+        b'{"data":{"event_type":"message.sent","payload":{"received_at":"2024-01-01T00:00Z","sent_at":"2024-01-02"}}}'
+    )
+    found = read(body)
+    assert isinstance(found, Event)
+    assert found.occurred_at == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_a_link_click_needs_no_event_type() -> None:
+    found = read(b'{"data":{"record_type":"link_clicked","time_clicked":"2024-01-01T00:00Z","to":"18445550001"}}')
+    assert isinstance(found, Event)
+    assert (found.type, found.payload["to"], found.retention_class) == ("link_clicked", "18445550001", "traffic")
+
+
+def test_money_is_the_decimal_as_written() -> None:
+    body = (
+        b'{"data":{"event_type":"message.sent","occurred_at":"2024-01-01T00:00Z",'
+        b'"payload":{"a":0.12345678901234567890,"b":99999999999999999999,"c":1e5,"d":1e-20000,'
+        b'"e":1e-99999999999999999999,"f":0e99999999999999999999}}}'
+    )
+    found = read(body)
+    assert isinstance(found, Event)
+    payload = exact_payload(found, body)
+    assert [money(payload[name]) for name in "abcdef"] == [
+        Decimal("0.12345678901234567890"),
+        Decimal(99999999999999999999),
+        Decimal(100000),
+        None,
+        None,
+        Decimal(0),
+    ]
+
+
+@pytest.mark.parametrize("spelled", ["", " 1", "1.", ".1", "1e5", "+1", "NaN", "1" * 21, "0." + "1" * 21, "\u0661"])
+def test_money_in_other_spellings_is_missing(spelled: str) -> None:
+    assert money(spelled) is None
