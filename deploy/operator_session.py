@@ -9,7 +9,7 @@ from deploy.embedded.postgres import running_url
 from deploy.settings import FoundDatabaseSettings
 from projections.kafka.offset_claims import connection_to
 from schemas.errors import Misconfigured
-from schemas.migrate import require_current
+from schemas.sql.migrate import require_current
 
 
 def which_database(settings: FoundDatabaseSettings) -> str:

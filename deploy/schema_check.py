@@ -3,7 +3,7 @@
 import asyncio
 
 from schemas.errors import Unavailable
-from schemas.migrate import connected, require_current
+from schemas.sql.migrate import connected, require_current
 
 PATIENCE_SECONDS = 3.0
 

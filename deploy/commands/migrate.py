@@ -7,8 +7,8 @@ import asyncpg
 from deploy import logs
 from deploy.settings import MigrateSettings
 from projections.engine.projection_status import rebuilds_due
-from schemas.migrate import connected, migrate
 from schemas.settings import load
+from schemas.sql.migrate import connected, migrate
 
 SSD_PAGE_COST = 2.0  # nobody who has one asks for more
 

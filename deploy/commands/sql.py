@@ -13,8 +13,8 @@ from deploy.output import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
 from deploy.support_queries import bound, question, questions, wording
 from schemas.errors import LedgerError, Misconfigured
-from schemas.migrate import connected
 from schemas.settings import load
+from schemas.sql.migrate import connected
 
 READER = "telnyx_reader"
 

@@ -33,8 +33,8 @@ from ingest.metrics import IngestMetrics
 from ingest.server import Receiver, serve
 from projections.engine.projector import Projector
 from projections.integrity.sealing import keep_sealing
-from schemas.migrate import migrate
 from schemas.settings import load
+from schemas.sql.migrate import migrate
 
 SIMULATED_RATE = 5.0
 WHY = """select code, title, count(*) from message_deliveries, unnest(error_codes) code

@@ -21,8 +21,8 @@ from deploy.local_kafka.broker import LocalKafka, port_is_free
 from deploy.settings import KafkaModeSettings
 from deploy.simulator.key import development_key
 from schemas.errors import LedgerError, Misconfigured, Unavailable
-from schemas.migrate import migrate
 from schemas.settings import load
+from schemas.sql.migrate import migrate
 
 KAFKA_PORT = 9092
 LISTENING_SECONDS = 30

@@ -25,8 +25,8 @@ from projections.registry import PROJECTIONS
 from projections.signing_keys import key_book
 from projections.sql import queries
 from schemas.errors import LedgerError
-from schemas.migrate import require_current
 from schemas.reading.signing import Key, KeyRing
+from schemas.sql.migrate import require_current
 
 _NOT_LIVE = queries("dead_letter")["not_live"]
 

@@ -36,7 +36,7 @@ from projections.rebuild.shadow_tables import Shadow
 from projections.registry import PROJECTIONS
 from projections.sql import queries
 from schemas.errors import LedgerError, Misconfigured, Unavailable
-from schemas.migrate import require_current
+from schemas.sql.migrate import require_current
 
 PAGE_EVENTS = 2000
 CATCH_UP_ROUNDS = 20

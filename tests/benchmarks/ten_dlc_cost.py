@@ -20,8 +20,8 @@ from deploy.embedded.postgres import EmbeddedPostgres
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
 from projections.tables.ten_dlc.refold import refold
-from schemas.migrate import migrate
 from schemas.reading.signing import KeyRing, parse_keys
+from schemas.sql.migrate import migrate
 from tests.benchmarks.load.requests import Signed, traffic
 from tests.benchmarks.projector import as_read, deliveries
 from tests.support.webhooks import builders

@@ -16,8 +16,8 @@ from projections.registry import PROJECTIONS
 from projections.tables.deliveries import DELIVERIES, MESSAGE_DELIVERIES
 from projections.tables.persons import PERSONS
 from schemas.kafka.record import Delivery
-from schemas.migrations.upgrade import upgrade
 from schemas.reading.event import Event, read
+from schemas.sql.migrations.upgrade import upgrade
 from tests.support.environment.programs import Programs
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, encode, message_sent, sign

@@ -17,7 +17,7 @@ import orjson
 
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.local_kafka.broker import LocalKafka
-from schemas.migrate import migrate
+from schemas.sql.migrate import migrate
 from tests.benchmarks.load.requests import Verifications
 from tests.support.webhooks import builders
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.progress import progress_bar
 from projections.registry import PROJECTIONS
-from schemas.migrate import migrate
+from schemas.sql.migrate import migrate
 from tests.benchmarks.stored import events as stored_events
 from tests.benchmarks.stored.questions import Answer, people_questions, view_questions
 from tests.support.environment.programs import PROGRAM, clean_environment

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deploy.support_queries import bound, questions, variables
-from schemas.migrate import migrate
+from schemas.sql.migrate import migrate
 from tests.benchmarks.stored.events import LARGE
 
 ROUNDS = 3

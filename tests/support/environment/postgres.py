@@ -19,7 +19,7 @@ import asyncpg
 import pytest
 
 from deploy.embedded.postgres import EmbeddedPostgres
-from schemas.migrate import migrate
+from schemas.sql.migrate import migrate
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest
 
 from projections.settings import ProjectSettings
 from schemas.kafka.topics import Topics
-from schemas.migrate import migrate
 from schemas.settings import KafkaSettings
+from schemas.sql.migrate import migrate
 from tests.support.environment.postgres_server import Server
 from tests.support.environment.programs import Programs
 from tests.support.environment.tcp_proxy import proxied

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 import schemas
 from deploy.embedded.postgres import EmbeddedPostgres
 from schemas.errors import Misconfigured, Unavailable
-from schemas.migrate import CURRENT_REVISION, migrate, require_current
+from schemas.sql.migrate import CURRENT_REVISION, migrate, require_current
 from tests.support.environment.postgres import PostgresServer
 
 FINGERPRINT = """
@@ -60,7 +60,7 @@ def as_login(url: str, name: str) -> str:
 
 def test_the_program_knows_its_newest_revision() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(schemas.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(schemas.__file__).parent / "sql" / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == CURRENT_REVISION
 
 

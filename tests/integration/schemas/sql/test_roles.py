@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from schemas.migrate import CURRENT_REVISION
+from schemas.sql.migrate import CURRENT_REVISION
 from tests.support.environment.postgres import PostgresServer
 from tests.support.projections.sql_rows import insert, insert_event, insert_opt_out_event
 

@@ -1,6 +1,6 @@
 """The account's other things: spend limits, hosted numbers, toll-free verifications, link clicks."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """Which webhooks name a person, for evidence."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0006"
 down_revision = "0005"

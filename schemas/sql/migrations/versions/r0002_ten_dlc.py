@@ -1,6 +1,6 @@
 """10DLC: what was reported about brands, campaigns and their numbers, and what it comes to."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0002"
 down_revision = "0001"

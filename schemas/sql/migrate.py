@@ -110,7 +110,7 @@ async def _check_server(connection: asyncpg.Connection) -> None:
 
 async def _migrate(connection: asyncpg.Connection) -> None:
     # Here, so that SQLAlchemy stays out of the memory of processes which only ask for the revision.
-    from schemas.migrations.upgrade import upgrade  # noqa: PLC0415
+    from schemas.sql.migrations.upgrade import upgrade  # noqa: PLC0415
 
     await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
     await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
@@ -128,7 +128,7 @@ async def _migrate(connection: asyncpg.Connection) -> None:
 
 
 def _error_codes() -> str:
-    lines = (_HERE / "data" / "error_codes.csv").read_text("utf-8").splitlines()
+    lines = (_HERE.parent / "data" / "error_codes.csv").read_text("utf-8").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return orjson.dumps([{name: value or None for name, value in row.items()} for row in rows]).decode()
 

@@ -1,6 +1,6 @@
 """Short ways to the root of a seal, for evidence."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0008"
 down_revision = "0007"

@@ -1,6 +1,6 @@
 """opt_out_violations by two looks at an index per delivery."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0007"
 down_revision = "0006"

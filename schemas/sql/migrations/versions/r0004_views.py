@@ -1,6 +1,6 @@
 """The views that dashboards read, and what they need to be quick."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """A month of events is filled only after every session knows it."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0011"
 down_revision = "0010"

@@ -1,6 +1,6 @@
 """The event store, messages, opt-outs and what operation needs: everything but 10DLC and the account's other things."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0001"
 down_revision = None

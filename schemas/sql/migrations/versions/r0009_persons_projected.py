@@ -1,6 +1,6 @@
 """person_events filled by batches; conflicts of event ids in a window of time."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0009"
 down_revision = "0008"

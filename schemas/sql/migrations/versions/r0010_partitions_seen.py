@@ -1,6 +1,6 @@
 """A new month of events is seen by statements that were being planned when it was made."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0010"
 down_revision = "0009"

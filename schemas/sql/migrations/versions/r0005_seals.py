@@ -1,6 +1,6 @@
 """Seals, which prove that no event was taken out."""
 
-from schemas.migrations.run import run_sql
+from schemas.sql.migrations.run import run_sql
 
 revision = "0005"
 down_revision = "0004"
