@@ -6,15 +6,26 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from deploy.simulator.stories import accounts, channels, groups, messages, odd, ten_dlc
+from deploy.simulator.stories import (
+    channels,
+    groups,
+    hosted_numbers,
+    link_clicks,
+    messages,
+    odd,
+    spend_limits,
+    ten_dlc,
+    toll_free,
+)
 from deploy.simulator.stories.messages import Story
 from deploy.simulator.webhook import STORED, Webhook
 from deploy.simulator.world import World
 
 Stories = tuple[tuple[Callable[[World], Story], int], ...]
 
-# A family of events is a tuple of (story, weight): add its module here.
-FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + accounts.STORIES + ten_dlc.STORIES
+# A family of events is a tuple of (story, weight): add its module here. The order decides what a seed sends.
+ACCOUNT = link_clicks.STORIES + hosted_numbers.STORIES + toll_free.STORIES + spend_limits.STORIES
+FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + ACCOUNT + ten_dlc.STORIES
 ODD = odd.STORIES
 REDELIVERED = 0.05
 SEEDED_ORIGIN = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from schemas.families import accounts, messages, ten_dlc
+from schemas.families import hosted_numbers, link_clicks, messages, spend_limits, ten_dlc, toll_free, verify_codes
 from schemas.families.envelope import AnyEvent
 from schemas.kafka.headers import EventHeaders, QuarantineHeaders
 from schemas.reading.event import LINK_CLICKED
@@ -51,11 +51,11 @@ FAMILIES = (
     Family("10dlc-brand", ten_dlc.BrandUpdated, ("10dlc.brand.*", "brand.*")),
     Family("10dlc-campaign", ten_dlc.CampaignUpdated, ("10dlc.campaign.*", "campaign.*")),
     Family("10dlc-phone-number", ten_dlc.CampaignNumberUpdated, ("10dlc.phone_number.*",)),
-    Family("spend-limit-reached", accounts.SpendLimitReached, ("messaging-profile.spend-limit-reached",)),
-    Family("hosted-numbers-order", accounts.HostedNumbersOrderChanged, ("messaging_hosted_numbers_orders.*",)),
-    Family("toll-free-verification", accounts.TollFreeVerificationChanged, ("toll_free_verification.*",)),
-    Family("link-clicked", accounts.LinkClicked, (LINK_CLICKED,)),
-    Family("verification", accounts.VerificationChanged, ("verify.*",)),
+    Family("spend-limit-reached", spend_limits.SpendLimitReached, ("messaging-profile.spend-limit-reached",)),
+    Family("hosted-numbers-order", hosted_numbers.HostedNumbersOrderChanged, ("messaging_hosted_numbers_orders.*",)),
+    Family("toll-free-verification", toll_free.TollFreeVerificationChanged, ("toll_free_verification.*",)),
+    Family("link-clicked", link_clicks.LinkClicked, (LINK_CLICKED,)),
+    Family("verification", verify_codes.VerificationChanged, ("verify.*",)),
     Family("event", AnyEvent, ("*",)),
 )
 HEADERS: dict[str, Any] = {"event-headers": EventHeaders, "quarantine-headers": QuarantineHeaders}

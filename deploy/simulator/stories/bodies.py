@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from deploy.simulator.webhook import FAILOVER_URL, PRIMARY_URL
+from deploy.simulator.webhook import FAILOVER_URL, PRIMARY_URL, Webhook
 from deploy.simulator.world import RATE, Person, Profile, World
 
 UNIT = Decimal("0.00001")  # of a dollar: what world.py counts in
@@ -38,6 +38,11 @@ def event(world: World, event_type: str, occurred_at: datetime, payload: dict[st
         "payload": payload,
         "record_type": "event",
     }
+
+
+def notice(world: World, event_type: str, payload: dict[str, Any]) -> Webhook:
+    """A webhook that occurs now, named after the last word of its event type."""
+    return Webhook(event_type.rpartition(".")[2], event(world, event_type, world.clock(), payload))
 
 
 def coding(text: str) -> tuple[str, int]:

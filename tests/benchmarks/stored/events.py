@@ -20,9 +20,9 @@ from typing import Any
 import asyncpg
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
-from deploy.simulator.stories import accounts, channels, groups, messages, ten_dlc
+from deploy.simulator.stories import channels, groups, messages, ten_dlc
 from deploy.simulator.stories.messages import Story
-from deploy.simulator.traffic import Stories, interleaved
+from deploy.simulator.traffic import ACCOUNT, Stories, interleaved
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import AREA_CODES, CARRIERS, Person, World
 from projections.signing_keys import key_book
@@ -51,7 +51,7 @@ STORIES: Stories = (
     (messages.revocation, 30),
     (messages.help_wanted, 30),
     *((story, 100 * weight) for story, weight in groups.STORIES + channels.STORIES),
-    *((story, 5 * weight) for story, weight in accounts.STORIES),
+    *((story, 5 * weight) for story, weight in ACCOUNT),
     *ten_dlc.STORIES,
 )
 

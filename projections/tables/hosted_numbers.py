@@ -1,7 +1,7 @@
-"""The account's other things: spend limits, hosted numbers, toll-free verifications, link clicks (semantics section 8).
+"""Hosted numbers: the orders, and the status of each number of an order (semantics section 8).
 
-"Latest non-null" looks at each column by itself, so each is a winner of its own, whose order is null where an event
-says nothing; what is "of the latest event" is one winner that takes every column.
+"Latest non-null" looks at each column of an order separately, so each column is a separate winner, whose order is null
+where an event says nothing about it. The winner "latest event" takes every column of a number at once.
 """
 
 import re
@@ -12,15 +12,9 @@ from typing import Any
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
-from schemas.reading.event import LINK_CLICKED, Event, exactly
-from schemas.reading.normalize import id_, list_, lower, money, party, phone, text, time_
+from schemas.reading.event import Event, exactly
+from schemas.reading.normalize import id_, list_, lower, phone, time_
 
-SPEND_LIMIT_EVENTS = table(
-    "spend_limit_events",
-    key="event_key uuid",
-    constants="""account text, messaging_profile_id text, configured_limit numeric, current_cost numeric,
-        occurred_at timestamptz""",
-)
 HOSTED_NUMBER_ORDERS = table(
     "hosted_number_orders",
     key="order_id text",
@@ -37,40 +31,11 @@ HOSTED_NUMBERS = table(
     key="order_id text, phone_number text",
     winners=(("status_at timestamptz, last_event_key uuid", "account text, status text"),),
 )
-TOLL_FREE_VERIFICATIONS = table(
-    "toll_free_verifications",
-    key="verification_id text",
-    winners=(("status_at timestamptz, last_event_key uuid", "account text, status text, reason text"),),
-)
-LINK_CLICKS = table(
-    "link_clicks",
-    key="event_key uuid",
-    constants="account text, message_id text, recipient text, url text, clicked_at timestamptz",
-)
 
 _UNIX_SECONDS = re.compile(r"[0-9]{9,10}")
 _UNIX_START = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_END_SECONDS = Decimal((datetime(2200, 1, 1, tzinfo=UTC) - _UNIX_START).total_seconds())
 _MICROSECOND = Decimal("0.000001")
-_STATUS_GAP = re.compile(r"[ _-]+")
-
-
-def spend_limit_rows(event: Event, delivery: Delivery) -> Rows:
-    """A spending limit of a messaging profile was reached."""
-    limit, cost = map(money, exactly(_limit_and_cost, event, delivery.body))
-    row: Row = {
-        "event_key": event.key,
-        "account": delivery.account,
-        "messaging_profile_id": id_(event.payload.get("profile_id")),
-        "configured_limit": limit,
-        "current_cost": cost,
-        "occurred_at": event.occurred_at,
-    }
-    yield SPEND_LIMIT_EVENTS, row
-
-
-def _limit_and_cost(payload: dict[str, Any]) -> tuple[Any, Any]:
-    return payload.get("configured_limit"), payload.get("current_cost")
 
 
 def hosted_number_rows(event: Event, delivery: Delivery) -> Rows:
@@ -135,64 +100,10 @@ def _unix_instant(seconds: Decimal) -> datetime | None:
     return _UNIX_START + timedelta(microseconds=int(seconds.quantize(_MICROSECOND, ROUND_DOWN).scaleb(6)))
 
 
-def toll_free_rows(event: Event, delivery: Delivery) -> Rows:
-    """The verification of a toll-free number has a status."""
-    get = event.payload.get
-    verification_id, status = id_(get("id")), lower(get("status"))
-    if verification_id is None or status is None:
-        return
-    row: Row = {
-        "verification_id": verification_id,
-        "account": delivery.account,
-        "status": _STATUS_GAP.sub("_", status),
-        "reason": text(get("rejectionReason")) or text(get("rejection_reason")) or text(get("reason")),
-        "status_at": event.occurred_at,
-        "last_event_key": event.key,
-    }
-    yield TOLL_FREE_VERIFICATIONS, row
-
-
-def link_click_rows(event: Event, delivery: Delivery) -> Rows:
-    """A person opened a shortened link."""
-    get = event.payload.get
-    row: Row = {
-        "event_key": event.key,
-        "account": delivery.account,
-        "message_id": id_(get("message_id")),
-        "recipient": party(get("to")),
-        "url": text(get("url")),
-        "clicked_at": time_(get("time_clicked")) or event.occurred_at,
-    }
-    yield LINK_CLICKS, row
-
-
-SPEND_LIMITS = Projection(
-    name="spend_limits",
-    version=1,
-    event_types=("messaging-profile.spend-limit-reached",),
-    tables=(SPEND_LIMIT_EVENTS,),
-    rows=spend_limit_rows,
-)
-HOSTED = Projection(
+HOSTED_NUMBER_PROJECTION = Projection(
     name="hosted_numbers",
     version=1,
     event_types=("messaging_hosted_numbers_orders.*",),
     tables=(HOSTED_NUMBER_ORDERS, HOSTED_NUMBERS),
     rows=hosted_number_rows,
 )
-TOLL_FREE = Projection(
-    name="toll_free",
-    version=1,
-    event_types=("toll_free_verification.*",),
-    tables=(TOLL_FREE_VERIFICATIONS,),
-    rows=toll_free_rows,
-)
-CLICKS = Projection(
-    name="link_clicks",
-    version=1,
-    event_types=(LINK_CLICKED,),
-    tables=(LINK_CLICKS,),
-    rows=link_click_rows,
-)
-
-ACCOUNT_PROJECTIONS = (SPEND_LIMITS, HOSTED, TOLL_FREE, CLICKS)

@@ -1,0 +1,23 @@
+"""Stories of spend limits."""
+
+from collections.abc import Callable
+
+from deploy.simulator.stories import bodies
+from deploy.simulator.stories.messages import Story
+from deploy.simulator.world import World
+
+LIMITS = ("10.00", "25.00", "100.00")
+
+
+def spend_limit(world: World) -> Story:
+    """A profile spent what it may in a day; messages that were under way still cost a little more."""
+    limit = world.rng.choice(LIMITS)
+    payload = {
+        "configured_limit": limit,
+        "current_cost": f"{float(limit) + world.rng.randint(0, 9) / 100:.2f}",
+        "profile_id": world.rng.choice(world.profiles).id,
+    }
+    yield bodies.notice(world, "messaging-profile.spend-limit-reached", payload)
+
+
+STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((spend_limit, 1),)

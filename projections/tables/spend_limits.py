@@ -1,0 +1,43 @@
+"""Spend limits: one row for each time that a messaging profile reached its daily limit (semantics section 8)."""
+
+from typing import Any
+
+from projections.engine.projection import Projection, Rows
+from projections.engine.table import Row, table
+from schemas.kafka.record import Delivery
+from schemas.reading.event import Event, exactly
+from schemas.reading.normalize import id_, money
+
+SPEND_LIMIT_EVENTS = table(
+    "spend_limit_events",
+    key="event_key uuid",
+    constants="""account text, messaging_profile_id text, configured_limit numeric, current_cost numeric,
+        occurred_at timestamptz""",
+)
+
+
+def spend_limit_rows(event: Event, delivery: Delivery) -> Rows:
+    """A spending limit of a messaging profile was reached."""
+    limit, cost = map(money, exactly(_limit_and_cost, event, delivery.body))
+    row: Row = {
+        "event_key": event.key,
+        "account": delivery.account,
+        "messaging_profile_id": id_(event.payload.get("profile_id")),
+        "configured_limit": limit,
+        "current_cost": cost,
+        "occurred_at": event.occurred_at,
+    }
+    yield SPEND_LIMIT_EVENTS, row
+
+
+def _limit_and_cost(payload: dict[str, Any]) -> tuple[Any, Any]:
+    return payload.get("configured_limit"), payload.get("current_cost")
+
+
+SPEND_LIMITS = Projection(
+    name="spend_limits",
+    version=1,
+    event_types=("messaging-profile.spend-limit-reached",),
+    tables=(SPEND_LIMIT_EVENTS,),
+    rows=spend_limit_rows,
+)
