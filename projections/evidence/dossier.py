@@ -13,7 +13,6 @@ import asyncpg
 
 from projections.engine.event_reader import LONGEST_SECONDS
 from projections.engine.projection_status import not_live, rebuilds_due
-from projections.evidence.phone_suggestions import spellings
 from projections.integrity.inclusion_proofs import Proof, proofs, seals_from
 from projections.integrity.sealing import Seal
 from projections.signing_keys import remembered_keys
@@ -27,7 +26,6 @@ from schemas.reading.normalize import id_
 from schemas.reading.signing import Key
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
-NEAR = 5
 FEEDS = (DELIVERIES, OPT_OUTS, PERSONS)
 
 Row = Mapping[str, Any]
@@ -84,7 +82,7 @@ class Dossier:
 async def dossier(connection: asyncpg.Connection, phone: str, profile: str | None, at: datetime | None) -> Dossier:
     """In a snapshot. `phone` as the tables spell it.
 
-    Raises LedgerError for a person or profile that is not there, with what is near, and for tables that wait for a
+    Raises LedgerError for a person or profile that no event names, and for tables that wait for a
     rebuild, so that something may be missing.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -133,8 +131,7 @@ async def _named(connection: asyncpg.Connection, phone: str) -> list[Row]:
     """The rows of person_events for the person."""
     named: list[Row] = await connection.fetch(_SQL["of_person"], phone)
     if not named:
-        near = [row["phone_number"] for row in await connection.fetch(_SQL["known_phones"], spellings(phone))][:NEAR]
-        raise LedgerError(f"--phone: nothing is stored about {phone}; near it: {', '.join(near) or 'nothing'}")
+        raise LedgerError(f"--phone: no event names {phone}: check the number and its country code")
     return named
 
 

@@ -3,13 +3,6 @@
 -- name: of_person
 select retention_class, occurred_at, event_key from telnyx.person_events where phone_number = $1::text;
 
--- name: known_phones
--- Of these spellings, in their order.
-select given.phone_number
-from unnest($1::text[]) with ordinality as given (phone_number, nth)
-where exists (select from telnyx.person_events named where named.phone_number = given.phone_number)
-order by given.nth;
-
 -- name: originals
 -- `offset 0` makes each event one look-up by primary key in one partition.
 select e.position, e.event_key, e.account, e.event_type, e.occurred_at, e.received_at, e.recorded_at, e.body, e.signature,
