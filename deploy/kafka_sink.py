@@ -13,7 +13,7 @@ KAFKA_SECONDS = 15.0
 
 
 @asynccontextmanager
-async def kafka_target(settings: KafkaSettings) -> AsyncIterator[Publisher]:
+async def kafka_sink(settings: KafkaSettings) -> AsyncIterator[Publisher]:
     """A publisher, connected, to topics as strong as asked. Raises Unavailable, and Misconfigured for weak topics."""
     publisher, up = Publisher(settings, IngestMetrics()), asyncio.Event()
     publisher.on_up = up.set

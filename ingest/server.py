@@ -17,7 +17,6 @@ import structlog
 from ingest.admission.admission import Durable, Intake, durable_names
 from ingest.admission.dedupe import Dedupe, LookUps, RecentKeys, Store
 from ingest.admission.stored_keys import EventStore
-from ingest.durable.drainer import Target
 from ingest.durable.spool import Spool
 from ingest.durable.writer import Outbox
 from ingest.http.app import Webhooks, application, operator_routes, webhook_routes
@@ -28,6 +27,7 @@ from ingest.metrics import IngestMetrics
 from ingest.settings import IngestSettings, ReceiveSettings
 from schemas import gc_tuning as garbage
 from schemas.errors import Misconfigured
+from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
 
 DRAIN_SECONDS = 1.0
@@ -99,7 +99,7 @@ async def receive(
 async def serve(
     settings: ReceiveSettings,
     *,
-    target: Target | None = None,
+    target: RecordSink | None = None,
     stop: asyncio.Event | None = None,
     listening: Callable[[Receiver], None] | None = None,
     metrics: IngestMetrics | None = None,

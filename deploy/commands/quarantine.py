@@ -8,16 +8,17 @@ from dataclasses import astuple, fields
 from uuid import UUID
 
 from deploy import logs
-from deploy.embedded.projector_sink import ProjectorTarget
-from deploy.kafka_sink import kafka_target
+from deploy.embedded.projector_sink import ProjectorSink
+from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operating_on, which_database
 from deploy.output import print_json, print_table
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings, ReleaseSettings
 from projections.engine.projector import Projector
 from projections.kafka.consumer import owner_name
-from projections.recovery.requeue import Destination, Quarantined, Released, keys_by_reason, quarantined, release
+from projections.recovery.requeue import Quarantined, Released, keys_by_reason, quarantined, release
 from schemas.errors import LedgerError, Misconfigured
+from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
 from schemas.reading.signing import KeyRing
 from schemas.settings import load
@@ -57,28 +58,28 @@ async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str |
         if reason:
             keys = await keys_by_reason(connection, reason)
         topics = Topics(settings.ledger_topic_prefix)
-        async with _destination(settings, database_url) as destination:
+        async with _sink(settings, database_url) as sink:
             with progress_bar() as bar:
                 task = bar.add_task("released", total=len(keys))
                 return await release(
                     connection,
                     keys,
                     topics=topics,
-                    destination=destination,
+                    sink=sink,
                     tick=lambda done: bar.update(task, completed=done),
                 )
 
 
 @asynccontextmanager
-async def _destination(settings: ReleaseSettings, database_url: str) -> AsyncIterator[Destination]:
+async def _sink(settings: ReleaseSettings, database_url: str) -> AsyncIterator[RecordSink]:
     if settings.kafka_bootstrap_servers:
-        async with kafka_target(settings) as publisher:
+        async with kafka_sink(settings) as publisher:
             yield publisher
         return
     # Every key that ever counted is remembered in the database; a ring of our own is not needed.
     projector = Projector(database_url, keys=KeyRing([]), verify=True, owner=owner_name())
     try:
-        yield ProjectorTarget(projector)
+        yield ProjectorSink(projector)
     finally:
         await projector.close()
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from rich.progress import TextColumn
 
 from deploy import logs
-from deploy.kafka_sink import kafka_target
+from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operating_on, which_database
 from deploy.progress import progress_bar
 from deploy.settings import ReplaySettings
@@ -97,7 +97,7 @@ async def _replay(settings: ReplaySettings, wanted: Wanted, done: Replayed, bega
 
 async def _work(settings: ReplaySettings, wanted: Wanted, done: Replayed, began_at: datetime, rate: float) -> None:
     topics = Topics(settings.ledger_topic_prefix)
-    async with operating_on(which_database(settings)) as connection, kafka_target(settings) as kafka:
+    async with operating_on(which_database(settings)) as connection, kafka_sink(settings) as kafka:
         with progress_bar(TextColumn("{task.fields[events]} events")) as bar:
             task = bar.add_task("position", total=None, events=0)
 

@@ -21,7 +21,7 @@ from deploy import logs
 from deploy.database_name import shown
 from deploy.embedded.live_line import Above, show
 from deploy.embedded.postgres import EmbeddedPostgres
-from deploy.embedded.projector_sink import ProjectorTarget
+from deploy.embedded.projector_sink import ProjectorSink
 from deploy.settings import DevSettings
 from deploy.simulator.connection import Target
 from deploy.simulator.expectation import Totals
@@ -87,7 +87,7 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     owner = f"dev-{socket.gethostname()}-{os.getpid()}"
     verify = settings.ledger_project_verify == "all"
     projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
-    target = ProjectorTarget(projector)
+    target = ProjectorSink(projector)
     background: list[asyncio.Task[None]] = []
     stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
-from schemas.errors import Rejected
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 from schemas.reading.signing import KeyRing
 
 
-class ProjectorTarget:
+class ProjectorSink:
     """Delivers records in one transaction each time: what was delivered is in the tables.
 
     `keys` tells the ring by which they were let in: it may be replaced (SIGHUP), and the projector verifies again.
@@ -22,7 +22,7 @@ class ProjectorTarget:
         self.projected = 0
         self.keys: Callable[[], KeyRing | None] = lambda: None
 
-    async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | None]:
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """One answer a record, always None: a projector refuses nothing. Raises Unavailable while Postgres is away."""
         keys = self.keys()
         if keys is not None and keys is not self._keys:

@@ -14,10 +14,10 @@ import structlog
 from ingest.durable.breaker import Backoff, Breaker
 from ingest.durable.spool import Spool
 from ingest.durable.spool_file import Entry
-from ingest.kafka.producer import Counter, Verdict
+from ingest.kafka.producer import Counter
 from ingest.kafka.publisher import Publisher
 from schemas.errors import Rejected, Unavailable
-from schemas.kafka.record import Record
+from schemas.kafka.sink import RecordSink, Verdict
 
 BATCH_RECORDS = 500
 PROBE_RECORDS = 20  # of a target that failed last time: what it does not answer may be there twice
@@ -25,16 +25,6 @@ BATCH_BYTES = 4 * 1024 * 1024
 NOW = 0.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Target(Protocol):
-    """Where the spool drains to."""
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        """One verdict for each: None = durable there, Rejected = never acceptable, Unavailable = not yet.
-
-        Raises Unavailable when the target is away as a whole; any of the records may be there nevertheless.
-        """
 
 
 class DrainMetrics(Protocol):
@@ -48,7 +38,7 @@ class Drainer:
     """One task, `run`. It sleeps until it is woken; the other methods are called on the same loop."""
 
     def __init__(
-        self, spool: Spool, target: Target, breaker: Breaker, metrics: DrainMetrics, *, publisher: Publisher | None
+        self, spool: Spool, target: RecordSink, breaker: Breaker, metrics: DrainMetrics, *, publisher: Publisher | None
     ) -> None:
         self._spool = spool
         self._target = target

@@ -11,14 +11,13 @@ from typing import Protocol
 
 from ingest.durable.breaker import Breaker
 from ingest.durable.deadlines import GIVEN_UP, Deadlines, GivenUp
-from ingest.durable.drainer import Drainer, DrainMetrics, Target
+from ingest.durable.drainer import Drainer, DrainMetrics
 from ingest.durable.spool import Spool
-from ingest.kafka.producer import Counter, Verdict
+from ingest.kafka.producer import Counter
 from ingest.kafka.publisher import Publisher
 from schemas.errors import Unavailable
 from schemas.kafka.record import Record
-
-__all__ = ["Outbox", "OutboxMetrics", "Target"]
+from schemas.kafka.sink import RecordSink, Verdict
 
 SPOOL_RESERVE_SECONDS = 0.3  # what is kept of a deadline for the spool
 # A deadline (1.5 s) is for body, look-up and publish; a disk that stalls has until shortly before 2 s, the last moment.
@@ -64,7 +63,12 @@ class Outbox:
     """The durable port of ingest: with a `publisher` Kafka first, else everything goes by the spool to `target`."""
 
     def __init__(
-        self, spool: Spool, metrics: OutboxMetrics, *, publisher: Publisher | None = None, target: Target | None = None
+        self,
+        spool: Spool,
+        metrics: OutboxMetrics,
+        *,
+        publisher: Publisher | None = None,
+        target: RecordSink | None = None,
     ) -> None:
         drained_to = publisher or target
         if drained_to is None:

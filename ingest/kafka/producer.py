@@ -35,8 +35,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 
-Verdict = Rejected | Unavailable | None  # None: acknowledged by every in-sync replica
 Done = Callable[[Verdict], None]
 Entry = tuple[Record, Done]
 

@@ -13,10 +13,11 @@ import structlog
 from aiokafka.client import AIOKafkaClient
 
 from ingest.durable.breaker import Backoff
-from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes, Verdict
+from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 from schemas.settings import KafkaSettings
 
 FIRST_TRY_SECONDS = 1.0

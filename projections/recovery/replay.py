@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 import asyncpg
 
 from projections.engine.event_reader import PAGE_EVENTS, PAGE_POSITIONS, last_position, patterns, stored
 from projections.engine.fault_isolation import Fault
 from projections.sql import queries
-from schemas.errors import LedgerError, Unavailable
+from schemas.errors import Unavailable
 from schemas.kafka.record import Record, event_record, rfc3339
+from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
 
 REPLAYED = "ledger_replay"
@@ -24,13 +24,6 @@ CHUNKS_PER_SECOND = 10  # of a limited rate: how smooth it is
 WAIT_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # for a partition without leader, a broker that restarts
 
 _SQL = queries("replay")
-
-
-class Destination(Protocol):
-    """Kafka."""
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[LedgerError | None]:
-        """One answer a record; None: acknowledged. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +49,11 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One run: from `connection`, whose login may read bodies, to `destination`. `rate` is events a second at most,
+    """One run: from `connection`, whose login may read bodies, to `sink`. `rate` is events a second at most,
     0: as fast as they are acknowledged. `began_at` is the value of the header: it tells one run from another."""
 
     connection: asyncpg.Connection
-    destination: Destination
+    sink: RecordSink
     topics: Topics
     began_at: datetime
     rate: float = 0
@@ -99,7 +92,7 @@ class Replay:
                 done.refused[found.event_key] = f"its body is no event any more: {found.error_class}"
             else:
                 records.append(self._marked(event_record(self.topics, *found)))
-        refused = await acknowledged(self.destination, records)
+        refused = await acknowledged(self.sink, records)
         done.refused |= refused
         done.events += len(records) - len(refused)
         done.position = rows[-1]["position"]
@@ -109,7 +102,7 @@ class Replay:
         return record._replace(headers=(*record.headers, (REPLAYED, rfc3339(self.began_at).encode())))
 
 
-async def acknowledged(destination: Destination, records: Sequence[Record]) -> dict[str, str]:
+async def acknowledged(sink: RecordSink, records: Sequence[Record]) -> dict[str, str]:
     """Returns when Kafka has them all; gives those that it refuses, by event_key. Raises Unavailable after half a
     minute of trying: some may be there by then, and are duplicates later."""
     refused: dict[str, str] = {}
@@ -117,7 +110,7 @@ async def acknowledged(destination: Destination, records: Sequence[Record]) -> d
     waits = iter(WAIT_SECONDS)
     while left:
         try:
-            verdicts = await destination.deliver(left)
+            verdicts = await sink.deliver(left)
         except Unavailable as away:
             verdicts = [away] * len(left)
         answers = list(zip(left, verdicts, strict=True))

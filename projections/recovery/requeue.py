@@ -7,15 +7,14 @@ read again. So what was parked for want of a key, or by an older reader, gets in
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 import asyncpg
 
 from projections.engine.quarantine import signature_holds
 from projections.signing_keys import key_book
 from projections.sql import queries
-from schemas.errors import LedgerError
 from schemas.kafka.record import Delivery, Record, event_record
+from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Unreadable, read
 from schemas.reading.signing import Key, KeyRing
@@ -23,13 +22,6 @@ from schemas.reading.signing import Key, KeyRing
 PAGE_ROWS = 100
 
 _SQL = queries("quarantine")
-
-
-class Destination(Protocol):
-    """Where released records go: Kafka, or in embedded mode the projector."""
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[LedgerError | None]:
-        """One answer a record; None: it is durable there. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ async def release(
     keys: Sequence[str],
     *,
     topics: Topics,
-    destination: Destination,
+    sink: RecordSink,
     tick: Callable[[int], None] = lambda _: None,
 ) -> Released:
     """Delivers what is an event now and marks its rows. Doing it again is harmless. Raises Unavailable: what was
@@ -86,15 +78,15 @@ async def release(
                 records[key] = made
             else:
                 done.refused[key] = made
-        await _deliver(connection, records, destination, done)
+        await _deliver(connection, records, sink, done)
         tick(start + len(page))
     return done
 
 
 async def _deliver(
-    connection: asyncpg.Connection, records: Mapping[str, Record], destination: Destination, done: Released
+    connection: asyncpg.Connection, records: Mapping[str, Record], sink: RecordSink, done: Released
 ) -> None:
-    verdicts = dict(zip(records, await destination.deliver(list(records.values())), strict=True)) if records else {}
+    verdicts = dict(zip(records, await sink.deliver(list(records.values())), strict=True)) if records else {}
     released = [key for key, verdict in verdicts.items() if verdict is None]
     await connection.execute(_SQL["released"], released)
     done.released += released

@@ -7,8 +7,9 @@ import pytest
 
 from projections.recovery import replay
 from projections.recovery.replay import acknowledged
-from schemas.errors import LedgerError, Rejected, Unavailable
+from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 
 RECORDS = [Record("t", b"", b"", (), key) for key in "abc"]
 
@@ -16,11 +17,11 @@ RECORDS = [Record("t", b"", b"", (), key) for key in "abc"]
 class Answers:
     """Gives these answers in turn, and remembers what it was asked for."""
 
-    def __init__(self, *answers: Sequence[LedgerError | None] | Unavailable) -> None:
+    def __init__(self, *answers: Sequence[Verdict] | Unavailable) -> None:
         self._answers = list(answers)
         self.asked: list[str] = []
 
-    async def deliver(self, records: Sequence[Record]) -> Sequence[LedgerError | None]:
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         self.asked.append("".join(record.event_key for record in records))
         answer = self._answers.pop(0)
         if isinstance(answer, Unavailable):

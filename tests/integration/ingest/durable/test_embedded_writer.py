@@ -9,10 +9,10 @@ import pytest
 
 from ingest.durable.spool import Spool
 from ingest.durable.writer import Outbox
-from ingest.kafka.producer import Verdict
 from ingest.metrics import IngestMetrics
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 from tests.support.environment.waiting import eventually
 
 

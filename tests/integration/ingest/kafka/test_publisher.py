@@ -8,10 +8,11 @@ import uvloop
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from ingest.kafka.producer import Lanes, Verdict
+from ingest.kafka.producer import Lanes
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 from schemas.settings import KafkaSettings
 from tests.support.environment.waiting import eventually
 

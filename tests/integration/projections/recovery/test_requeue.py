@@ -23,7 +23,7 @@ OTHER = KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY, "oth
 
 @dataclass(slots=True)
 class Shelf:
-    """A destination that keeps what it is given, or refuses it."""
+    """A sink that keeps what it is given, or refuses it."""
 
     records: list[Record] = field(default_factory=list)
     verdict: Rejected | None = None
@@ -49,7 +49,7 @@ async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
     await park(database_url, GOOD, reason="stale_timestamp")
     shelf = Shelf()
     [key] = await keys_by_reason(connection, "stale_timestamp")
-    done = await release(connection, [key], topics=TOPICS, destination=shelf)
+    done = await release(connection, [key], topics=TOPICS, sink=shelf)
     assert (done.released, done.refused) == ([key], {})
     [record] = shelf.records
     assert (record.topic, record.value, record.event_key) == ("ours.messages", GOOD, key)
@@ -67,7 +67,7 @@ async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, con
     await projector.close()
     shelf = Shelf()
     rows = await quarantined(connection)
-    done = await release(connection, [row.quarantine_key for row in rows], topics=TOPICS, destination=shelf)
+    done = await release(connection, [row.quarantine_key for row in rows], topics=TOPICS, sink=shelf)
     why = {row.reason: done.refused[row.quarantine_key] for row in rows}
     assert why == {
         "forged": "its signature does not verify: Telnyx did not send this",
@@ -83,25 +83,25 @@ async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
     await park(database_url, GOOD, ring=OTHER)
     assert await parked(connection) == [("forged", False)]
     [key] = await keys_by_reason(connection, "forged")
-    done = await release(connection, [key], topics=TOPICS, destination=Shelf())
+    done = await release(connection, [key], topics=TOPICS, sink=Shelf())
     assert done.refused[key].startswith(f"key {builders.key_id()} is not known here")
     await park(database_url)  # a projector that knows the key remembers it
     shelf = Shelf()
-    assert (await release(connection, [key], topics=TOPICS, destination=shelf)).released == [key]
+    assert (await release(connection, [key], topics=TOPICS, sink=shelf)).released == [key]
     assert dict(shelf.records[0].headers)["ce_source"] == b"telnyx/default"
 
 
 async def test_what_is_not_taken_stays(database_url: str, connection: asyncpg.Connection) -> None:
     await park(database_url, GOOD, reason="future_timestamp")
     [key] = await keys_by_reason(connection, "future_timestamp")
-    done = await release(connection, [key], topics=TOPICS, destination=Shelf(verdict=Rejected("too_large")))
+    done = await release(connection, [key], topics=TOPICS, sink=Shelf(verdict=Rejected("too_large")))
     assert (done.released, done.refused) == ([], {key: "not taken: too_large"})
     assert await parked(connection) == [("future_timestamp", False)]
 
 
 async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -> None:
     missing = "00000000-0000-0000-0000-000000000000"
-    done = await release(connection, [missing], topics=TOPICS, destination=Shelf())
+    done = await release(connection, [missing], topics=TOPICS, sink=Shelf())
     assert done.refused == {missing: "there is no such row in quarantine"}
 
 
