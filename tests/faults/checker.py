@@ -23,6 +23,7 @@ import asyncpg
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from tests.contract.tables import TABLES
 from tests.faults.cluster.promise_log import Entry, entries
 from tests.faults.cluster.traffic import Webhook, stream
 from tests.oracle import compare
@@ -149,7 +150,7 @@ async def judge(case: Case) -> tuple[list[str], dict[str, Any]]:
     return problems, figures
 
 
-KEYS = {"events": "event_key", "quarantined_webhooks": "quarantine_key"}
+KEYS = {table: TABLES[table].key[-1] for table in ("events", "quarantined_webhooks")}
 
 
 async def _all_is_stored(connection: asyncpg.Connection, sent: Sent, case: Case) -> float:

@@ -11,65 +11,18 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.contract import tables as contract
 from tests.oracle.bodies import parse
 from tests.oracle.rows import Rows
+from tests.oracle.tables import FOLDS
 from tests.oracle.values import Real
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "events": ("retention_class", "occurred_at", "event_key"),
-    "quarantined_webhooks": ("quarantine_key",),
-    "message_deliveries": ("message_id", "recipient"),
-    "inbound_messages": ("message_id",),
-    "message_contents": ("message_id",),
-    "opt_out_events": ("event_key", "phone_number"),
-    "opt_outs": ("messaging_profile_id", "phone_number"),
-    "ten_dlc_events": ("event_key",),
-    "ten_dlc_aliases": ("entity", "alias"),
-    "brands": ("brand_id",),
-    "campaigns": ("campaign_id",),
-    "campaign_transitions": ("campaign_id", "seq"),
-    "campaign_numbers": ("phone_number", "campaign_id"),
-    "spend_limit_events": ("event_key",),
-    "hosted_number_orders": ("order_id",),
-    "hosted_numbers": ("order_id", "phone_number"),
-    "toll_free_verifications": ("verification_id",),
-    "link_clicks": ("event_key",),
-    "person_events": ("phone_number", "occurred_at", "event_key"),
-}
-COLUMNS: dict[str, str] = {
-    "events": """event_key, event_id, account, event_type, retention_class, occurred_at, received_at, body, signature,
-        signed_timestamp, key_id""",
-    "quarantined_webhooks": """quarantine_key, account, reason, received_at, body, signature, signed_timestamp, key_id,
-        requeued_at""",
-    "message_deliveries": """message_id, recipient, account, messaging_profile_id, sender, status, is_final, status_at,
-        message_type, tcr_campaign_id, group_message_id, carrier, line_type, encoding, parts, cost_amount,
-        cost_currency, carrier_fee_amount, error_codes, error_detail, tags, queued_at, sent_at, completed_at,
-        first_event_at, last_event_key""",
-    "inbound_messages": """message_id, account, messaging_profile_id, sender, recipients, cc, message_type, encoding,
-        parts, carrier, line_type, autoresponse_type, received_at, event_key""",
-    "message_contents": "message_id, text, media, event_key",
-    "opt_out_events": """event_key, account, messaging_profile_id, phone_number, action, basis, keyword, via_number,
-        telnyx_blocked, occurred_at""",
-    "opt_outs": """messaging_profile_id, phone_number, account, opted_out, changed_at, basis, keyword, via_number,
-        telnyx_blocked, last_event_key""",
-    "ten_dlc_events": """event_key, account, entity, brand_id, campaign_id, tcr_campaign_id, phone_number, payload_type,
-        tcr_event_type, status, description, reasons, csp_id, nudge_intent, occurred_at""",
-    "ten_dlc_aliases": "entity, alias, id, event_key",
-    "brands": """brand_id, account, tcr_brand_id, name, registration_status, identity_status, vetting_status,
-        last_reason, updated_event_at, last_event_key""",
-    "campaigns": """campaign_id, account, tcr_campaign_id, brand_id, csp_id, status, previous_status, status_at, reason,
-        is_t_mobile_registered, number_pool_provisioned, last_event_key""",
-    "campaign_transitions": """campaign_id, seq, from_status, to_status, event_key, payload_type, tcr_event_type,
-        reason, is_documented, occurred_at""",
-    "campaign_numbers": """phone_number, campaign_id, account, tcr_campaign_id, status, reasons, status_at,
-        last_event_key""",
-    "spend_limit_events": "event_key, account, messaging_profile_id, configured_limit, current_cost, occurred_at",
-    "hosted_number_orders": """order_id, account, messaging_profile_id, status, status_at, decision, approval_deadline,
-        last_event_key""",
-    "hosted_numbers": "order_id, phone_number, account, status, status_at, last_event_key",
-    "toll_free_verifications": "verification_id, account, status, reason, status_at, last_event_key",
-    "link_clicks": "event_key, account, message_id, recipient, url, clicked_at",
-    "person_events": "phone_number, occurred_at, event_key, retention_class",
+TABLES = ("events", "quarantined_webhooks", *FOLDS)
+KEYS = {table: contract.TABLES[table].key for table in TABLES}
+# The order of the store and the database's clock cannot be computed from the deliveries.
+COLUMNS = {
+    table: ", ".join(name for name in contract.TABLES[table].columns if name not in ("position", "recorded_at"))
+    for table in TABLES
 }
 JSONB = frozenset({"media", "reasons"})
 

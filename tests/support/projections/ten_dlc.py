@@ -9,6 +9,7 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.tables.ten_dlc.facts import TEN_DLC
+from tests.contract import tables as contract
 from tests.integration.projections.engine.test_projector import RING
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, Json
@@ -17,14 +18,8 @@ TELNYX, OTHER = "4b300178-131c-d902-d54e-72d90ba1620j", "4b300178-131c-d902-d54e
 TCR, TCR2 = "CNZO3VL", "C6X6M95"
 BRAND, TCR_BRAND = "3fa85f64-5717-4562-b3fc-2c963f66afa6", "BBRAND1"
 NUMBER = "+13125550001"
-KEYS = {
-    "ten_dlc_events": "event_key",
-    "ten_dlc_aliases": "entity, alias",
-    "brands": "brand_id",
-    "campaigns": "campaign_id",
-    "campaign_transitions": "campaign_id, seq",
-    "campaign_numbers": "phone_number, campaign_id",
-}
+TABLES = ("ten_dlc_events", "ten_dlc_aliases", "brands", "campaigns", "campaign_transitions", "campaign_numbers")
+KEYS = {table: ", ".join(contract.TABLES[table].key) for table in TABLES}
 Tables = dict[str, list[dict[str, Any]]]
 
 

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from tests.contract.tables import TABLES
 from tests.support.webhooks.fixture_cases import DATED, EXPECTED, WRAPPED, Row
 
+RECEIVED_AT = datetime(2026, 7, 1, tzinfo=UTC)
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = {
     **EXPECTED,
@@ -30,8 +33,6 @@ PERSONS = {
     "wrapped oas_outbound_message.json": "+18665550001",
     "wrapped oas_replaced_link_click.json": "+18445550001",
 }
-# Other tables have an event_key.
-WITH_LAST_EVENT_KEY = {"message_deliveries", "hosted_numbers"}
 
 
 def body_of(file: str, *, wrapped: bool = False, dated: bool = False) -> bytes:
@@ -73,8 +74,8 @@ def expected_rows(name: str, account: str) -> dict[str, Row]:
     }
     rows = {table: dict(row) for table, row in expected.rows.items()}
     for table, row in rows.items():
-        row["last_event_key" if table in WITH_LAST_EVENT_KEY else "event_key"] = key
-        if table != "message_contents":
+        row["event_key" if "event_key" in TABLES[table].columns else "last_event_key"] = key
+        if "account" in TABLES[table].columns:
             row["account"] = account
     if name in PERSONS:
         names = ("event_key", "occurred_at", "retention_class")

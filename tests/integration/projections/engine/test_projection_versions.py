@@ -5,24 +5,11 @@ from hashlib import blake2b
 import asyncpg
 
 from projections.registry import PROJECTIONS
-from tests.integration.projections.tables.test_fixture_rows import RECEIVED_AT
+from tests.contract.tables import PROJECTION_VERSIONS
 from tests.oracle import compare
 from tests.support.projections.apply import apply, closing, new_projector
 from tests.support.streams import Webhook
-from tests.support.webhooks.fixture_expectations import CASES, case_body
-
-# By projection: its version, and a digest of the rows that this version makes of the vendor's examples.
-VERSIONS = {
-    "deliveries": (1, "b497c146f53dbf98"),
-    "inbound": (1, "3e882d673ae16f6c"),
-    "opt_outs": (1, "7c7a620433bbcd60"),
-    "ten_dlc": (1, "e4a6a0577479b2b4"),
-    "spend_limits": (1, "e4a6a0577479b2b4"),
-    "hosted_numbers": (1, "f2dc8b278540b004"),
-    "toll_free": (1, "e4a6a0577479b2b4"),
-    "link_clicks": (1, "96f1bcb3762f3f34"),
-    "persons": (1, "1818814951c43c4b"),
-}
+from tests.support.webhooks.fixture_expectations import CASES, RECEIVED_AT, case_body
 
 
 async def test_a_version_stands_for_the_rows_that_it_makes(database_url: str, connection: asyncpg.Connection) -> None:
@@ -37,7 +24,7 @@ async def test_a_version_stands_for_the_rows_that_it_makes(database_url: str, co
             for row in await connection.fetch(query):
                 digest.update(row[0].encode())
         found[projection.name] = (projection.version, digest.hexdigest())
-    changed = {name: found[name] for name in found if found[name] != VERSIONS.get(name)}
+    changed = {name: found[name] for name in found if found[name] != PROJECTION_VERSIONS.get(name)}
     assert not changed, (
         "raise the version of what makes other rows of the same examples, then write down what is found here"
         f" (where only examples or columns were added, it alone): {changed}"

@@ -1,7 +1,6 @@
 """Every vendor example becomes the rows that were worked out by hand, and no others."""
 
 import csv
-from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -11,9 +10,8 @@ from tests.oracle.tables import tables
 from tests.support.projections.apply import apply, closing, expected_delivery, new_projector
 from tests.support.streams import Webhook
 from tests.support.webhooks.fixture_cases import EXPECTED
-from tests.support.webhooks.fixture_expectations import CASES, FIXTURES, case_body, expected_rows, key_of
+from tests.support.webhooks.fixture_expectations import CASES, FIXTURES, RECEIVED_AT, case_body, expected_rows, key_of
 
-RECEIVED_AT = datetime(2026, 7, 1, tzinfo=UTC)
 EVIDENCE = {"received_at", "signature", "signed_timestamp", "key_id", "requeued_at"}
 
 
