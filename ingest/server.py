@@ -25,7 +25,7 @@ from ingest.http.listener import Sockets, bind_all, listen
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from ingest.settings import IngestSettings, ReceiveSettings
-from schemas import gc_tuning as garbage
+from schemas import gc_tuning
 from schemas.errors import Misconfigured
 from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
@@ -161,7 +161,7 @@ async def until_stopped(
     loop.add_signal_handler(signal.SIGHUP, reload_keys, receiver.intake, settings)
     for number in (signal.SIGTERM, signal.SIGINT) if ours else ():
         loop.add_signal_handler(number, stop.set)
-    garbage.settle()
+    gc_tuning.freeze_startup_objects()
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([stopped, *([watched] if watched else [])], return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ import gc
 NEW_OBJECTS = 50_000  # between two looks; some megabytes at most
 
 
-def settle() -> None:
+def freeze_startup_objects() -> None:
     """Call once, when what lives as long as the process has been made."""
     gc.collect()
     gc.freeze()

@@ -13,7 +13,7 @@ from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
 from projections.evidence.dossier import Dossier, dossier
 from schemas.errors import LedgerError, Misconfigured
-from schemas.reading.normalize import phone, time_
+from schemas.reading.normalize import phone, timestamp
 from schemas.reading.signing import verify
 from schemas.settings import load
 
@@ -40,7 +40,7 @@ def run_evidence(written_phone: str, profile: str | None, at: str | None, out: P
 
 def _wanted(written_phone: str, at: str | None) -> tuple[str, datetime | None]:
     """The number as the tables spell it, and the moment."""
-    number, moment = phone(written_phone), time_(at)
+    number, moment = phone(written_phone), timestamp(at)
     problems = []
     if number is None:
         problems.append("--phone: expected a number, such as +13125550100")

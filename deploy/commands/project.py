@@ -16,7 +16,7 @@ from projections.kafka.accept_gap import accept_gap
 from projections.kafka.consumer import owner_name, run
 from projections.metrics import ProjectorMetrics
 from projections.settings import ProjectSettings
-from schemas import gc_tuning as garbage
+from schemas import gc_tuning
 from schemas.errors import Misconfigured
 from schemas.settings import load
 
@@ -65,7 +65,7 @@ async def _run(settings: ProjectCommandSettings) -> None:
         task.add_done_callback(lambda _: stop.set())
     try:
         async with health(metrics.registry, is_ready, host=host, port=port):
-            garbage.settle()
+            gc_tuning.freeze_startup_objects()
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
         for task in beside:

@@ -14,7 +14,7 @@ from projections.engine.projection import Projection
 from projections.rebuild.drift import Difference
 from projections.rebuild.rebuild import Outcome, Progress, check, projections_named, rebuild
 from projections.registry import PROJECTIONS
-from schemas import gc_tuning as garbage
+from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 
@@ -27,7 +27,7 @@ def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> Non
     logs.configure(settings.ledger_log_level)
     projections = projections_named(names) if names else PROJECTIONS
     work = check if check_only else rebuild
-    garbage.settle()
+    gc_tuning.freeze_startup_objects()
     outcomes = asyncio.run(_with_progress(which_database(settings), projections, work))
     if as_json:
         _print_json(outcomes)

@@ -18,7 +18,7 @@ from deploy.settings import ReplaySettings
 from projections.recovery.replay import Replay, Replayed, Wanted
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.kafka.topics import Topics
-from schemas.reading.normalize import time_
+from schemas.reading.normalize import timestamp
 from schemas.settings import load
 
 
@@ -63,7 +63,7 @@ def wanted_by(asked: Asked) -> Wanted:
     problems = []
     times = {}
     for name, words in (("--since", asked.since), ("--until", asked.until)):
-        times[name] = None if words is None else time_(words) or time_(f"{words}T00:00Z")
+        times[name] = None if words is None else timestamp(words) or timestamp(f"{words}T00:00Z")
         if words is not None and times[name] is None:
             problems.append(f"{name}: expected a time such as 2026-03-01 or 2026-03-01T12:00:00Z, found {words!r}")
     since, until = times["--since"], times["--until"]

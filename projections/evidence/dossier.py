@@ -22,7 +22,7 @@ from projections.tables.opt_outs import OPT_OUTS
 from projections.tables.persons import PERSONS
 from schemas.errors import LedgerError
 from schemas.reading.event import Event, read
-from schemas.reading.normalize import id_
+from schemas.reading.normalize import vendor_id
 from schemas.reading.signing import Key
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
@@ -146,11 +146,11 @@ def _read(rows: Sequence[Row]) -> list[Original]:
     events = [_event(row) for row in rows]
     of_message = {}
     for event in events:
-        if found := id_(event.payload.get("messaging_profile_id")):
+        if found := _profile_of(event):
             of_message[message_of(event)] = found
     of_message.pop(None, None)
     return [
-        Original(event, row, id_(event.payload.get("messaging_profile_id")) or of_message.get(message_of(event), ""))
+        Original(event, row, _profile_of(event) or of_message.get(message_of(event), ""))
         for event, row in zip(events, rows, strict=True)
     ]
 
@@ -162,9 +162,13 @@ def _event(row: Row) -> Event:
     return event
 
 
+def _profile_of(event: Event) -> str | None:
+    return vendor_id(event.payload.get("messaging_profile_id"))
+
+
 def message_of(event: Event) -> str | None:
     """The id of the message that an event is about."""
-    return id_(event.payload.get("message_id" if event.type == "link_clicked" else "id"))
+    return vendor_id(event.payload.get("message_id" if event.type == "link_clicked" else "id"))
 
 
 async def _standings(

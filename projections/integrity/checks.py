@@ -24,7 +24,7 @@ from projections.sql import queries
 from schemas.reading.canonical import canonical
 from schemas.reading.event import Unreadable, read
 from schemas.reading.event import retention_class as class_of
-from schemas.reading.normalize import id_, instant, text
+from schemas.reading.normalize import instant, text, vendor_id
 from schemas.reading.signing import Key
 
 PAGE_ROWS = 1000
@@ -169,7 +169,7 @@ def _says(
             blake2b(canonical(data, body), digest_size=16).digest() == key.bytes
             and _kind(data["event_type"]) == (event_type, retention_class)
             and instant(data["occurred_at"]) == occurred_at
-            and id_(data.get("id")) == event_id
+            and vendor_id(data.get("id")) == event_id
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return False

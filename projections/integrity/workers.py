@@ -17,7 +17,7 @@ import asyncpg
 
 from projections.engine.database import connect, outages
 from projections.integrity.checks import Checked, Range, check_keys, check_quarantine, check_range
-from schemas import gc_tuning as garbage
+from schemas import gc_tuning
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.reading.signing import Key
 
@@ -100,7 +100,7 @@ def _worker(source: Source) -> Iterator[Connection]:
 def _run(source: Source, pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    garbage.settle()
+    gc_tuning.freeze_startup_objects()
     with asyncio.Runner() as runner, suppress(BrokenPipeError):
         try:
             connection = runner.run(connect(source.database_url))

@@ -6,8 +6,8 @@ from typing import Any
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
-from schemas.reading.event import Event, exactly
-from schemas.reading.normalize import id_, int_, list_, lower, money, party, text, time_, unique
+from schemas.reading.event import Event, with_exact_numbers
+from schemas.reading.normalize import integer, items, lower, money, party, text, timestamp, unique, vendor_id
 
 FINAL_RANK = 4
 
@@ -48,12 +48,12 @@ MESSAGE_DELIVERIES = table(
 def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
     """(recipient, item) for each recipient that the webhook names; '' where it names none. At least one."""
     found = False
-    for item in list_(event.payload.get("to")):
+    for item in items(event.payload.get("to")):
         recipient = party(item)
         if isinstance(item, dict) or recipient:
             found = True
             yield recipient or "", item if isinstance(item, dict) else {}
-    for item in list_(event.payload.get("cc")):
+    for item in items(event.payload.get("cc")):
         # a bare number in cc says who was copied, and nothing about delivery
         if isinstance(item, dict) and party(item) and lower(item.get("status")) in RANKS:
             found = True
@@ -67,8 +67,8 @@ def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
     errors, own = payload.get("errors"), item.get("error_code")
     if not errors and own is None:
         return []
-    codes = [id_(error.get("code")) for error in list_(errors) if isinstance(error, dict)]
-    return unique([*codes, id_(own)])
+    codes = [vendor_id(error.get("code")) for error in items(errors) if isinstance(error, dict)]
+    return unique([*codes, vendor_id(own)])
 
 
 def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
@@ -76,7 +76,7 @@ def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
     errors, own = payload.get("errors"), item.get("error_message")
     if not errors and own is None:
         return None
-    return "; ".join(unique([*map(_words, list_(errors)), text(own)])) or None
+    return "; ".join(unique([*map(_words, items(errors)), text(own)])) or None
 
 
 def _words(error: Any) -> str | None:
@@ -87,7 +87,7 @@ def _words(error: Any) -> str | None:
 
 def rows(event: Event, delivery: Delivery) -> Rows:
     """One row per observation of an event that names its message."""
-    message_id = id_(event.payload.get("id"))
+    message_id = vendor_id(event.payload.get("id"))
     if message_id is None:
         return
     shared = _shared(event, delivery.account)
@@ -119,19 +119,19 @@ def _shared(event: Event, account: str) -> Row:
     get = payload.get
     return {
         "account": account,
-        "queued_at": time_(get("received_at")),
-        "sent_at": time_(get("sent_at")) or (event.occurred_at if event.type == "message.sent" else None),
-        "completed_at": time_(get("completed_at"))
+        "queued_at": timestamp(get("received_at")),
+        "sent_at": timestamp(get("sent_at")) or (event.occurred_at if event.type == "message.sent" else None),
+        "completed_at": timestamp(get("completed_at"))
         or (event.occurred_at if event.type == "message.finalized" else None),
         "first_event_at": event.occurred_at,
-        "messaging_profile_id": id_(get("messaging_profile_id")),
+        "messaging_profile_id": vendor_id(get("messaging_profile_id")),
         "sender": party(get("from")),
         "message_type": text(get("type")),
-        "tcr_campaign_id": id_(get("tcr_campaign_id")),
-        "group_message_id": id_(get("group_message_id")),
+        "tcr_campaign_id": vendor_id(get("tcr_campaign_id")),
+        "group_message_id": vendor_id(get("group_message_id")),
         "encoding": text(get("encoding")),
-        "parts": int_(get("parts")),
-        "tags": [tag for tag in map(text, list_(get("tags"))) if tag],
+        "parts": integer(get("parts")),
+        "tags": [tag for tag in map(text, items(get("tags"))) if tag],
         "status_at": event.occurred_at,
         "last_event_key": event.key,
     }
@@ -143,7 +143,7 @@ NO_COST: Row = dict.fromkeys(
 
 
 def _cost(event: Event, body: bytes) -> Row:
-    amount, fee = map(money, exactly(_amounts, event, body))
+    amount, fee = map(money, with_exact_numbers(_amounts, event, body))
     if amount is None:
         return NO_COST
     cost = event.payload.get("cost")

@@ -12,8 +12,8 @@ from typing import Any
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
-from schemas.reading.event import Event, exactly
-from schemas.reading.normalize import id_, list_, lower, phone, time_
+from schemas.reading.event import Event, with_exact_numbers
+from schemas.reading.normalize import items, lower, phone, timestamp, vendor_id
 
 HOSTED_NUMBER_ORDERS = table(
     "hosted_number_orders",
@@ -40,10 +40,10 @@ _MICROSECOND = Decimal("0.000001")
 
 def hosted_number_rows(event: Event, delivery: Delivery) -> Rows:
     """The order that the event names, and each number that it gives a status."""
-    order_id = id_(event.payload.get("order_id"))
+    order_id = vendor_id(event.payload.get("order_id"))
     if order_id is not None:
         yield HOSTED_NUMBER_ORDERS, _hosted_order(order_id, event, delivery)
-    for item in list_(event.payload.get("numbers")):
+    for item in items(event.payload.get("numbers")):
         if isinstance(item, dict):
             number, status = phone(item.get("value")), lower(item.get("status"))
             if number is not None and status is not None:
@@ -67,7 +67,7 @@ def _hosted_order(order_id: str, event: Event, delivery: Delivery) -> Row:
         "last_event_at": event.occurred_at,
         "last_event_key": event.key,
     }
-    row |= _latest("profile", event, messaging_profile_id=id_(get("profile_id")))
+    row |= _latest("profile", event, messaging_profile_id=vendor_id(get("profile_id")))
     row |= _latest("status", event, status=status)
     row |= _latest("decision", event, decision=lower(get("decision")) or lower(get("approval_decision")))
     row |= _latest("deadline", event, approval_deadline=_deadline(event, delivery.body))
@@ -82,10 +82,10 @@ def _latest(name: str, event: Event, **said: Any) -> Row:
 
 
 def _deadline(event: Event, body: bytes) -> datetime | None:
-    [written] = exactly(lambda payload: (payload.get("approval_deadline"),), event, body)
+    [written] = with_exact_numbers(lambda payload: (payload.get("approval_deadline"),), event, body)
     if isinstance(written, str):
         word = written.strip()
-        return _unix_instant(Decimal(word)) if _UNIX_SECONDS.fullmatch(word) else time_(word)
+        return _unix_instant(Decimal(word)) if _UNIX_SECONDS.fullmatch(word) else timestamp(word)
     if isinstance(written, float):
         written = repr(written)
     elif isinstance(written, bool) or not isinstance(written, int | Decimal):
@@ -94,7 +94,7 @@ def _deadline(event: Event, body: bytes) -> datetime | None:
 
 
 def _unix_instant(seconds: Decimal) -> datetime | None:
-    """Unix seconds as an instant in the years of `time_`, cut to microseconds like it."""
+    """Unix seconds as an instant in the years of `timestamp`, cut to microseconds like it."""
     if not seconds.is_finite() or not 0 <= seconds < _UNIX_END_SECONDS:
         return None
     return _UNIX_START + timedelta(microseconds=int(seconds.quantize(_MICROSECOND, ROUND_DOWN).scaleb(6)))

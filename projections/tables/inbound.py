@@ -10,7 +10,7 @@ from projections.engine.table import table
 from projections.tables.exact_json import verbatim
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from schemas.reading.normalize import id_, int_, list_, parties, party, text, time_, upper
+from schemas.reading.normalize import integer, items, parties, party, text, timestamp, upper, vendor_id
 
 INBOUND_MESSAGES = table(
     "inbound_messages",
@@ -46,7 +46,7 @@ def message_text(payload: dict[str, Any]) -> str | None:
 def rows(event: Event, delivery: Delivery) -> Rows:
     """Both rows of a message that has an id."""
     payload = event.payload
-    message_id = id_(payload.get("id"))
+    message_id = vendor_id(payload.get("id"))
     if message_id is None:
         return
     source = payload.get("from")
@@ -57,20 +57,20 @@ def rows(event: Event, delivery: Delivery) -> Rows:
         {
             **order,
             "account": delivery.account,
-            "messaging_profile_id": id_(payload.get("messaging_profile_id")),
+            "messaging_profile_id": vendor_id(payload.get("messaging_profile_id")),
             "sender": party(payload.get("from")),
             "recipients": parties(payload.get("to")),
             "cc": parties(payload.get("cc")),
             "message_type": text(payload.get("type")),
             "encoding": text(payload.get("encoding")),
-            "parts": int_(payload.get("parts")),
+            "parts": integer(payload.get("parts")),
             "carrier": text(source.get("carrier")),
             "line_type": text(source.get("line_type")),
             "autoresponse_type": upper(payload.get("autoresponse_type")),
-            "received_at": time_(payload.get("received_at")) or event.occurred_at,
+            "received_at": timestamp(payload.get("received_at")) or event.occurred_at,
         },
     )
-    media = verbatim(lambda found: list_(found.get("media")), event, delivery.body)
+    media = verbatim(lambda found: items(found.get("media")), event, delivery.body)
     yield MESSAGE_CONTENTS, {**order, "text": message_text(payload), "media": media}
 
 

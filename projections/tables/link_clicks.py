@@ -4,7 +4,7 @@ from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
 from schemas.reading.event import LINK_CLICKED, Event
-from schemas.reading.normalize import id_, party, text, time_
+from schemas.reading.normalize import party, text, timestamp, vendor_id
 
 LINK_CLICKS = table(
     "link_clicks",
@@ -19,10 +19,10 @@ def link_click_rows(event: Event, delivery: Delivery) -> Rows:
     row: Row = {
         "event_key": event.key,
         "account": delivery.account,
-        "message_id": id_(get("message_id")),
+        "message_id": vendor_id(get("message_id")),
         "recipient": party(get("to")),
         "url": text(get("url")),
-        "clicked_at": time_(get("time_clicked")) or event.occurred_at,
+        "clicked_at": timestamp(get("time_clicked")) or event.occurred_at,
     }
     yield LINK_CLICKS, row
 

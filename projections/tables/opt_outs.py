@@ -18,7 +18,7 @@ from projections.tables.deliveries import DEFAULT_STATUS, error_codes, observati
 from projections.tables.inbound import message_text
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from schemas.reading.normalize import id_, list_, parties, party, time_, upper
+from schemas.reading.normalize import items, parties, party, timestamp, upper, vendor_id
 
 BLOCKED_BY_STOP = "40300"
 KEYWORD_MAX_CHARACTERS = 40
@@ -61,7 +61,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
         row: Row = {
             "event_key": event.key,
             "account": delivery.account,
-            "messaging_profile_id": id_(event.payload.get("messaging_profile_id")) or "",
+            "messaging_profile_id": vendor_id(event.payload.get("messaging_profile_id")) or "",
             "occurred_at": event.occurred_at,
             "received_at": delivery.received_at,
             "attempted_at": None,
@@ -103,15 +103,15 @@ def _asked(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
 def _refused(event: Event) -> list[Row]:
     """Sends that Telnyx refused because the person had opted out: 40300 among the recipient's own codes."""
     payload = event.payload
-    items = [*list_(payload.get("to")), *list_(payload.get("cc"))]
-    if not payload.get("errors") and not any(isinstance(item, dict) and item.get("error_code") for item in items):
+    recipients = [*items(payload.get("to")), *items(payload.get("cc"))]
+    if not payload.get("errors") and not any(isinstance(item, dict) and item.get("error_code") for item in recipients):
         return []  # as nearly always
     persons = [
         recipient
         for recipient, item in observations(event)
         if recipient and BLOCKED_BY_STOP in error_codes(payload, item)
     ]
-    if not persons or id_(payload.get("id")) is None:
+    if not persons or vendor_id(payload.get("id")) is None:
         return []
     fact = {
         "action": "opt_out",
@@ -119,7 +119,7 @@ def _refused(event: Event) -> list[Row]:
         "keyword": None,
         "via_number": party(payload.get("from")),
         "telnyx_blocked": True,
-        "attempted_at": min(time_(payload.get("received_at")) or event.occurred_at, event.occurred_at),
+        "attempted_at": min(timestamp(payload.get("received_at")) or event.occurred_at, event.occurred_at),
     }
     return [{**fact, "phone_number": person} for person in persons]
 

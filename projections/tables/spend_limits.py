@@ -5,8 +5,8 @@ from typing import Any
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
-from schemas.reading.event import Event, exactly
-from schemas.reading.normalize import id_, money
+from schemas.reading.event import Event, with_exact_numbers
+from schemas.reading.normalize import money, vendor_id
 
 SPEND_LIMIT_EVENTS = table(
     "spend_limit_events",
@@ -18,11 +18,11 @@ SPEND_LIMIT_EVENTS = table(
 
 def spend_limit_rows(event: Event, delivery: Delivery) -> Rows:
     """A spending limit of a messaging profile was reached."""
-    limit, cost = map(money, exactly(_limit_and_cost, event, delivery.body))
+    limit, cost = map(money, with_exact_numbers(_limit_and_cost, event, delivery.body))
     row: Row = {
         "event_key": event.key,
         "account": delivery.account,
-        "messaging_profile_id": id_(event.payload.get("profile_id")),
+        "messaging_profile_id": vendor_id(event.payload.get("profile_id")),
         "configured_limit": limit,
         "current_cost": cost,
         "occurred_at": event.occurred_at,

@@ -6,7 +6,7 @@ from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from schemas.reading.normalize import id_, lower, text
+from schemas.reading.normalize import lower, text, vendor_id
 
 TOLL_FREE_VERIFICATIONS = table(
     "toll_free_verifications",
@@ -20,7 +20,7 @@ _STATUS_GAP = re.compile(r"[ _-]+")
 def toll_free_rows(event: Event, delivery: Delivery) -> Rows:
     """The verification of a toll-free number has a status."""
     get = event.payload.get
-    verification_id, status = id_(get("id")), lower(get("status"))
+    verification_id, status = vendor_id(get("id")), lower(get("status"))
     if verification_id is None or status is None:
         return
     row: Row = {

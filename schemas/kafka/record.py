@@ -14,7 +14,7 @@ import orjson
 
 from schemas.kafka.topics import Topics, record_key
 from schemas.reading.event import Event
-from schemas.reading.normalize import text, time_
+from schemas.reading.normalize import text, timestamp
 
 QUARANTINED = "ledger.quarantined"
 CONTRACT = b"1"
@@ -115,7 +115,7 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_recei
         signed_timestamp=_words(found.get("telnyx-timestamp")),
         key_id=_words(found.get("ledger_key_id")),
         account=_words(found.get("ce_source")).removeprefix("telnyx/"),
-        received_at=time_(_words(found.get("ledger_received_at"))) or fallback_received_at,
+        received_at=timestamp(_words(found.get("ledger_received_at"))) or fallback_received_at,
     )
     reason = _words(found.get("ledger_reason")) if found.get("ce_type") == QUARANTINED.encode() else None
     return Arrival(delivery, reason)

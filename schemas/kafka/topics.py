@@ -4,7 +4,7 @@ Order is never promised by a key; it only keeps the events of one thing together
 """
 
 from schemas.reading.event import Event
-from schemas.reading.normalize import id_, party, phone
+from schemas.reading.normalize import party, phone, vendor_id
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 RETENTION_MS = 14 * 24 * 60 * 60 * 1000
@@ -45,9 +45,13 @@ def record_key(event: Event) -> str:
     if event.type == "message.received":
         found = party(payload.get("from"))
     elif event.type.startswith("message."):
-        found = id_(payload.get("id"))
+        found = vendor_id(payload.get("id"))
     elif event.type.startswith(TEN_DLC_PREFIXES):
-        found = id_(payload.get("campaignId")) or id_(payload.get("brandId")) or phone(payload.get("phoneNumber"))
+        found = (
+            vendor_id(payload.get("campaignId"))
+            or vendor_id(payload.get("brandId"))
+            or phone(payload.get("phoneNumber"))
+        )
     else:
         found = None
     return found or event.key

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from schemas.reading.canonical import canonical
-from schemas.reading.normalize import id_, lower, text, time_
+from schemas.reading.normalize import lower, text, timestamp, vendor_id
 
 REGISTRY_PREFIXES = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.", "toll_free_verification.")
 LINK_CLICKED = "link_clicked"
@@ -83,18 +83,18 @@ def _event(key: str, data: dict[str, Any]) -> Event | Unreadable:
         return Unreadable("no_event_type", key)
     if not isinstance(payload, dict):
         payload = {}
-    occurred_at = time_(data.get("occurred_at")) or _fallback_time(event_type, payload, click=click)
+    occurred_at = timestamp(data.get("occurred_at")) or _fallback_time(event_type, payload, click=click)
     if occurred_at is None:
         return Unreadable("no_occurred_at", key)
-    return Event(key, event_type, id_(data.get("id")), occurred_at, retention_class(event_type), data, payload)
+    return Event(key, event_type, vendor_id(data.get("id")), occurred_at, retention_class(event_type), data, payload)
 
 
 def _fallback_time(event_type: str, payload: dict[str, Any], *, click: bool) -> datetime | None:
     if click:
-        return time_(payload.get("time_clicked"))
+        return timestamp(payload.get("time_clicked"))
     if event_type.startswith("message."):
         for name in ("completed_at", "sent_at", "received_at"):
-            found = time_(payload.get(name))
+            found = timestamp(payload.get(name))
             if found is not None:
                 return found
     return None
@@ -123,7 +123,9 @@ def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
     return exact
 
 
-def exactly(found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes) -> tuple[Any, ...]:
+def with_exact_numbers(
+    found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes
+) -> tuple[Any, ...]:
     """What `found_in` finds in the payload, fractions as written; the body is decoded again only where it finds any."""
     found = found_in(event.payload)
     return found_in(exact_payload(event, body)) if any(isinstance(value, float) for value in found) else found

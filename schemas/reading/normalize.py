@@ -50,7 +50,7 @@ def lower(value: Any) -> str | None:
     return word.lower() if word else None
 
 
-def id_(value: Any) -> str | None:
+def vendor_id(value: Any) -> str | None:
     """`text`, or an integer's decimal digits; longer than 255 characters is missing."""
     if isinstance(value, str):
         word = text(value)
@@ -65,7 +65,7 @@ def phone(value: Any) -> str | None:
     """E.164 where the digits allow it; short codes, sender names and masked numbers stay as they are."""
     if type(value) is str and value[:1] == "+" and value[1:].isdigit() and value.isascii():
         return value if len(value) <= ID_MAX_CHARACTERS else None  # E.164, as nearly always
-    word = id_(value)
+    word = vendor_id(value)
     if word is None:
         return None
     bare = word.translate(_PHONE_NOISE)
@@ -81,11 +81,11 @@ def phone(value: Any) -> str | None:
 def party(value: Any) -> str | None:
     """Who: an object's phone_number, else its agent_id (RCS); or a bare number."""
     if isinstance(value, dict):
-        return phone(value.get("phone_number")) or id_(value.get("agent_id"))
+        return phone(value.get("phone_number")) or vendor_id(value.get("agent_id"))
     return phone(value)
 
 
-def list_(value: Any) -> list[Any]:
+def items(value: Any) -> list[Any]:
     """An array as it is; nothing as an empty one; anything else as an array of that one value."""
     if isinstance(value, list):
         return value
@@ -94,7 +94,7 @@ def list_(value: Any) -> list[Any]:
 
 def parties(value: Any) -> list[str]:
     """The `party` of each item, without missing and repeated ones, in payload order."""
-    return unique([party(item) for item in list_(value)])
+    return unique([party(item) for item in items(value)])
 
 
 def unique(values: Iterable[str | None]) -> list[str]:
@@ -102,7 +102,7 @@ def unique(values: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys([value for value in values if value is not None]))
 
 
-def int_(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     """A JSON integer from 0 to 2³¹−1."""
     return value if type(value) is int and 0 <= value <= INT_MAX else None
 
@@ -128,7 +128,7 @@ def money(value: Any) -> Decimal | None:
     return number if exponent <= 0 else Decimal(int(number))
 
 
-def time_(value: Any) -> datetime | None:
+def timestamp(value: Any) -> datetime | None:
     """An instant in UTC, cut (not rounded) to microseconds; from 1970 to 2199, else missing. No zone means UTC."""
     if not isinstance(value, str):
         return None
@@ -140,7 +140,7 @@ def _amount(written: str) -> Decimal | None:
 
 
 def instant(written: str) -> datetime | None:
-    """`time_` of a string that will hardly come again, and so is not remembered."""
+    """`timestamp` of a string that is unlikely to repeat, and so is not cached."""
     word = written.strip()
     if _TIME.fullmatch(word) is None:
         return None

@@ -14,7 +14,7 @@ import asyncpg
 
 from projections.engine.batch import Incoming, Work
 from projections.engine.projector import Projector
-from schemas import gc_tuning as garbage
+from schemas import gc_tuning
 from schemas.kafka.record import Delivery, event_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
@@ -62,7 +62,7 @@ async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, veri
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
     projector = Projector(url, keys=ring, verify=verify, owner="benchmark")
     await projector.connect()
-    garbage.settle()  # as `project` does at its start; here it also hides the benchmark's own records
+    gc_tuning.freeze_startup_objects()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()
     ahead: asyncio.Queue[Work | None] = asyncio.Queue(maxsize=1)  # batches are prepared while another is committed
 

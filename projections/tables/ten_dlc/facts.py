@@ -14,7 +14,7 @@ from projections.tables.ten_dlc.ids import Named, ids
 from projections.tables.ten_dlc.refold import refold
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from schemas.reading.normalize import id_, list_, text, upper
+from schemas.reading.normalize import items, text, upper, vendor_id
 
 TEN_DLC_EVENTS = table(
     "ten_dlc_events",
@@ -32,7 +32,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
     named = ids(event.payload)
     entity = _entity(named)
     if entity is not None:
-        reasons = verbatim(lambda payload: list_(payload.get("reasons")), event, delivery.body)
+        reasons = verbatim(lambda payload: items(payload.get("reasons")), event, delivery.body)
         key = {"event_key": event.key, "account": delivery.account, "occurred_at": event.occurred_at}
         yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_said(event.payload)}
 
@@ -54,7 +54,7 @@ def _said(payload: dict[str, Any]) -> Row:
         "tcr_event_type": text(get("eventType")),
         "status": text(get("status")),
         "description": text(get("description")),
-        "csp_id": id_(get("cspId")),
+        "csp_id": vendor_id(get("cspId")),
         "nudge_intent": text(get("nudgeIntent")),
         "brand_name": text(get("brandName")),
         "identity_status": upper(get("brandIdentityStatus")) or upper(get("identityStatus")),
@@ -66,7 +66,7 @@ def _said(payload: dict[str, Any]) -> Row:
 
 def reason_text(payload: dict[str, Any]) -> str | None:
     """The reasons in words, for people; else the rejection reason; else the description."""
-    words = [word for word in map(_reason, list_(payload.get("reasons"))) if word]
+    words = [word for word in map(_reason, items(payload.get("reasons"))) if word]
     return "; ".join(words) or text(payload.get("rejectionReason")) or text(payload.get("description"))
 
 
@@ -74,7 +74,7 @@ def _reason(reason: Any) -> str | None:
     if not isinstance(reason, dict):
         return text(reason)
     words = text(reason.get("description"))
-    fields = ", ".join(field for field in map(text, list_(reason.get("fields"))) if field)
+    fields = ", ".join(field for field in map(text, items(reason.get("fields"))) if field)
     return f"{fields}: {words}" if fields and words else words
 
 

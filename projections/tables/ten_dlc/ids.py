@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from projections.engine.table import Row
-from schemas.reading.normalize import id_, phone, text, upper
+from schemas.reading.normalize import phone, text, upper, vendor_id
 
 
 class Named(NamedTuple):
@@ -36,8 +36,8 @@ def has_shape(entity: str, name: str) -> bool:
 
 def ids(payload: dict[str, Any]) -> Row:
     """The columns of ten_dlc_events that hold ids, or tell of them."""
-    campaign_id, brand_id = id_(payload.get("campaignId")), id_(payload.get("brandId"))
-    tcr_campaign_id, tcr_brand_id = id_(payload.get("tcrCampaignId")), id_(payload.get("tcrBrandId"))
+    campaign_id, brand_id = vendor_id(payload.get("campaignId")), vendor_id(payload.get("brandId"))
+    tcr_campaign_id, tcr_brand_id = vendor_id(payload.get("tcrCampaignId")), vendor_id(payload.get("tcrBrandId"))
     has_field = tcr_campaign_id is not None
     if campaign_id and not has_field:
         tcr_campaign_id = campaign_id if has_shape("campaign", campaign_id) else _described_id(payload)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from schemas.reading.event import Event, Unreadable, content_key, exact_payload, read
-from schemas.reading.normalize import money, time_
+from schemas.reading.normalize import money, timestamp
 
 # (data as it is spelled on the wire, canonical form, event_key)
 VECTORS = {
@@ -94,7 +94,7 @@ TIMES = {
 
 @pytest.mark.parametrize(("spelled", "instant"), TIMES.items())
 def test_the_time_parser_is_pinned(spelled: str, instant: datetime | None) -> None:
-    assert time_(spelled) == instant
+    assert timestamp(spelled) == instant
 
 
 @pytest.mark.parametrize(
