@@ -4,10 +4,10 @@ import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
-from tests.integration.projections.engine.test_projector import RING, incoming
 from tests.integration.schemas.sql.test_roles import login_with
 from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
 from tests.support.environment.postgres import PostgresServer
+from tests.support.projections.signed_records import RING, incoming
 from tests.support.webhooks.builders import encode
 
 # Of relations of ours, and of every other schema but Postgres' own: what may be read, column by column.

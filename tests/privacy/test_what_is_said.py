@@ -26,13 +26,13 @@ from projections.tables.inbound import INBOUND as INBOUND_PROJECTION
 from schemas.errors import Unavailable
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from tests.integration.projections.engine.test_projector import RING, incoming
 from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
 from tests.support.environment.http_sender import PATH, Answer, Connection
 from tests.support.environment.kafka import limit_records
 from tests.support.environment.kafka_mode import KafkaMode
 from tests.support.environment.programs import Programs, free_port
 from tests.support.ingest.ingest_server import running
+from tests.support.projections.signed_records import RING, incoming
 from tests.support.webhooks.builders import OTHER_KEY, encode, public_key_setting, signed_headers
 
 

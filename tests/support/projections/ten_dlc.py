@@ -10,7 +10,7 @@ import pytest
 from projections.engine.projector import Projector
 from projections.tables.ten_dlc.facts import TEN_DLC
 from tests.contract import tables as contract
-from tests.integration.projections.engine.test_projector import RING
+from tests.support.projections.signed_records import RING
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, Json
 

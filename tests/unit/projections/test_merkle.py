@@ -15,6 +15,7 @@ from projections.integrity.merkle import (
     root_from_path,
     tree_hash,
 )
+from tests.support.projections.merkle_by_definition import by_definition
 
 # The eight leaves that implementations of Certificate Transparency test with, and the roots over the first n of them.
 REFERENCE_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
@@ -35,14 +36,6 @@ SIZES = [*range(1, 34), 63, 64, 65, 100]
 
 def leaves_of(size: int) -> list[bytes]:
     return [sha256(b"\0%d" % number).digest() for number in range(size)]
-
-
-def by_definition(leaves: list[bytes]) -> bytes:
-    """MTH of section 2.1.1, over leaf hashes."""
-    if len(leaves) == 1:
-        return leaves[0]
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    return sha256(b"\1" + by_definition(leaves[:half]) + by_definition(leaves[half:])).digest()
 
 
 def path_by_definition(index: int, leaves: list[bytes]) -> list[bytes]:

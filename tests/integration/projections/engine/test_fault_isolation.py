@@ -1,48 +1,23 @@
 """A fault of one projection stays its own: dead letters, suspension, and everything else goes on."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import asyncpg
 import pytest
 
-from projections.engine.projection import Rows
 from projections.engine.projector import Applied, Fenced, Projector
-from projections.tables.deliveries import DELIVERIES
-from projections.tables.inbound import INBOUND
-from projections.tables.opt_outs import OPT_OUTS
 from schemas.errors import Unavailable
-from schemas.kafka.record import Delivery
-from schemas.reading.event import Event
-from tests.integration.projections.engine.test_projector import RING, advance, bodies, claim, offsets
+from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, delivered, letters
+from tests.support.projections.signed_records import RING, bodies
+from tests.support.projections.stored_offsets import advance, claim, offsets
 from tests.support.webhooks import builders
-
-
-def buggy(event: Event, delivery: Delivery) -> Rows:
-    """The deliveries projection with a planted bug: some messages make it raise."""
-    if str(event.payload.get("id")).startswith("bad"):
-        raise ZeroDivisionError(event.payload["text"])
-    return DELIVERIES.rows(event, delivery)
-
-
-PROJECTIONS = (replace(DELIVERIES, rows=buggy), INBOUND, OPT_OUTS)
 
 
 @pytest.fixture
 async def projector(database_url: str) -> AsyncIterator[Projector]:
-    opened = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS)
+    opened = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS_WITH_A_BUG)
     yield opened
     await opened.close()
-
-
-async def delivered(connection: asyncpg.Connection) -> list[str]:
-    rows = await connection.fetch("select message_id from telnyx.message_deliveries order by 1")
-    return [row[0] for row in rows]
-
-
-async def letters(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
-    rows = await connection.fetch("select projection, error_class, sqlstate, attempts from telnyx.dead_letters")
-    return [tuple(row) for row in rows]
 
 
 async def status(connection: asyncpg.Connection) -> dict[str, str]:

@@ -9,44 +9,13 @@ import asyncpg
 import pytest
 
 from projections.engine.batch import Incoming
-from projections.engine.offsets import Advance
 from projections.engine.projector import Applied, Fenced, Projector
 from schemas.errors import Unavailable
-from schemas.kafka.record import Delivery, event_record, quarantine_record
-from schemas.kafka.topics import Topics
-from schemas.reading.event import Event, Unreadable, read
 from schemas.reading.signing import KeyRing, parse_keys
 from tests.support.environment.waiting import eventually
+from tests.support.projections.signed_records import NOW, RING, bodies, incoming
+from tests.support.projections.stored_offsets import advance, claim, offsets
 from tests.support.webhooks import builders
-
-NOW = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
-RING = KeyRing(
-    parse_keys(
-        [builders.public_key_setting(), builders.public_key_setting(builders.OTHER_KEY, "other")],
-    )
-)
-CLUSTER = "test-cluster"
-
-
-def incoming(
-    body: bytes, *, account: str = "default", reason: str | None = None, signature: bytes | None = None
-) -> Incoming:
-    """The record of a body as ingest publishes it, signed by the account's key unless a signature is given."""
-    key = builders.OTHER_KEY if account == "other" else builders.KEY
-    good = builders.sign(body, 1772366400, key)
-    delivery = Delivery(body, signature or good, "1772366400", builders.key_id(key), account, NOW)
-    found = read(body)
-    if isinstance(found, Unreadable):
-        reason = reason or found.reason
-    if isinstance(found, Event) and reason is None:
-        record = event_record(Topics(), found, delivery)
-    else:
-        record = quarantine_record(Topics(), found.key, reason or "", delivery)
-    return Incoming(record.value, record.headers, NOW)
-
-
-def bodies(*webhooks: object) -> list[Incoming]:
-    return [incoming(builders.encode(webhook)) for webhook in webhooks]
 
 
 @pytest.fixture
@@ -177,26 +146,6 @@ async def test_the_account_that_was_stored_first_counts_in_every_table(
         "select account from telnyx.events union all select account from telnyx.message_deliveries"
     )
     assert [row["account"] for row in accounts] == ["default", "default"]
-
-
-async def offsets(connection: asyncpg.Connection) -> list[tuple[int, int]]:
-    rows = await connection.fetch("select partition, next_offset from telnyx.projection_offsets order by partition")
-    return [tuple(row) for row in rows]
-
-
-async def claim(connection: asyncpg.Connection, *partitions: int) -> None:
-    for partition in partitions:
-        await connection.execute(
-            "insert into telnyx.projection_offsets (topic, partition, next_offset, cluster_id, owner, updated_at)"
-            " values ('telnyx.messages', $1, 0, $2, 'one', now())",
-            partition,
-            CLUSTER,
-        )
-
-
-def advance(partition: int, expected: int, to: int) -> Advance:
-    key = "00000000-0000-0000-0000-000000000001"
-    return Advance("telnyx.messages", partition, expected, to, to - 1, key, CLUSTER)
 
 
 async def test_offsets_move_with_the_rows_or_not_at_all(projector: Projector, connection: asyncpg.Connection) -> None:

@@ -16,8 +16,8 @@ from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
 from projections.engine.table import Row, Table
 from schemas.errors import Unavailable
-from tests.integration.projections.engine.test_projector import RING, bodies
 from tests.support.environment.waiting import eventually
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
 WRITERS = 3

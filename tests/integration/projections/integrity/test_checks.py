@@ -8,8 +8,8 @@ from projections.integrity.checks import Finding, check_keys, check_quarantine, 
 from projections.integrity.plan import plan
 from projections.integrity.sealing import seal_now
 from projections.signing_keys import remembered_keys
-from tests.integration.projections.engine.test_projector import RING, bodies, incoming
 from tests.support.projections.seals import UNLOCKED
+from tests.support.projections.signed_records import RING, bodies, incoming
 from tests.support.webhooks import builders
 
 EVENTS = 35  # three seals of ten, and five that are not sealed yet

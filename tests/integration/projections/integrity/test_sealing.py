@@ -15,8 +15,8 @@ from projections.sql import queries
 from tests.integration.schemas.sql.test_events import fill
 from tests.support.environment.tcp_proxy import proxied
 from tests.support.environment.waiting import eventually
+from tests.support.projections.merkle_by_definition import by_definition
 from tests.support.projections.sql_rows import insert_event
-from tests.unit.projections.test_merkle import by_definition
 
 SEALS = "select * from telnyx.event_seals order by seq"
 LONG = timedelta(hours=1)

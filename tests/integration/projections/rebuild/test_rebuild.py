@@ -19,9 +19,9 @@ from projections.tables.opt_outs import OPT_OUTS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from tests.integration.projections.engine.test_fault_isolation import PROJECTIONS, delivered, letters
-from tests.integration.projections.engine.test_projector import RING, bodies
 from tests.support.environment.waiting import eventually
+from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, delivered, letters
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.projections.sql_rows import insert_event, plan
 from tests.support.projections.ten_dlc import new_projector, onboarding, tables
 from tests.support.webhooks import builders
@@ -43,7 +43,7 @@ def projector(url: str, projections: Sequence[Projection], owner: str = "one") -
 
 async def suspend(url: str, messages: int = 30) -> None:
     """Apply with the planted bug until `deliveries` is suspended; `messages` good ones come after that."""
-    buggy = projector(url, PROJECTIONS)
+    buggy = projector(url, PROJECTIONS_WITH_A_BUG)
     await buggy.apply(bodies(*(builders.message_sent(f"bad-{number}") for number in range(FAILURES_IN_A_ROW + 1))))
     await buggy.apply(bodies(*(builders.message_sent(f"missed-{number}") for number in range(messages))))
     await buggy.close()
@@ -147,7 +147,7 @@ async def test_a_stored_body_that_is_no_event_any_more_is_a_dead_letter(
 async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     before = await state(connection)
-    outcome = await rebuilt(database_url, PROJECTIONS[0])
+    outcome = await rebuilt(database_url, PROJECTIONS_WITH_A_BUG[0])
     assert (len(outcome.faults), outcome.record.too_many, outcome.live) == (FAILURES_IN_A_ROW + 1, True, False)
     assert await state(connection) == before
     assert await delivered(connection) == []

@@ -11,7 +11,7 @@ from projections.engine.projector import Projector
 from projections.rebuild.rebuild import rebuild
 from projections.tables.deliveries import DELIVERIES
 from projections.tables.inbound import INBOUND
-from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
 NEWER = replace(DELIVERIES, version=DELIVERIES.version + 1)

@@ -10,8 +10,8 @@ from projections.recovery.dead_letters import dead_letters, retry
 from projections.tables.deliveries import DELIVERIES
 from projections.tables.inbound import INBOUND
 from projections.tables.opt_outs import OPT_OUTS
-from tests.integration.projections.engine.test_fault_isolation import PROJECTIONS, buggy
-from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, buggy
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
 MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
@@ -29,7 +29,7 @@ HALF_MENDED = (
 @pytest.fixture
 async def broken(database_url: str) -> None:
     """Three dead letters of `deliveries` beside a row that is well."""
-    projector = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS)
+    projector = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS_WITH_A_BUG)
     batch = [builders.message_sent(name) for name in ("bad-1", "good", "bad-2", "bad-3")]
     assert (await projector.apply(bodies(*batch))).dead == {"deliveries": 3}
     await projector.close()

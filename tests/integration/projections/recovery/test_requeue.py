@@ -12,7 +12,7 @@ from schemas.errors import Rejected
 from schemas.kafka.record import Record
 from schemas.kafka.topics import Topics
 from schemas.reading.signing import KeyRing, parse_keys
-from tests.integration.projections.engine.test_projector import NOW, RING, incoming
+from tests.support.projections.signed_records import NOW, RING, incoming
 from tests.support.webhooks import builders
 
 GOOD = builders.encode(builders.message_sent())

@@ -16,7 +16,7 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.tables.opt_outs import OPT_OUT_EVENTS, OPT_OUTS
-from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
 STEPS = 4  # facts, lock, fold, commit: what happens between them changes nothing that the other can see

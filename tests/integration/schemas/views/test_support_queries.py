@@ -16,7 +16,7 @@ from deploy.embedded.postgres import _binaries
 from deploy.support_queries import bound, question, questions, wording
 from projections.engine.projector import Projector
 from schemas.errors import Misconfigured
-from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks.builders import PROFILE
 from tests.support.webhooks.failing_account import (
     ANN,

@@ -8,7 +8,7 @@ import asyncpg
 
 from projections.engine.projector import Projector
 from projections.tables.ten_dlc.facts import TEN_DLC
-from tests.integration.projections.engine.test_projector import RING, bodies
+from tests.support.projections.signed_records import RING, bodies
 from tests.support.projections.ten_dlc import TCR, TELNYX, clear, rows, webhook
 from tests.support.webhooks.builders import Json
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
-from tests.integration.projections.engine.test_projector import bodies
+from tests.support.projections.signed_records import bodies
 from tests.support.projections.ten_dlc import (
     BRAND,
     KEYS,

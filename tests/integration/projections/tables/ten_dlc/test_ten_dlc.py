@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from projections.engine.projector import Projector
-from tests.integration.projections.engine.test_projector import bodies, incoming
+from tests.support.projections.signed_records import bodies, incoming
 from tests.support.projections.ten_dlc import (
     BRAND,
     KEYS,
