@@ -34,7 +34,8 @@ OUTCOMES = (
 LIMITS = ("headers_too_large", "bad_request", "header_timeout", "buffers_full")
 # What the event store said about an event that memory did not know. `away`: not asked, or no answer within the budget.
 LOOK_UPS = ("stored", "new", "away")
-# How a publish to Kafka ended: the three classes of error (DESIGN, Producer), and success.
+# How a publish to Kafka ended: success, and the three classes of error of
+# docs/decisions/0005-our-own-produce-requests.md.
 PUBLISHES = ("acknowledged", "refused", "away", "broken")
 
 ANSWER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0)

@@ -1,4 +1,4 @@
-"""message_deliveries: one row per message and recipient, whatever order the webhooks came in (semantics section 4)."""
+"""message_deliveries: one row per message and recipient, for any order of webhooks (docs/semantics.md, section 4)."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hosted numbers: the orders, and the status of each number of an order (semantics section 8).
+"""Hosted numbers: the orders, and the status of each number of an order (docs/semantics.md, section 8).
 
 "Latest non-null" looks at each column of an order separately, so each column is a separate winner, whose order is null
 where an event says nothing about it. The winner "latest event" takes every column of a number at once.

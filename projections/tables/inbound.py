@@ -1,4 +1,4 @@
-"""inbound_messages and message_contents: one row per message, whole from its latest event (semantics section 5).
+"""inbound_messages and message_contents: a row per message, whole from its latest event (docs/semantics.md, section 5).
 
 The text lives apart from everything else about a message, so that most readers never need the right to see it.
 """

@@ -1,4 +1,4 @@
-"""Link clicks: one row for each time that a person opened a shortened link (semantics section 8)."""
+"""Link clicks: one row for each time that a person opened a shortened link (docs/semantics.md, section 8)."""
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table

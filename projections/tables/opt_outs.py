@@ -1,4 +1,4 @@
-"""opt_out_events and opt_outs: who said stop or start, how, and what stands (semantics section 6).
+"""opt_out_events and opt_outs: who said stop or start, how, and what stands (docs/semantics.md, section 6).
 
 The facts are functions of one event each; what stands is refolded from all facts of a person, in SQL, by the same
 function that answers `opt_outs_as_of`.

@@ -1,4 +1,4 @@
-"""Spend limits: one row for each time that a messaging profile reached its daily limit (semantics section 8)."""
+"""Spend limits: one row each time a messaging profile reached its daily limit (docs/semantics.md, section 8)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Toll-free verifications: the latest status of each, as one row (semantics section 8)."""
+"""Toll-free verifications: the latest status of each, as one row (docs/semantics.md, section 8)."""
 
 import re
 

@@ -1,6 +1,6 @@
 """Topic names, keys and settings: constants that ingest, the projector, tests and `topics` share.
 
-Order is never promised by a key; it only keeps the events of one thing together (DESIGN, contract: Kafka).
+Order is never promised by a key; it only keeps the events of one thing together (docs/kafka.md).
 """
 
 from schemas.reading.event import Event

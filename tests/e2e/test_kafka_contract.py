@@ -1,4 +1,4 @@
-"""The Kafka contract (DESIGN section 6), read by consumers that know nothing of us: plain clients, and the SDK.
+"""The Kafka contract (docs/kafka.md), read by consumers that know nothing of us: plain clients, and the SDK.
 
 Every expected word here is written out by hand from the contract; nothing is computed by the code that published.
 """

@@ -1,4 +1,4 @@
-"""Semantics section 8: spend limits, hosted orders and their numbers, toll-free verifications, link clicks."""
+"""docs/semantics.md, section 8: spend limits, hosted orders and their numbers, toll-free verifications, link clicks."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Semantics section 2: from the bytes of a delivery to an event, or to the reason why it is none."""
+"""docs/semantics.md, section 2: from the bytes of a delivery to an event, or to the reason why it is none."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Event:
-    """What a body says; `p` is the payload of semantics.md."""
+    """What a body says; `p` is the payload of docs/semantics.md."""
 
     key: uuid.UUID
     type: str

@@ -1,4 +1,4 @@
-"""Semantics section 4: message_deliveries, from all observations of a (message, recipient) at once."""
+"""docs/semantics.md, section 4: message_deliveries, from all observations of a (message, recipient) at once."""
 
 import uuid
 from collections import defaultdict

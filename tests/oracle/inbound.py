@@ -1,4 +1,4 @@
-"""Semantics section 5: inbound_messages and message_contents, each row whole from its latest event."""
+"""docs/semantics.md, section 5: inbound_messages and message_contents, each row whole from its latest event."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Semantics section 6: consent. Facts first (opt_out_events), then the state of each person as of any moment."""
+"""docs/semantics.md, section 6: facts first (opt_out_events), then the state of each person as of any moment."""
 
 import re
 import unicodedata

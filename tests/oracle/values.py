@@ -1,4 +1,4 @@
-"""Semantics section 1: the reading functions. What a function cannot read is None, never an error."""
+"""docs/semantics.md, section 1: the reading functions. What a function cannot read is None, never an error."""
 
 import re
 from collections.abc import Iterable

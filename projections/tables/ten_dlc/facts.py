@@ -1,4 +1,4 @@
-"""ten_dlc_events: what each 10DLC webhook says about a brand, a campaign or a number (semantics section 7).
+"""ten_dlc_events: what each 10DLC webhook says about a brand, a campaign or a number (docs/semantics.md, section 7).
 
 A fact is a function of one event and holds all that the folds need, so that they never read a body. What the facts
 come to, under whichever id they name a thing, is refolded by `ten_dlc_refold`.

@@ -1,4 +1,4 @@
-"""Which ids a 10DLC webhook names its things by, and which two of them are one thing (semantics section 7).
+"""Which ids a 10DLC webhook names its things by, and which two of them are one thing (docs/semantics.md, section 7).
 
 Telnyx names a brand or campaign by an id of its own, the Campaign Registry (TCR) by another, and webhooks use either.
 A webhook that holds both links them; the links of all webhooks tell what an id of the registry stands for.

@@ -1,4 +1,4 @@
-"""The vendor's words about brands, campaigns and numbers and what each comes to: semantics section 7, line by line.
+"""The vendor's words about brands, campaigns and numbers and the status each gives (docs/semantics.md, section 7).
 
 Words are compared in upper case. `type` is the payload's type; `word` its eventType, else the type.
 """

@@ -1,4 +1,4 @@
-"""Semantics section 7, brands and campaign_numbers: each column from the latest fact that says something about it."""
+"""docs/semantics.md, section 7, brands and campaign_numbers: each column from the latest fact that states it."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Semantics section 7, campaigns and campaign_transitions: each campaign's facts folded in order, from status null."""
+"""docs/semantics.md, section 7, campaigns and campaign_transitions: facts folded in order, from status null."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Semantics section 7, ten_dlc_events: what one 10DLC event says, before anything is known about the others."""
+"""docs/semantics.md, section 7, ten_dlc_events: the fact of one 10DLC event, without any other event."""
 
 import re
 from collections.abc import Sequence

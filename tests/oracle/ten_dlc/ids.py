@@ -1,4 +1,4 @@
-"""Semantics section 7, "One thing, two ids": links between TCR ids and Telnyx ids, and the keys that follow."""
+"""docs/semantics.md, section 7, "One thing, two ids": links between TCR ids and Telnyx ids, and the keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The numbers of +1, as far as semantics section 10 asks: toll-free ones, and long codes of the United States."""
+"""The numbers of +1 for docs/semantics.md, section 10: toll-free ones, and long codes of the United States."""
 
 import re
 

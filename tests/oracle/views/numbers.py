@@ -1,4 +1,4 @@
-"""Semantics section 10: the views about campaigns and numbers, and those about the events themselves."""
+"""docs/semantics.md, section 10: the views about campaigns and numbers, and those about the events themselves."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Semantics section 10: every view, from the rows of the other tables and the moment at which it is read.
+"""docs/semantics.md, section 10: every view, from the rows of the other tables and the moment at which it is read.
 
 `pipeline_lag` is the exception: `recorded_at` is the database's, so that its times are an argument.
 """

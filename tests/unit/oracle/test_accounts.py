@@ -1,4 +1,4 @@
-"""The second computation of the account's other things against cases worked out by hand from semantics.md section 8."""
+"""The second computation of other resources against cases worked out by hand from docs/semantics.md, section 8."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

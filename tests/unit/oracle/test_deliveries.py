@@ -1,4 +1,4 @@
-"""The second computation of deliveries against cases worked out by hand from semantics.md section 4."""
+"""The second computation of deliveries against cases worked out by hand from docs/semantics.md, section 4."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The second computation of consent against cases worked out by hand from semantics.md section 6."""
+"""The second computation of consent against cases worked out by hand from docs/semantics.md, section 6."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The second computation of brands and numbers against cases worked out by hand from semantics.md section 7."""
+"""The second computation of brands and numbers against cases worked out by hand from docs/semantics.md, section 7."""
 
 from datetime import timedelta
 

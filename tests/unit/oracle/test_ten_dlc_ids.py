@@ -1,4 +1,4 @@
-"""The second computation of 10DLC things under two ids against cases worked out by hand from semantics.md section 7."""
+"""The second computation of 10DLC ids against cases worked out by hand from docs/semantics.md, section 7."""
 
 from tests.support.webhooks.oracle_rows import only, rows
 from tests.support.webhooks.ten_dlc import OTHER, TCR, TCR2, TELNYX, fact

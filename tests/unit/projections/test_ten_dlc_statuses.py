@@ -1,4 +1,4 @@
-"""Every line of the status table of campaigns of semantics section 7, written out here a second time."""
+"""Every line of the status table of campaigns of docs/semantics.md, section 7, written out here a second time."""
 
 from collections.abc import Sequence
 

@@ -107,7 +107,7 @@ async def test_late_events_change_what_was_true_but_not_what_was_known(connectio
 
 
 def by_definition(facts: Sequence[Fact], at: datetime, known_at: datetime) -> dict[str, tuple[Any, ...]]:
-    """The rows of semantics, person by person, one event after the other."""
+    """The rows of docs/semantics.md, section 6, person by person, one event after the other."""
     people: dict[str, list[Fact]] = {}
     for fact in sorted(facts, key=lambda one: (one["occurred_at"], one["event_key"].bytes)):
         if fact["occurred_at"] <= at and fact["received_at"] <= known_at and fact["action"] != "help":

@@ -1,7 +1,7 @@
 -- opt_out_violations, the same rows sooner: by two looks at an index per delivery that follows an opt-out, where a fold of the person's
 -- whole history stood (50 µs; 27,000 violations took 1.35 s).
 -- Why two looks are enough: a person stood opted out if an opt-out that counts follows their latest opt-in before the send; every event
--- between the two is an opt-out, so that the first of them begins the run, and decides. Whether a refused send counts, semantics.md says by
+-- between the two is an opt-out, so that the first of them begins the run, and decides. Whether a refused send counts, docs/semantics.md says by
 -- the latest opt-in before it: here, that same one.
 -- Most ledgers have no opt-out without a profile: that is asked once, not of each delivery.
 -- The readings of r0004/consent.sql stand.
