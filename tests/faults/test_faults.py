@@ -22,7 +22,8 @@ from tests.support.environment.waiting import eventually
 
 RATE = 200
 SEED = 1
-pytestmark = pytest.mark.usefixtures("kafka_programs")
+# About 25 faults, each with its recovery, on a machine that may be slow.
+pytestmark = [pytest.mark.usefixtures("kafka_programs"), pytest.mark.timeout(1200)]
 log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with every failure
 ROOT = Path(__file__).parents[2]
 
