@@ -7,7 +7,7 @@ import asyncpg
 
 from deploy.embedded.postgres import running_url
 from deploy.settings import FoundDatabaseSettings
-from projections.kafka.offset_claims import connection_to
+from projections.engine.database import connection_to
 from schemas.errors import Misconfigured
 from schemas.sql.migrate import require_current
 

@@ -1,5 +1,8 @@
 """Every projection, in the order in which its tables are written: one fixed order is what keeps projectors apart."""
 
+from collections.abc import Sequence
+
+from projections.engine.projection import Projection
 from projections.tables.deliveries import DELIVERIES
 from projections.tables.hosted_numbers import HOSTED_NUMBER_PROJECTION
 from projections.tables.inbound import INBOUND
@@ -9,6 +12,7 @@ from projections.tables.persons import PERSONS
 from projections.tables.spend_limits import SPEND_LIMITS
 from projections.tables.ten_dlc.facts import TEN_DLC
 from projections.tables.toll_free import TOLL_FREE
+from schemas.errors import Misconfigured
 
 PROJECTIONS = (
     DELIVERIES,
@@ -21,3 +25,12 @@ PROJECTIONS = (
     CLICKS,
     PERSONS,
 )
+
+
+def projections_named(names: Sequence[str]) -> list[Projection]:
+    """The projections of these names, in writing order. Raises Misconfigured for a name that there is not."""
+    known = [item.name for item in PROJECTIONS]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise Misconfigured([f"{name}: no projection of this name; there are {', '.join(known)}" for name in unknown])
+    return [item for item in PROJECTIONS if item.name in names]

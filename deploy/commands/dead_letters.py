@@ -8,8 +8,8 @@ from deploy.operator_session import operating_on, which_database
 from deploy.output import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
 from projections.engine.projection_status import not_live
-from projections.rebuild.rebuild import projections_named
 from projections.recovery.dead_letters import DeadLetter, dead_letters, retry
+from projections.registry import PROJECTIONS, projections_named
 from schemas.errors import LedgerError
 from schemas.settings import load
 
@@ -42,7 +42,7 @@ async def _list(database_url: str) -> list[DeadLetter]:
 
 async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter], list[str]]:
     async with operating_on(database_url) as connection:
-        resolved = await retry(connection, projection)
+        resolved = await retry(connection, projection, projections=PROJECTIONS)
         return resolved, await dead_letters(connection, projection), await not_live(connection)
 
 

@@ -7,6 +7,7 @@ import asyncpg
 from deploy import logs
 from deploy.settings import MigrateSettings
 from projections.engine.projection_status import rebuilds_due
+from projections.registry import PROJECTIONS
 from schemas.settings import load
 from schemas.sql.migrate import connected, migrate
 
@@ -30,7 +31,7 @@ def run_migrate() -> None:
 async def _migrate(database_url: str) -> tuple[list[str], str]:
     await migrate(database_url, print)
     async with connected(database_url) as connection:
-        return await rebuilds_due(connection), await _advice(connection)
+        return await rebuilds_due(connection, PROJECTIONS), await _advice(connection)
 
 
 async def _advice(connection: asyncpg.Connection) -> str:

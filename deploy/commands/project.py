@@ -15,6 +15,7 @@ from projections.integrity.sealing import keep_sealing
 from projections.kafka.accept_gap import accept_gap
 from projections.kafka.consumer import owner_name, run
 from projections.metrics import ProjectorMetrics
+from projections.registry import PROJECTIONS
 from projections.settings import ProjectSettings
 from schemas import gc_tuning
 from schemas.errors import Misconfigured
@@ -50,7 +51,9 @@ async def _run(settings: ProjectCommandSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     owner, metrics = owner_name(), ProjectorMetrics()
     verify = settings.ledger_project_verify == "all"
-    projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+    projector = Projector(
+        settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_keys, projector, settings)
 
     def is_ready() -> bool:
@@ -58,7 +61,7 @@ async def _run(settings: ProjectCommandSettings) -> None:
 
     host, port = settings.ledger_host, settings.ledger_projector_port
     beside = [
-        asyncio.create_task(watch(settings.database_url, metrics)),
+        asyncio.create_task(watch(settings.database_url, metrics, projections=PROJECTIONS)),
         asyncio.create_task(keep_sealing(settings.database_url)),
     ]
     for task in beside:  # none ends by itself, but by a fault

@@ -17,6 +17,7 @@ from deploy.settings import FoundDatabaseSettings, ReleaseSettings
 from projections.engine.projector import Projector
 from projections.kafka.consumer import owner_name
 from projections.recovery.requeue import Quarantined, Released, keys_by_reason, quarantined, release
+from projections.registry import PROJECTIONS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
@@ -77,7 +78,7 @@ async def _sink(settings: ReleaseSettings, database_url: str) -> AsyncIterator[R
             yield publisher
         return
     # Every key that ever counted is remembered in the database; a ring of our own is not needed.
-    projector = Projector(database_url, keys=KeyRing([]), verify=True, owner=owner_name())
+    projector = Projector(database_url, keys=KeyRing([]), verify=True, owner=owner_name(), projections=PROJECTIONS)
     try:
         yield ProjectorSink(projector)
     finally:

@@ -12,8 +12,8 @@ from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
 from projections.engine.projection import Projection
 from projections.rebuild.drift import Difference
-from projections.rebuild.rebuild import Outcome, Progress, check, projections_named, rebuild
-from projections.registry import PROJECTIONS
+from projections.rebuild.rebuild import Outcome, Progress, check, rebuild
+from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load

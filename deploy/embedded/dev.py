@@ -33,6 +33,7 @@ from ingest.metrics import IngestMetrics
 from ingest.server import Receiver, serve
 from projections.engine.projector import Projector
 from projections.integrity.sealing import keep_sealing
+from projections.registry import PROJECTIONS
 from schemas.settings import load
 from schemas.sql.migrate import migrate
 
@@ -86,7 +87,9 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     metrics = IngestMetrics()
     owner = f"dev-{socket.gethostname()}-{os.getpid()}"
     verify = settings.ledger_project_verify == "all"
-    projector = Projector(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner)
+    projector = Projector(
+        settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS
+    )
     target = ProjectorSink(projector)
     background: list[asyncio.Task[None]] = []
     stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first

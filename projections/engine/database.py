@@ -39,6 +39,17 @@ async def connect(database_url: str) -> asyncpg.Connection:
             raise Unavailable(f"postgres: {type(error).__name__} ({error.sqlstate})") from error
 
 
+@asynccontextmanager
+async def connection_to(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for a few statements, each its own transaction. Raises Unavailable, also for what the block does."""
+    connection = await connect(database_url)
+    try:
+        with outages():
+            yield connection
+    finally:
+        connection.terminate()
+
+
 @contextmanager
 def outages() -> Iterator[None]:
     """Turns an outage into Unavailable; what is wrong with the data or the statement passes through as it is.

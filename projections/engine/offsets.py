@@ -7,11 +7,18 @@ nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
-from aiokafka.structs import TopicPartition
 
 from projections.sql import queries
+
+
+class TopicPartition(NamedTuple):
+    """A partition of a topic; equal to the Kafka client's own, as a tuple."""
+
+    topic: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import structlog
 from projections.engine.database import connect, outages
 from projections.engine.projection import Projection
 from projections.metrics import ProjectorMetrics
-from projections.registry import PROJECTIONS
 from projections.sql import queries
 from schemas.errors import Misconfigured, Unavailable
 
@@ -28,7 +27,7 @@ async def not_live(connection: asyncpg.Connection) -> list[str]:
     return sorted(row["name"] for row in rows if row["status"] != LIVE)
 
 
-async def rebuilds_due(connection: asyncpg.Connection, projections: Sequence[Projection] = PROJECTIONS) -> list[str]:
+async def rebuilds_due(connection: asyncpg.Connection, projections: Sequence[Projection]) -> list[str]:
     """The names of those whose tables were not computed by this version of their rules, or not from all events."""
     names, versions = [item.name for item in projections], [item.version for item in projections]
     rows = await connection.fetch(queries("projection_status")["rebuilds_due"], names, versions)
@@ -49,7 +48,7 @@ async def watch(
     database_url: str,
     metrics: ProjectorMetrics,
     *,
-    projections: Sequence[Projection] = PROJECTIONS,
+    projections: Sequence[Projection],
     every_seconds: float = EVERY_SECONDS,
 ) -> None:
     """Shows until cancelled which projections are live. While Postgres is away, what was seen last."""

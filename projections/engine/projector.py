@@ -21,7 +21,6 @@ from projections.engine.projection import Projection, Routing
 from projections.engine.projection_status import declare
 from projections.engine.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.engine.row_writer import COPY_ROWS, upsert, write
-from projections.registry import PROJECTIONS
 from projections.signing_keys import key_book
 from projections.sql import queries
 from schemas.errors import LedgerError
@@ -68,7 +67,7 @@ class Projector:
         keys: KeyRing,
         verify: bool,
         owner: str,
-        projections: Sequence[Projection] = PROJECTIONS,
+        projections: Sequence[Projection],
     ) -> None:
         self._database_url = database_url
         self._ring = keys

@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 import asyncpg
 import structlog
 
-from projections.engine.database import brief_transaction
+from projections.engine.database import brief_transaction, connection_to
 from projections.engine.event_reader import last_position
 from projections.integrity.merkle import FIRST_CHAIN, GROUP, chain_value, group_roots, tree_hash
-from projections.kafka.offset_claims import connection_to
 from projections.sql import queries
 from schemas.errors import Misconfigured, Unavailable
 

@@ -6,9 +6,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from projections.engine.database import connection_to
 from projections.engine.offsets import Bounds, misfit, read_positions
 from projections.kafka.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds, partitions_of
-from projections.kafka.offset_claims import connection_to
 from projections.sql import queries
 from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import KafkaSettings

@@ -6,17 +6,15 @@ anywhere in between finds that its successor took the row, and gets nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import TopicPartition
 
-from projections.engine.database import connect, outages
+from projections.engine.database import connection_to
 from projections.engine.offsets import Bounds, Position, begin_positions, claim, misfit, read_positions, witness
 from projections.kafka.assignment import Assignment, Held
 from projections.kafka.kafka_log import ANSWER_SECONDS, KAFKA_ERRORS, cluster_id_of, log_bounds
@@ -121,14 +119,3 @@ class Positioner:
                 self.assignment.place(partition, position, witness(position, bounds), found.cluster_id)
             else:
                 self.assignment.postpone([partition], due=now + RETRY_SECONDS)
-
-
-@asynccontextmanager
-async def connection_to(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection for a few statements, each its own transaction. Raises Unavailable, also for what the block does."""
-    connection = await connect(database_url)
-    try:
-        with outages():
-            yield connection
-    finally:
-        connection.terminate()

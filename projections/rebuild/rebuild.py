@@ -33,9 +33,8 @@ from projections.engine.row_writer import Part, Prepared, write
 from projections.rebuild.drift import Difference, find, mend
 from projections.rebuild.page_rows import Parts, divided
 from projections.rebuild.shadow_tables import Shadow
-from projections.registry import PROJECTIONS
 from projections.sql import queries
-from schemas.errors import LedgerError, Misconfigured, Unavailable
+from schemas.errors import LedgerError, Unavailable
 from schemas.sql.migrate import require_current
 
 PAGE_EVENTS = 2000
@@ -70,15 +69,6 @@ class Outcome:
     def rows(self) -> int:
         """How many rows differed."""
         return sum(one.rows for one in self.differences)
-
-
-def projections_named(names: Sequence[str], projections: Sequence[Projection] = PROJECTIONS) -> list[Projection]:
-    """The projections of these names, in writing order. Raises Misconfigured for a name that there is not."""
-    known = [item.name for item in projections]
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise Misconfigured([f"{name}: no projection of this name; there are {', '.join(known)}" for name in unknown])
-    return [item for item in projections if item.name in names]
 
 
 async def check(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:

@@ -13,7 +13,6 @@ import asyncpg
 from projections.engine.event_reader import PAGE_EVENTS, events_by_key
 from projections.engine.fault_isolation import Fault, Record, bury, isolate
 from projections.engine.projection import Projection, Stored
-from projections.registry import PROJECTIONS
 from projections.sql import queries
 
 _SQL = queries("dead_letters")
@@ -38,7 +37,7 @@ async def dead_letters(connection: asyncpg.Connection, projection: str | None = 
 
 
 async def retry(
-    connection: asyncpg.Connection, projection: str | None = None, *, projections: Sequence[Projection] = PROJECTIONS
+    connection: asyncpg.Connection, projection: str | None = None, *, projections: Sequence[Projection]
 ) -> int:
     """Applies their events once more. Gives how many ended; `dead_letters` tells what is left, and of what it died now.
 

@@ -14,6 +14,7 @@ import asyncpg
 
 from projections.engine.batch import Incoming, Work
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from schemas import gc_tuning
 from schemas.kafka.record import Delivery, event_record
 from schemas.kafka.topics import Topics
@@ -60,7 +61,7 @@ async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event
 async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, verify: bool) -> float:
     """Events a second through the projector, read ahead as far as `project` does (Feed._read)."""
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
-    projector = Projector(url, keys=ring, verify=verify, owner="benchmark")
+    projector = Projector(url, keys=ring, verify=verify, owner="benchmark", projections=PROJECTIONS)
     await projector.connect()
     gc_tuning.freeze_startup_objects()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()

@@ -19,6 +19,7 @@ import asyncpg
 from deploy.embedded.postgres import EmbeddedPostgres
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from projections.tables.ten_dlc.refold import refold
 from schemas.reading.signing import KeyRing, parse_keys
 from schemas.sql.migrate import migrate
@@ -118,7 +119,7 @@ async def measure(url: str) -> None:
         began = time.perf_counter()
         await load(connection, stored)
         sys.stdout.write(f"{stored:,} campaigns loaded and folded in {time.perf_counter() - began:.1f} s\n")
-        projector = Projector(url, keys=ring, verify=False, owner="benchmark")
+        projector = Projector(url, keys=ring, verify=False, owner="benchmark", projections=PROJECTIONS)
         plain = [batch(traffic(MESSAGES + TEN_DLC, f"{stored}-plain-{number}")) for number in range(ROUNDS)]
         mixed = [
             batch([*traffic(MESSAGES, f"{stored}-{number}"), *ten_dlc(TEN_DLC, stored, number)])

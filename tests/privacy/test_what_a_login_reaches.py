@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from tests.integration.schemas.sql.test_roles import login_with
 from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
 from tests.support.environment.postgres import PostgresServer
@@ -38,7 +39,7 @@ ARGUMENTS = {
 @pytest.fixture
 async def stored(database_url: str) -> str:
     """A database with the canary in every table that may hold it."""
-    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     try:
         await projector.apply([incoming(BODY), incoming(encode(OUTBOUND)), incoming(UNREADABLE)])
     finally:

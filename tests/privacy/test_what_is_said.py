@@ -22,6 +22,7 @@ from deploy.local_kafka.broker import LocalKafka
 from ingest.admission.admission import Intake
 from projections.engine.projection import Rows
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from projections.tables.inbound import INBOUND as INBOUND_PROJECTION
 from schemas.errors import Unavailable
 from schemas.kafka.record import Delivery
@@ -202,7 +203,7 @@ async def test_dead_letters_and_what_is_told_of_them_hold_nothing_of_it(
 
 async def test_postgres_away_in_a_batch_is_told_without_it(stream: io.StringIO) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-    projector = Projector(url, keys=RING, verify=True, owner="one")
+    projector = Projector(url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     try:
         with pytest.raises(Unavailable) as caught:
             await projector.apply([incoming(BODY)])

@@ -13,6 +13,7 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.integrity.sealing import seal_now
+from projections.registry import PROJECTIONS
 from tests.integration.schemas.sql.test_roles import login_with
 from tests.support.environment.postgres import PostgresServer
 from tests.support.environment.programs import Program, Programs
@@ -27,7 +28,7 @@ DAMAGED = "update telnyx.events set body = body || ' ' where position {}"
 @pytest.fixture
 async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
     """Forty events under two seals and none, and something in quarantine."""
-    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     for half in range(2):
         await projector.apply(bodies(*(builders.message_sent(f"msg-{half}-{number}") for number in range(20))))
         if half == 0:

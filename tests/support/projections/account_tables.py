@@ -9,6 +9,7 @@ import pytest
 
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from schemas.kafka.record import Delivery, event_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
@@ -71,6 +72,6 @@ async def ledger(database_url: str, connection: asyncpg.Connection) -> AsyncIter
     await connection.execute(
         "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end'"
     )
-    projector = Projector(database_url, keys=RING, verify=True, owner="accounts")
+    projector = Projector(database_url, keys=RING, verify=True, owner="accounts", projections=PROJECTIONS)
     yield Ledger(projector, connection)
     await projector.close()

@@ -8,6 +8,7 @@ import asyncpg
 
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from schemas.kafka.record import Delivery, event_record, quarantine_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Unreadable, read
@@ -25,7 +26,7 @@ def key_ring() -> KeyRing:
 
 
 def new_projector(database_url: str) -> Projector:
-    return Projector(database_url, keys=key_ring(), verify=True, owner="laws")
+    return Projector(database_url, keys=key_ring(), verify=True, owner="laws", projections=PROJECTIONS)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from projections.engine.batch import Incoming
 from projections.engine.projector import Applied, Fenced, Projector
+from projections.registry import PROJECTIONS
 from schemas.errors import Unavailable
 from schemas.reading.signing import KeyRing, parse_keys
 from tests.support.environment.waiting import eventually
@@ -20,7 +21,7 @@ from tests.support.webhooks import builders
 
 @pytest.fixture
 async def projector(database_url: str) -> AsyncIterator[Projector]:
-    opened = Projector(database_url, keys=RING, verify=True, owner="one")
+    opened = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     yield opened
     await opened.close()
 
@@ -121,6 +122,7 @@ async def test_a_key_that_left_the_ring_still_proves_what_it_signed(database_url
         keys=KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY)])),
         verify=True,
         owner="two",
+        projections=PROJECTIONS,
     )
     assert await rotated.apply(bodies(builders.message_finalized())) == Applied(1, 0)
     await rotated.close()

@@ -46,7 +46,7 @@ async def live(one: Member, name: str) -> float | None:
 async def watching(settings: ProjectSettings, one: Member) -> AsyncIterator[None]:
     """Its metrics show which projections are live, as those of the program do."""
     async with asyncio.TaskGroup() as tasks:
-        shown = tasks.create_task(watch(settings.database_url, one.metrics, every_seconds=0.2))
+        shown = tasks.create_task(watch(settings.database_url, one.metrics, projections=PROJECTIONS, every_seconds=0.2))
         yield
         shown.cancel()
 

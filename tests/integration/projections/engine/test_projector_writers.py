@@ -15,6 +15,7 @@ from projections.engine import event_store
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
 from projections.engine.table import Row, Table
+from projections.registry import PROJECTIONS
 from schemas.errors import Unavailable
 from tests.support.environment.waiting import eventually
 from tests.support.projections.signed_records import RING, bodies
@@ -38,7 +39,9 @@ async def projectors(database_url: str, count: int) -> AsyncIterator[list[Projec
     async with AsyncExitStack() as opened:
         found = []
         for number in range(count):
-            found.append(Projector(database_url, keys=RING, verify=False, owner=f"writer-{number}"))
+            found.append(
+                Projector(database_url, keys=RING, verify=False, owner=f"writer-{number}", projections=PROJECTIONS)
+            )
             opened.push_async_callback(found[-1].close)
         yield found
 

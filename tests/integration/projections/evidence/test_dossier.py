@@ -10,7 +10,8 @@ from projections.evidence.dossier import END_OF_TIME, FEEDS, message_of
 from projections.integrity.inclusion_proofs import proofs, seals_from
 from projections.integrity.merkle import GROUP, leaf_hash, root_from_path
 from projections.integrity.sealing import seal_now
-from projections.rebuild.rebuild import projections_named, rebuild
+from projections.rebuild.rebuild import rebuild
+from projections.registry import projections_named
 from projections.sql import queries
 from schemas.errors import LedgerError
 from tests.support.projections.apply import apply, closing, new_projector

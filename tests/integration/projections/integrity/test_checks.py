@@ -7,6 +7,7 @@ from projections.engine.projector import Projector
 from projections.integrity.checks import Finding, check_keys, check_quarantine, check_range
 from projections.integrity.plan import plan
 from projections.integrity.sealing import seal_now
+from projections.registry import PROJECTIONS
 from projections.signing_keys import remembered_keys
 from tests.support.projections.seals import UNLOCKED
 from tests.support.projections.signed_records import RING, bodies, incoming
@@ -149,7 +150,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
 
 @pytest.fixture
 async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
-    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     for number in range(EVENTS):
         await projector.apply(bodies(builders.message_sent(f"msg-{number}")))
         if number == 29:

@@ -11,7 +11,8 @@ from projections.engine.fault_isolation import FAILURES_IN_A_ROW
 from projections.engine.projection import Projection, Rows
 from projections.engine.projector import Projector
 from projections.rebuild.drift import EXAMPLES
-from projections.rebuild.rebuild import Outcome, projections_named, rebuild
+from projections.rebuild.rebuild import Outcome, rebuild
+from projections.registry import projections_named
 from projections.sql import queries
 from projections.tables.deliveries import DELIVERIES
 from projections.tables.inbound import INBOUND

@@ -8,6 +8,7 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.recovery.requeue import keys_by_reason, quarantined, release
+from projections.registry import PROJECTIONS
 from schemas.errors import Rejected
 from schemas.kafka.record import Record
 from schemas.kafka.topics import Topics
@@ -34,7 +35,7 @@ class Shelf:
 
 
 async def park(url: str, *bodies: bytes, reason: str | None = None, ring: KeyRing = RING) -> None:
-    projector = Projector(url, keys=ring, verify=True, owner="one")
+    projector = Projector(url, keys=ring, verify=True, owner="one", projections=PROJECTIONS)
     await projector.apply([incoming(body, reason=reason) for body in bodies])
     await projector.close()
 
@@ -62,7 +63,7 @@ async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
 
 
 async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, connection: asyncpg.Connection) -> None:
-    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     await projector.apply([incoming(GOOD, signature=bytes(64)), incoming(b'{"data": 1}')])
     await projector.close()
     shelf = Shelf()
@@ -110,7 +111,9 @@ async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -
 async def test_a_new_ring_counts_from_the_next_batch_and_all_are_remembered(
     database_url: str, connection: asyncpg.Connection, known_at_first: bool, connected: bool
 ) -> None:
-    projector = Projector(database_url, keys=ONE if known_at_first else OTHER, verify=True, owner="one")
+    projector = Projector(
+        database_url, keys=ONE if known_at_first else OTHER, verify=True, owner="one", projections=PROJECTIONS
+    )
     if connected:
         await projector.connect()
     projector.replace_keys(OTHER if known_at_first else ONE)

@@ -15,6 +15,7 @@ import schemas
 from deploy.embedded.postgres import _binaries
 from deploy.support_queries import bound, question, questions, wording
 from projections.engine.projector import Projector
+from projections.registry import PROJECTIONS
 from schemas.errors import Misconfigured
 from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks.builders import PROFILE
@@ -38,7 +39,7 @@ SINCE = (NOW - 40 * DAY).date().isoformat()
 @pytest.fixture
 async def seeded(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
     """The reader's connection to it all."""
-    projector = Projector(database_url, keys=RING, verify=True, owner="one")
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     await projector.apply(bodies(*troubles()))
     await projector.close()
     assert await connection.fetchval("select count(*) from telnyx.dead_letters") == 0
