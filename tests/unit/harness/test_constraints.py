@@ -19,7 +19,8 @@ FILES = {
 
 
 def pinned(text: str) -> dict[str, Version]:
-    return {canonicalize_name(name): Version(version) for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.M)}
+    lines = re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)
+    return {canonicalize_name(name): Version(version) for name, version in lines}
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -33,7 +34,7 @@ def test_every_dependency_has_a_version_that_pyproject_allows(path: str) -> None
 @pytest.mark.parametrize("path", FILES)
 def test_every_version_has_a_hash_and_no_address(path: str) -> None:
     text = (ROOT / path).read_text()
-    blocks = re.findall(r"^[\w.-]+==.*(?:\n    .*)*", text, re.M)
+    blocks = re.findall(r"^[\w.-]+==.*(?:\n    .*)*", text, re.MULTILINE)
     assert len(blocks) == len(pinned(text))
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
     assert "://" not in text
