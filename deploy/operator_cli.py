@@ -69,15 +69,15 @@ def quarantine_list(
 def quarantine_requeue(
     keys: Annotated[list[str] | None, typer.Argument(help="Quarantine keys.")] = None,
     *,
-    reason: Annotated[str | None, typer.Option(help="All of this reason that were not released yet.")] = None,
+    reason: Annotated[str | None, typer.Option(help="All of this reason that were not requeued yet.")] = None,
 ) -> None:
-    """Release what is an authentic event: into Kafka where it is configured, else into the tables.
+    """Requeue what is an authentic event: into Kafka where it is configured, else into the tables.
 
     Signature and body are read again. Exit status 1 if one was refused.
     """
-    from deploy.commands.quarantine import requeue
+    from deploy.commands.quarantine import run_requeue
 
-    requeue(keys or [], reason)
+    run_requeue(keys or [], reason)
 
 
 @operator.command()

@@ -46,7 +46,7 @@ class KeysSettings(FoundDatabaseSettings, KeySettings):
     telnyx_public_keys: str = Field("", validate_default=False)
 
 
-class ReleaseSettings(FoundDatabaseSettings, KafkaSettings):
+class RequeueSettings(FoundDatabaseSettings, KafkaSettings):
     """`quarantine requeue`: into Kafka where it is configured, else straight into the tables."""
 
     kafka_bootstrap_servers: str = Field("", validate_default=False)

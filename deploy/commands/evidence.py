@@ -78,8 +78,8 @@ def _report(found: Dossier, digest: str, out: Path, *, as_json: bool) -> None:
     print(f"{out}: {originals} originals, {sealed} of them covered by seals")
     if sealed < originals and not found.broken_seals:
         print("for the others, run `telnyx-ledger seal now` first, and make the folder again")
-    if found.gone:
-        print(f"{found.gone} more are not stored any more: unless you dropped them, run `telnyx-ledger verify`")
+    if found.missing:
+        print(f"{found.missing} more are not stored any more: unless you dropped them, run `telnyx-ledger verify`")
     print(f"for the covering letter: SHA-256 of manifest.sha256 is {digest}")
     print(f"anybody checks it with: pip install pynacl && python -I {out / 'verify.py'}")
 

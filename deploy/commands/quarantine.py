@@ -1,4 +1,4 @@
-"""`quarantine`: what was parked, and the release of what can become an event."""
+"""`quarantine`: what was parked, and the requeue of what can become an event."""
 
 import asyncio
 import sys
@@ -13,10 +13,10 @@ from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operating_on, which_database
 from deploy.output import print_json, print_table
 from deploy.progress import progress_bar
-from deploy.settings import FoundDatabaseSettings, ReleaseSettings
+from deploy.settings import FoundDatabaseSettings, RequeueSettings
 from projections.engine.projector import Projector
 from projections.kafka.consumer import owner_name
-from projections.recovery.requeue import Quarantined, Released, keys_by_reason, quarantined, release
+from projections.recovery.requeue import Quarantined, Requeued, keys_by_reason, quarantined, requeue
 from projections.registry import PROJECTIONS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.sink import RecordSink
@@ -32,18 +32,18 @@ def list_quarantine(reason: str | None, *, as_json: bool) -> None:
     (print_json if as_json else print_table)(columns, [astuple(row) for row in rows])
 
 
-def requeue(keys: Sequence[str], reason: str | None) -> None:
-    """Releases these rows, or all of a reason that nobody released yet. Raises LedgerError if one was refused."""
+def run_requeue(keys: Sequence[str], reason: str | None) -> None:
+    """Requeues these rows, or all of a reason that nobody requeued yet. Raises LedgerError if one was refused."""
     if bool(keys) == bool(reason):
         raise Misconfigured(["quarantine requeue: expected keys, or --reason"])
     wanted = [_uuid(key) for key in keys]
-    settings = load(ReleaseSettings)
+    settings = load(RequeueSettings)
     logs.configure(settings.ledger_log_level)
-    done = asyncio.run(_requeue(settings, wanted, reason))
+    done = asyncio.run(_requeued(settings, wanted, reason))
     for key, why in done.refused.items():
         print(f"{key}: {why}", file=sys.stderr)
     where = "published to Kafka" if settings.kafka_bootstrap_servers else "applied"
-    print(f"{len(done.released)} released and {where}")
+    print(f"{len(done.requeued)} requeued and {where}")
     if done.refused:
         raise LedgerError(f"{len(done.refused)} stay in quarantine")
 
@@ -53,7 +53,7 @@ async def _list(database_url: str, reason: str | None) -> list[Quarantined]:
         return await quarantined(connection, reason)
 
 
-async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str | None) -> Released:
+async def _requeued(settings: RequeueSettings, keys: Sequence[str], reason: str | None) -> Requeued:
     database_url = which_database(settings)
     async with operating_on(database_url) as connection:
         if reason:
@@ -61,8 +61,8 @@ async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str |
         topics = Topics(settings.ledger_topic_prefix)
         async with _sink(settings, database_url) as sink:
             with progress_bar() as bar:
-                task = bar.add_task("released", total=len(keys))
-                return await release(
+                task = bar.add_task("requeued", total=len(keys))
+                return await requeue(
                     connection,
                     keys,
                     topics=topics,
@@ -72,7 +72,7 @@ async def _requeue(settings: ReleaseSettings, keys: Sequence[str], reason: str |
 
 
 @asynccontextmanager
-async def _sink(settings: ReleaseSettings, database_url: str) -> AsyncIterator[RecordSink]:
+async def _sink(settings: RequeueSettings, database_url: str) -> AsyncIterator[RecordSink]:
     if settings.kafka_bootstrap_servers:
         async with kafka_sink(settings) as publisher:
             yield publisher

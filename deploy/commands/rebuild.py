@@ -11,14 +11,14 @@ from deploy.output import print_json
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
 from projections.engine.projection import Projection
-from projections.rebuild.drift import Difference
-from projections.rebuild.rebuild import Outcome, Progress, check, rebuild
+from projections.rebuild.drift import Drift
+from projections.rebuild.rebuild import Progress, RebuildResult, check, rebuild
 from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 
-Work = Callable[[str, Sequence[Projection], Progress], Awaitable[list[Outcome]]]
+Work = Callable[[str, Sequence[Projection], Progress], Awaitable[list[RebuildResult]]]
 
 
 def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> None:
@@ -28,18 +28,18 @@ def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> Non
     projections = projections_named(names) if names else PROJECTIONS
     work = check if check_only else rebuild
     gc_tuning.freeze_startup_objects()
-    outcomes = asyncio.run(_with_progress(which_database(settings), projections, work))
+    results = asyncio.run(_with_progress(which_database(settings), projections, work))
     if as_json:
-        _print_json(outcomes)
+        _print_json(results)
     else:
-        for outcome in outcomes:
-            _print(outcome, check_only=check_only)
-    problems = [problem for outcome in outcomes for problem in _problems(outcome, check_only=check_only)]
+        for result in results:
+            _print(result, check_only=check_only)
+    problems = [problem for result in results for problem in _problems(result, check_only=check_only)]
     if problems:
         raise LedgerError("\n".join(problems))
 
 
-async def _with_progress(database_url: str, projections: Sequence[Projection], work: Work) -> list[Outcome]:
+async def _with_progress(database_url: str, projections: Sequence[Projection], work: Work) -> list[RebuildResult]:
     with progress_bar() as bar:
         task = bar.add_task("reading events", total=None)
         working = asyncio.ensure_future(
@@ -61,21 +61,21 @@ async def _with_progress(database_url: str, projections: Sequence[Projection], w
         raise Unavailable(f"{away}: nothing was changed; run it again") from None
 
 
-def _print(outcome: Outcome, *, check_only: bool) -> None:
-    for difference in outcome.differences:
+def _print(result: RebuildResult, *, check_only: bool) -> None:
+    for difference in result.drift:
         print(f"{difference.table}: {_words(difference)}")
     found = "no difference"
-    if outcome.rows:
-        found = f"differs in {_rows(outcome)}" if check_only else f"{_rows(outcome)} mended"
-    state = "live" if outcome.live else "suspended"
-    print(f"{outcome.name}: {outcome.events} events, {'given up' if outcome.record.too_many else found}, {state}")
+    if result.rows:
+        found = f"differs in {_rows(result)}" if check_only else f"{_rows(result)} repaired"
+    state = "live" if result.live else "suspended"
+    print(f"{result.name}: {result.events} events, {'given up' if result.record.too_many else found}, {state}")
 
 
-def _rows(outcome: Outcome) -> str:
-    return f"{outcome.rows} row{'' if outcome.rows == 1 else 's'}"
+def _rows(result: RebuildResult) -> str:
+    return f"{result.rows} row{'' if result.rows == 1 else 's'}"
 
 
-def _words(difference: Difference) -> str:
+def _words(difference: Drift) -> str:
     """`2 wrong in status, parts: message_id=a recipient=b; …`"""
     what = difference.kind + (f" in {', '.join(difference.columns)}" if difference.columns else "")
     keys = "; ".join(" ".join(f"{name}={value}" for name, value in key.items()) for key in difference.keys)
@@ -83,23 +83,19 @@ def _words(difference: Difference) -> str:
     return f"{difference.rows} {what}: {keys}{more}"
 
 
-def _print_json(outcomes: Sequence[Outcome]) -> None:
-    rows = [
-        {"projection": outcome.name, **asdict(difference)} for outcome in outcomes for difference in outcome.differences
-    ]
+def _print_json(results: Sequence[RebuildResult]) -> None:
+    rows = [{"projection": result.name, **asdict(difference)} for result in results for difference in result.drift]
     columns = ["projection", "table", "kind", "columns", "rows", "keys"]
     print_json(columns, [[row[name] for name in columns] for row in rows])
 
 
-def _problems(outcome: Outcome, *, check_only: bool) -> list[str]:
+def _problems(result: RebuildResult, *, check_only: bool) -> list[str]:
     problems = []
-    if outcome.record.too_many:
-        last = list(outcome.faults.values())[-1]
-        problems.append(
-            f"{outcome.name}: too many events failed, the last with {last.error_class}: nothing was changed"
-        )
-    elif outcome.faults and not check_only:
-        problems.append(f"{outcome.name}: {len(outcome.faults)} events could not be applied: see `dead-letters list`")
-    if outcome.rows and check_only:
-        problems.append(f"{outcome.name}: differs in {_rows(outcome)}: run `telnyx-ledger rebuild {outcome.name}`")
+    if result.record.too_many:
+        last = list(result.faults.values())[-1]
+        problems.append(f"{result.name}: too many events failed, the last with {last.error_class}: nothing was changed")
+    elif result.faults and not check_only:
+        problems.append(f"{result.name}: {len(result.faults)} events could not be applied: see `dead-letters list`")
+    if result.rows and check_only:
+        problems.append(f"{result.name}: differs in {_rows(result)}: run `telnyx-ledger rebuild {result.name}`")
     return problems

@@ -15,7 +15,7 @@ from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operating_on, which_database
 from deploy.progress import progress_bar
 from deploy.settings import ReplaySettings
-from projections.recovery.replay import Replay, Replayed, Wanted
+from projections.recovery.replay import Replay, ReplayFilter, ReplayProgress
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.kafka.topics import Topics
 from schemas.reading.normalize import timestamp
@@ -39,7 +39,7 @@ def run_replay(asked: Asked, *, as_json: bool) -> None:
     wanted = wanted_by(asked)
     settings = load(ReplaySettings)
     logs.configure(settings.ledger_log_level)
-    done = Replayed(position=asked.after)
+    done = ReplayProgress(position=asked.after)
     began_at = datetime.now(UTC)
     try:
         interrupted = asyncio.run(_replay(settings, wanted, done, began_at, asked.rate))
@@ -58,7 +58,7 @@ def run_replay(asked: Asked, *, as_json: bool) -> None:
         raise LedgerError(f"{len(done.refused)} events could not be replayed")
 
 
-def wanted_by(asked: Asked) -> Wanted:
+def wanted_by(asked: Asked) -> ReplayFilter:
     """Raises Misconfigured with everything that is wrong."""
     problems = []
     times = {}
@@ -76,14 +76,16 @@ def wanted_by(asked: Asked) -> Wanted:
     ]
     if problems:
         raise Misconfigured(problems)
-    return Wanted(since, until, tuple(asked.types) or ("*",), asked.after)
+    return ReplayFilter(since, until, tuple(asked.types) or ("*",), asked.after)
 
 
-def _how_far(done: Replayed) -> str:
+def _how_far(done: ReplayProgress) -> str:
     return f"{done.events} events replayed; go on with the same command and `--after {done.position}`"
 
 
-async def _replay(settings: ReplaySettings, wanted: Wanted, done: Replayed, began_at: datetime, rate: float) -> bool:
+async def _replay(
+    settings: ReplaySettings, wanted: ReplayFilter, done: ReplayProgress, began_at: datetime, rate: float
+) -> bool:
     """Whether a signal ended it."""
     working = asyncio.ensure_future(_work(settings, wanted, done, began_at, rate))
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,7 +97,9 @@ async def _replay(settings: ReplaySettings, wanted: Wanted, done: Replayed, bega
     return False
 
 
-async def _work(settings: ReplaySettings, wanted: Wanted, done: Replayed, began_at: datetime, rate: float) -> None:
+async def _work(
+    settings: ReplaySettings, wanted: ReplayFilter, done: ReplayProgress, began_at: datetime, rate: float
+) -> None:
     topics = Topics(settings.ledger_topic_prefix)
     async with operating_on(which_database(settings)) as connection, kafka_sink(settings) as kafka:
         with progress_bar(TextColumn("{task.fields[events]} events")) as bar:

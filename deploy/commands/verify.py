@@ -17,10 +17,10 @@ from deploy.operator_session import operating_on, which_database
 from deploy.output import print_json
 from deploy.progress import progress_bar
 from deploy.settings import KeysSettings
-from projections.integrity.checks import Range
-from projections.integrity.plan import Plan, plan
-from projections.integrity.progress import State, unfinished
-from projections.integrity.workers import KEYS, QUARANTINE, Source, Work, check_all, cores, name_of, workers
+from projections.integrity.checks import EventRange
+from projections.integrity.plan import VerificationPlan, plan_verification
+from projections.integrity.progress import VerificationProgress, load_progress
+from projections.integrity.workers import KEYS, QUARANTINE, Work, WorkerSetup, check_all, cores, name_of, workers
 from projections.signing_keys import remembered_keys
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
@@ -60,7 +60,7 @@ def run_verify(wanted: Wanted) -> None:
     except _Stopped:
         _print(planned, state, as_json=wanted.as_json)
         raise LedgerError("interrupted: run `telnyx-ledger verify` again, and it goes on from there") from None
-    state.forget()
+    state.delete()
     found = _print(planned, state, as_json=wanted.as_json)
     looked_at = f"{state.events} events, {state.quarantined} quarantined webhooks, {planned.seals} seals"
     if found:
@@ -70,17 +70,17 @@ def run_verify(wanted: Wanted) -> None:
         print(f"{looked_at}: all of it holds ({time.monotonic() - began:.1f} s)")
 
 
-async def _plan(database_url: str, chains: Sequence[bytes]) -> tuple[Plan, Source]:
+async def _plan(database_url: str, chains: Sequence[bytes]) -> tuple[VerificationPlan, WorkerSetup]:
     async with operating_on(database_url) as connection:
         keys = {key.key_id: key for key, _ in await remembered_keys(connection)}
-        return await plan(connection, chains), Source(database_url, keys)
+        return await plan_verification(connection, chains), WorkerSetup(database_url, keys)
 
 
-def _state(settings: KeysSettings, planned: Plan, *, anew: bool) -> State:
+def _state(settings: KeysSettings, planned: VerificationPlan, *, anew: bool) -> VerificationProgress:
     """Where an interrupted run left off, or a new one. Raises Misconfigured where nothing can be left."""
     path = settings.ledger_data_dir / f"verify-{planned.identity}.json"
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    state = State(path, now) if anew else unfinished(path, now=now)
+    state = VerificationProgress(path, now) if anew else load_progress(path, now=now)
     try:
         state.save()
     except OSError as error:
@@ -92,21 +92,21 @@ def _state(settings: KeysSettings, planned: Plan, *, anew: bool) -> State:
     return state
 
 
-def _check(source: Source, planned: Plan, state: State) -> None:
+def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationProgress) -> None:
     """Everything that is not done yet. Whatever ends it, what is done is saved."""
     work: list[Work] = [KEYS, *planned.ranges, QUARANTINE]  # the one that takes longest is not the last to begin
     left = [item for item in work if name_of(item) not in state.done]
-    expected = state.events + sum(item.expected_events for item in left if isinstance(item, Range))
+    expected = state.events + sum(item.expected_events for item in left if isinstance(item, EventRange))
     with workers(source, min(cores(), len(left))) as pipes, progress_bar() as bar:
         task = bar.add_task("events verified", completed=state.events, total=expected)
         for item, checked in check_all(pipes, left):
             state.add(name_of(item), checked)
             state.save()
-            expected += checked.events - (item.expected_events if isinstance(item, Range) else 0)
+            expected += checked.events - (item.expected_events if isinstance(item, EventRange) else 0)
             bar.update(task, completed=state.events, total=expected)
 
 
-def _print(planned: Plan, state: State, *, as_json: bool) -> int:
+def _print(planned: VerificationPlan, state: VerificationProgress, *, as_json: bool) -> int:
     """Prints the findings, each once; how many there are."""
     findings = list(dict.fromkeys([*planned.findings, *state.findings]))
     if as_json:

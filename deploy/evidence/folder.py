@@ -20,7 +20,7 @@ from typing import Any
 
 from deploy.evidence.page import page
 from deploy.evidence.timeline import timeline
-from projections.evidence.dossier import Dossier, Original, Row
+from projections.evidence.dossier import Dossier, EvidenceRow, Original
 from projections.integrity.merkle import FIRST_CHAIN
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.record import rfc3339
@@ -94,7 +94,7 @@ def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, 
         "events": [_event(dossier, name, original) for name, original in originals.items()],
         "standings": [
             {"profile": one.profile, "as_known_now": _state(one.now), "as_known_then": _state(one.then)}
-            for one in dossier.standings
+            for one in dossier.opt_out_states
         ],
         "chain_before": before.hex(),
         "seals": [
@@ -125,7 +125,7 @@ def _event(dossier: Dossier, name: str, original: Original) -> dict[str, Any]:
     }
 
 
-def _state(row: Row | None) -> dict[str, Any] | None:
+def _state(row: EvidenceRow | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {name: rfc3339(value) if isinstance(value, datetime) else _plain(value) for name, value in row.items()}

@@ -54,7 +54,7 @@ def _standings(dossier: Dossier, lines: list[Line]) -> str:
         f"<p>{when}, for the messaging profile {_named(one.profile)}: "
         + " ".join(map(shown, standing_words(one, dossier, numbers)))
         + "</p>"
-        for one in dossier.standings
+        for one in dossier.opt_out_states
     )
 
 
@@ -88,10 +88,11 @@ def _left_out(dossier: Dossier) -> Iterable[str]:
     """What the reader might miss."""
     if dossier.later:
         yield f"{dossier.later} notices about this number that occurred after {moment(dossier.at or dossier.made_at)}."
-    if dossier.elsewhere:
-        yield f"{dossier.elsewhere} notices about this number that belong to other messaging profiles, or to none."
-    if dossier.gone:
-        yield f"{dossier.gone} notices about this number that we once had stored, and have no more."
+    if dossier.in_other_profiles:
+        count = dossier.in_other_profiles
+        yield f"{count} notices about this number that belong to other messaging profiles, or to none."
+    if dossier.missing:
+        yield f"{dossier.missing} notices about this number that we once had stored, and have no more."
     if dossier.dead_letters:
         yield f"{dossier.dead_letters} notices (of anybody) that our tables could not take in: this page may miss them."
     yield "Notices in which Telnyx does not name the number, or names it only in part."

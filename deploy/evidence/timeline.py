@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from projections.evidence.dossier import Dossier, Original, Row, Standing, message_of
+from projections.evidence.dossier import Dossier, EvidenceRow, OptOutState, Original, message_of
 from projections.tables.deliveries import DEFAULT_STATUS, error_codes, error_detail, observations
 from projections.tables.inbound import message_text
 from projections.tables.opt_outs import BLOCKED_BY_STOP, OPT_OUTS
@@ -100,7 +100,7 @@ def _click(one: Original) -> str:
     )
 
 
-def violation(row: Row) -> str:
+def violation(row: EvidenceRow) -> str:
     """What is to be said of a message that was sent to somebody who had opted out."""
     words = f"Sent at {moment(row['sent_at'])}, after the opt-out of {moment(row['opted_out_at'])}"
     if row["is_confirmation"]:
@@ -109,7 +109,7 @@ def violation(row: Row) -> str:
     return f"{words}. When it was sent, the opt-out {known}."
 
 
-def standing_words(standing: Standing, dossier: Dossier, numbers: Mapping[str, int]) -> list[str]:
+def standing_words(standing: OptOutState, dossier: Dossier, numbers: Mapping[str, int]) -> list[str]:
     """What stood for one profile at the moment of the dossier; `numbers` are those of the originals by event_key."""
     lines = [_stood(standing.now, numbers)]
     now, then = standing.now, standing.then
@@ -119,7 +119,7 @@ def standing_words(standing: Standing, dossier: Dossier, numbers: Mapping[str, i
     return lines
 
 
-def _stood(row: Row | None, numbers: Mapping[str, int]) -> str:
+def _stood(row: EvidenceRow | None, numbers: Mapping[str, int]) -> str:
     if row is None:
         return "No opt-out and no opt-in is known."
     number = numbers.get(str(row["last_event_key"]))

@@ -28,7 +28,7 @@ from schemas.reading.signing import Key
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
 FEEDS = (DELIVERIES, OPT_OUTS, PERSONS)
 
-Row = Mapping[str, Any]
+EvidenceRow = Mapping[str, Any]
 _SQL = queries("evidence")
 
 
@@ -37,7 +37,7 @@ class Original:
     """A webhook as it was stored. `profile` is '' where neither it nor another of its message names one."""
 
     event: Event
-    row: Row
+    row: EvidenceRow
     profile: str
 
     @property
@@ -47,12 +47,12 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OptOutState:
     """Rows of `opt_outs_as_of` for one profile: as far as is known now, and as far as was known at that moment."""
 
     profile: str
-    now: Row | None
-    then: Row | None
+    now: EvidenceRow | None
+    then: EvidenceRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,15 @@ class Dossier:
     at: datetime | None
     made_at: datetime
     originals: Sequence[Original]
-    standings: Sequence[Standing]
-    sent_after_opt_out: Mapping[str, Row]
+    opt_out_states: Sequence[OptOutState]
+    sent_after_opt_out: Mapping[str, EvidenceRow]
     keys: Sequence[tuple[Key, datetime]]
     seals: Sequence[Seal]
     proofs: Mapping[str, Proof]
     broken_seals: Sequence[int]
     later: int
-    elsewhere: int
-    gone: int
+    in_other_profiles: int
+    missing: int
     dead_letters: int
 
 
@@ -106,15 +106,15 @@ async def dossier(connection: asyncpg.Connection, phone: str, profile: str | Non
             at=at,
             made_at=await connection.fetchval("select now()"),
             originals=kept,
-            standings=await _standings(connection, phone, profiles if profile is None else [profile], at),
+            opt_out_states=await _opt_out_states(connection, phone, profiles if profile is None else [profile], at),
             sent_after_opt_out=await _sent_after_opt_out(connection, phone, kept, at),
             keys=[(key, seen) for key, seen in await remembered_keys(connection) if key.key_id in signed_by],
             seals=seals,
             proofs=proven,
             broken_seals=broken,
             later=len(wanted) - len(kept),
-            elsewhere=len(everything) - len(wanted),
-            gone=len(named) - len(everything),
+            in_other_profiles=len(everything) - len(wanted),
+            missing=len(named) - len(everything),
             dead_letters=await connection.fetchval(_SQL["dead_letters"], [one.name for one in FEEDS]),
         )
 
@@ -127,21 +127,21 @@ async def _refuse_gaps(connection: asyncpg.Connection) -> None:
         raise LedgerError(f"something may be missing until it is rebuilt: run `telnyx-ledger rebuild {names}` first")
 
 
-async def _named(connection: asyncpg.Connection, phone: str) -> list[Row]:
+async def _named(connection: asyncpg.Connection, phone: str) -> list[EvidenceRow]:
     """The rows of person_events for the person."""
-    named: list[Row] = await connection.fetch(_SQL["of_person"], phone)
+    named: list[EvidenceRow] = await connection.fetch(_SQL["of_person"], phone)
     if not named:
         raise LedgerError(f"--phone: no event names {phone}: check the number and its country code")
     return named
 
 
-async def _originals(connection: asyncpg.Connection, named: Sequence[Row]) -> list[Original]:
+async def _originals(connection: asyncpg.Connection, named: Sequence[EvidenceRow]) -> list[Original]:
     """The webhooks of these rows, in order of events."""
     columns = [[row[name] for row in named] for name in ("retention_class", "occurred_at", "event_key")]
     return _read(await connection.fetch(_SQL["originals"], *columns, timeout=LONGEST_SECONDS))
 
 
-def _read(rows: Sequence[Row]) -> list[Original]:
+def _read(rows: Sequence[EvidenceRow]) -> list[Original]:
     """A webhook without a profile is of the one that another webhook of its message names."""
     events = [_event(row) for row in rows]
     of_message = {}
@@ -155,7 +155,7 @@ def _read(rows: Sequence[Row]) -> list[Original]:
     ]
 
 
-def _event(row: Row) -> Event:
+def _event(row: EvidenceRow) -> Event:
     event = read(row["body"])
     if not isinstance(event, Event):
         raise LedgerError(f"{row['event_key']} is no event any more ({event.reason}): run `telnyx-ledger verify`")
@@ -171,25 +171,25 @@ def message_of(event: Event) -> str | None:
     return vendor_id(event.payload.get("message_id" if event.type == "link_clicked" else "id"))
 
 
-async def _standings(
+async def _opt_out_states(
     connection: asyncpg.Connection, phone: str, profiles: Sequence[str], at: datetime | None
-) -> list[Standing]:
+) -> list[OptOutState]:
     moment = at or END_OF_TIME
     now = await _states(connection, phone, profiles, moment, END_OF_TIME)
     then = await _states(connection, phone, profiles, moment, moment)
-    return [Standing(profile, now.get(profile), then.get(profile)) for profile in profiles]
+    return [OptOutState(profile, now.get(profile), then.get(profile)) for profile in profiles]
 
 
 async def _states(
     connection: asyncpg.Connection, phone: str, profiles: Sequence[str], at: datetime, known_at: datetime
-) -> dict[str, Row]:
+) -> dict[str, EvidenceRow]:
     rows = await connection.fetch(_SQL["standing"], phone, profiles, at, known_at)
     return {row["messaging_profile_id"]: row for row in rows}
 
 
 async def _sent_after_opt_out(
     connection: asyncpg.Connection, phone: str, originals: Sequence[Original], at: datetime | None
-) -> dict[str, Row]:
+) -> dict[str, EvidenceRow]:
     """Rows of opt_out_violations by message."""
     messages = sorted({message for one in originals if (message := message_of(one.event))})
     rows = await connection.fetch(_SQL["sent_after_opt_out"], phone, messages, at or END_OF_TIME)

@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class EventRange:
     """Positions from first to last, both included; `seals` tile all of it, or there are none.
 
     `missed`: there is no seal although there is one for later positions.
@@ -67,7 +67,7 @@ class Range:
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckResult:
     """What a piece of work came to."""
 
     events: int = 0
@@ -75,9 +75,9 @@ class Checked:
     findings: list[Finding] = field(default_factory=list)
 
 
-async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], wanted: Range) -> Checked:
+async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], wanted: EventRange) -> CheckResult:
     """Every event of the range, and its seals."""
-    checked, found = Checked(), list[tuple[int, bytes]]()
+    checked, found = CheckResult(), list[tuple[int, bytes]]()
     async for page in _pages(connection, _SQL["events"], wanted.first, wanted.last):
         checked.findings += _signature_findings(page, keys)
         checked.findings += _body_findings(page)
@@ -97,9 +97,9 @@ async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], w
     return checked
 
 
-async def check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, Key]) -> Checked:
+async def check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, Key]) -> CheckResult:
     """What was parked. A forgery proves nothing; the rest was signed, which is checked where the key is known."""
-    checked = Checked()
+    checked = CheckResult()
     async for page in _pages(connection, _SQL["quarantined"]):
         checked.quarantined += len(page)
         for key, reason, body, signature, stamp, key_id in page:
@@ -110,10 +110,10 @@ async def check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, Ke
     return checked
 
 
-async def check_keys(connection: asyncpg.Connection) -> Checked:
+async def check_keys(connection: asyncpg.Connection) -> CheckResult:
     """That no event is stored twice, in whatever partitions."""
     rows = await connection.fetch(_SQL["keys_twice"], timeout=LONGEST_SECONDS)
-    return Checked(findings=[Finding(str(key), f"event_key: stored {times} times") for key, times in rows])
+    return CheckResult(findings=[Finding(str(key), f"event_key: stored {times} times") for key, times in rows])
 
 
 async def _pages(
@@ -144,7 +144,7 @@ def _signature_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key])
 
 def _body_findings(page: Sequence[asyncpg.Record]) -> Iterator[Finding]:
     for _, key, event_id, event_type, retention_class, occurred_at, body, _, _, _ in page:
-        if _says(body, key, event_id, event_type, retention_class, occurred_at):
+        if _matches_body(body, key, event_id, event_type, retention_class, occurred_at):
             continue
         found = read(body)
         if isinstance(found, Unreadable):
@@ -159,7 +159,7 @@ def _body_findings(page: Sequence[asyncpg.Record]) -> Iterator[Finding]:
                 yield Finding(str(key), f"{', '.join(wrong)}: not what the body says")
 
 
-def _says(
+def _matches_body(
     body: bytes, key: UUID, event_id: str | None, event_type: str, retention_class: str, occurred_at: datetime
 ) -> bool:
     """True only where `read` gives exactly this, for three quarters of what it takes; False: it is to be asked."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 
 from projections.engine.event_reader import last_position
-from projections.integrity.checks import LONGEST_SECONDS, Finding, Range
+from projections.integrity.checks import LONGEST_SECONDS, EventRange, Finding
 from projections.integrity.merkle import FIRST_CHAIN, chain_value
 from projections.integrity.sealing import EVENTS_A_SEAL, Seal
 from projections.sql import queries
@@ -21,16 +21,16 @@ _SQL = queries("integrity")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class VerificationPlan:
     """`findings` are those of the chain; `identity` names the database."""
 
     identity: str
     seals: int
-    ranges: Sequence[Range]
+    ranges: Sequence[EventRange]
     findings: Sequence[Finding]
 
 
-async def plan(connection: asyncpg.Connection, chains: Sequence[bytes] = ()) -> Plan:
+async def plan_verification(connection: asyncpg.Connection, chains: Sequence[bytes] = ()) -> VerificationPlan:
     """Everything that is stored by now. `chains` are values that were kept elsewhere, and must be here still.
 
     Raises Misconfigured where the login may not read what is to be verified.
@@ -41,7 +41,7 @@ async def plan(connection: asyncpg.Connection, chains: Sequence[bytes] = ()) -> 
     seals = [Seal(**row) for row in await connection.fetch(_SQL["seals"], timeout=LONGEST_SECONDS)]
     made = await connection.fetchval(_SQL["seal_count"])
     ranges = [part for piece in _tile(seals, end) for part in await _cut(connection, piece)]
-    return Plan(
+    return VerificationPlan(
         identity=await connection.fetchval(_SQL["identity"]),
         seals=len(seals),
         ranges=ranges,
@@ -77,7 +77,7 @@ def _kept_elsewhere(seals: Sequence[Seal], chains: Sequence[bytes]) -> Iterator[
             yield Finding(f"chain {chain.hex()}", "no seal has it: what was sealed by it was changed, or cut off")
 
 
-def _tile(seals: Sequence[Seal], end: int) -> Iterator[Range]:
+def _tile(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:
     """Ranges with neighbouring seals of about EVENTS_A_SEAL events, and between and after them those without."""
     after, before, group, events = LOWEST_POSITION - 1, 0, list[Seal](), 0
     for seal in seals:
@@ -86,21 +86,21 @@ def _tile(seals: Sequence[Seal], end: int) -> Iterator[Range]:
             group, events = [], 0
         if seal.first_position > after + 1:
             # What a missing seal covered is told once, by its number; else each event there was put in later.
-            yield Range(after + 1, seal.first_position - 1, missed=seal.seq == before + 1)
+            yield EventRange(after + 1, seal.first_position - 1, missed=seal.seq == before + 1)
         group.append(seal)
         events += seal.events
         after, before = max(after, seal.last_position), seal.seq
     if group:
         yield _under(group)
     if end > after:
-        yield Range(after + 1, end)
+        yield EventRange(after + 1, end)
 
 
-def _under(group: Sequence[Seal]) -> Range:
-    return Range(group[0].first_position, group[-1].last_position, tuple(group))
+def _under(group: Sequence[Seal]) -> EventRange:
+    return EventRange(group[0].first_position, group[-1].last_position, tuple(group))
 
 
-async def _cut(connection: asyncpg.Connection, piece: Range) -> list[Range]:
+async def _cut(connection: asyncpg.Connection, piece: EventRange) -> list[EventRange]:
     """A range without seals in pieces of EVENTS_A_SEAL events."""
     if piece.seals:
         return [piece]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from projections.integrity.checks import Checked, Finding
+from projections.integrity.checks import CheckResult, Finding
 
 
 class _Saved(msgspec.Struct):
@@ -20,7 +20,7 @@ class _Saved(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class State:
+class VerificationProgress:
     """One verification of one database: the names of the pieces that are done, and what came of them."""
 
     path: Path
@@ -30,7 +30,7 @@ class State:
     quarantined: int = 0
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, name: str, checked: Checked) -> None:
+    def add(self, name: str, checked: CheckResult) -> None:
         """This piece is done. Adding it again is harmless but for the counts."""
         self.events += checked.events
         self.quarantined += checked.quarantined
@@ -45,15 +45,15 @@ class State:
         beside.write_bytes(msgspec.json.encode(saved))
         beside.replace(self.path)
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """The verification is finished: the next one starts anew."""
         self.path.unlink(missing_ok=True)
 
 
-def unfinished(path: Path, *, now: str) -> State:
+def load_progress(path: Path, *, now: str) -> VerificationProgress:
     """What was left at this path; a new one that begins `now` where nothing was, or nothing that can be read."""
     try:
         saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
     except (OSError, msgspec.DecodeError):
-        return State(path, now)
-    return State(path, saved.began_at, set(saved.done), saved.events, saved.quarantined, saved.findings)
+        return VerificationProgress(path, now)
+    return VerificationProgress(path, saved.began_at, set(saved.done), saved.events, saved.quarantined, saved.findings)

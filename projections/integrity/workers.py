@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 import asyncpg
 
 from projections.engine.database import connect, outages
-from projections.integrity.checks import Checked, Range, check_keys, check_quarantine, check_range
+from projections.integrity.checks import CheckResult, EventRange, check_keys, check_quarantine, check_range
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.reading.signing import Key
@@ -24,7 +24,7 @@ from schemas.reading.signing import Key
 KEYS, QUARANTINE = "keys", "quarantine"
 LOOK_SECONDS = 1.0
 
-Work = Range | str  # a range, or one of the words above
+Work = EventRange | str  # a range, or one of the words above
 
 
 def name_of(work: Work) -> str:
@@ -38,7 +38,7 @@ def cores() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WorkerSetup:
     """What every worker needs."""
 
     database_url: str
@@ -46,13 +46,13 @@ class Source:
 
 
 @contextmanager
-def workers(source: Source, number: int) -> Iterator[list[Connection]]:
+def workers(source: WorkerSetup, number: int) -> Iterator[list[Connection]]:
     """So many processes while the block runs. To be entered before threads are started: they are forked."""
     with ExitStack() as stack:
         yield [stack.enter_context(_worker(source)) for _ in range(number)]
 
 
-def check_all(pipes: Iterable[Connection], work: Iterable[Work]) -> Iterator[tuple[Work, Checked]]:
+def check_all(pipes: Iterable[Connection], work: Iterable[Work]) -> Iterator[tuple[Work, CheckResult]]:
     """Has the workers do it, in any order, and gives each piece as it is done.
 
     Raises Unavailable; LedgerError where a worker died.
@@ -70,9 +70,9 @@ def check_all(pipes: Iterable[Connection], work: Iterable[Work]) -> Iterator[tup
             yield busy.pop(pipe), _answer(pipe)
 
 
-def _answer(pipe: Connection) -> Checked:
+def _answer(pipe: Connection) -> CheckResult:
     try:
-        answer: Checked | str = pipe.recv()
+        answer: CheckResult | str = pipe.recv()
     except EOFError:
         raise LedgerError("a worker of the verification ended before its time") from None
     if isinstance(answer, str):
@@ -81,7 +81,7 @@ def _answer(pipe: Connection) -> Checked:
 
 
 @contextmanager
-def _worker(source: Source) -> Iterator[Connection]:
+def _worker(source: WorkerSetup) -> Iterator[Connection]:
     # Forked where that is safe: a fresh interpreter would need as long to start as for 5,000 signatures.
     linux = sys.platform == "linux"
     context = multiprocessing.get_context("fork") if linux else multiprocessing.get_context("spawn")
@@ -97,7 +97,7 @@ def _worker(source: Source) -> Iterator[Connection]:
         process.join()
 
 
-def _run(source: Source, pipe: Connection, parent: int) -> None:
+def _run(source: WorkerSetup, pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc_tuning.freeze_startup_objects()
@@ -120,9 +120,9 @@ def _asked(pipe: Connection, parent: int) -> Iterator[Work]:
                 return
 
 
-async def _check(connection: asyncpg.Connection, source: Source, work: Work) -> Checked:
+async def _check(connection: asyncpg.Connection, source: WorkerSetup, work: Work) -> CheckResult:
     with outages():
         await connection.execute("set statement_timeout = 0; set max_parallel_workers_per_gather = 0")
-        if isinstance(work, Range):
+        if isinstance(work, EventRange):
             return await check_range(connection, source.keys, work)
         return await (check_keys(connection) if work == KEYS else check_quarantine(connection, source.keys))

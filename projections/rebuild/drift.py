@@ -15,7 +15,7 @@ EXAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Drift:
     """`rows` rows of a table that are `wrong` in these columns, `missing` or `extra`; the keys of the first ten."""
 
     table: str
@@ -25,7 +25,7 @@ class Difference:
     keys: tuple[dict[str, str], ...]
 
 
-async def find(session: asyncpg.Connection, relation: Relation) -> list[Difference]:
+async def find_drift(session: asyncpg.Connection, relation: Relation) -> list[Drift]:
     """Compares every column of every row, and keeps the keys of those that differ. One snapshot must see both."""
     await session.execute(relation.statements["find_differing"], timeout=LONGEST_SECONDS)
     rows = await session.fetch(relation.statements["summary"], EXAMPLES, timeout=LONGEST_SECONDS)
@@ -33,11 +33,11 @@ async def find(session: asyncpg.Connection, relation: Relation) -> list[Differen
     for (kind, columns), alike in groupby(rows, lambda row: (row["kind"], tuple(row["columns"]))):
         examples = list(alike)
         keys = tuple(dict(zip(relation.key, row["key"], strict=True)) for row in examples)
-        found.append(Difference(relation.name, kind, columns, examples[0]["rows"], keys))
+        found.append(Drift(relation.name, kind, columns, examples[0]["rows"], keys))
     return found
 
 
-async def mend(session: asyncpg.Connection, relations: Sequence[Relation]) -> None:
+async def repair(session: asyncpg.Connection, relations: Sequence[Relation]) -> None:
     """Makes the rows whose keys were kept what they should be, in the caller's transaction; then forgets the keys.
 
     In the order of primary keys, as everybody writes: but for projectors, who are held back, an operator's

@@ -17,7 +17,7 @@ SLICE = 50  # events between which others run
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PageRows:
     """A page, up to and including `position`; `unreadable` are no events any more, with the type that they had."""
 
     position: int
@@ -25,7 +25,7 @@ class Parts:
     unreadable: Sequence[tuple[str, Fault]]
 
 
-async def divided(page: Page, projections: Sequence[Projection]) -> Parts:
+async def rows_by_projection(page: Page, projections: Sequence[Projection]) -> PageRows:
     """What each projection makes of a page."""
     drafts = Drafts(Routing(projections))
     unreadable: list[tuple[str, Fault]] = []
@@ -37,4 +37,4 @@ async def divided(page: Page, projections: Sequence[Projection]) -> Parts:
             drafts.add(*found)
         if number % SLICE == 0:
             await asyncio.sleep(0)
-    return Parts(page.position, drafts.parts(), unreadable)
+    return PageRows(page.position, drafts.parts(), unreadable)

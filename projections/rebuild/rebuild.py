@@ -30,9 +30,9 @@ from projections.engine.fault_isolation import Fault, Record, bury, isolate
 from projections.engine.projection import Projection
 from projections.engine.projection_status import not_live
 from projections.engine.row_writer import Part, Prepared, write
-from projections.rebuild.drift import Difference, find, mend
-from projections.rebuild.page_rows import Parts, divided
-from projections.rebuild.shadow_tables import Shadow
+from projections.rebuild.drift import Drift, find_drift, repair
+from projections.rebuild.page_rows import PageRows, rows_by_projection
+from projections.rebuild.shadow_tables import ShadowTables
 from projections.sql import queries
 from schemas.errors import LedgerError, Unavailable
 from schemas.sql.migrate import require_current
@@ -47,7 +47,7 @@ _SQL = queries("rebuild")
 
 
 @dataclass(slots=True)
-class Outcome:
+class RebuildResult:
     """What became of one projection. Of `events`, `faults` (by event_key) could not be applied: dead letters.
 
     Too many of them (`record`): it was given up, nothing was compared or changed. `live`: as it is at the end.
@@ -57,7 +57,7 @@ class Outcome:
     record: Record = field(default_factory=Record)
     events: int = 0
     faults: dict[str, Fault] = field(default_factory=dict)
-    differences: list[Difference] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
     live: bool = True
 
     def add(self, events: int, faults: Sequence[Fault]) -> None:
@@ -68,17 +68,17 @@ class Outcome:
     @property
     def rows(self) -> int:
         """How many rows differed."""
-        return sum(one.rows for one in self.differences)
+        return sum(one.rows for one in self.drift)
 
 
-async def check(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:
+async def check(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[RebuildResult]:
     """How the tables differ from what the events come to, all in one snapshot. Changes nothing, locks nothing."""
     async with _run(database_url, projections, progress) as run:
         await run.compare()
-        return list(run.outcomes.values())
+        return list(run.results.values())
 
 
-async def rebuild(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[Outcome]:
+async def rebuild(database_url: str, projections: Sequence[Projection], progress: Progress) -> list[RebuildResult]:
     """Mends what differs; a projection that was suspended is live again, and its version is that of this program.
 
     Raises Unavailable (nothing was changed; run it again), and LedgerError where another process rebuilds one of them.
@@ -86,8 +86,8 @@ async def rebuild(database_url: str, projections: Sequence[Projection], progress
     async with _run(database_url, projections, progress) as run:
         await run.lock()
         await run.compare()
-        await run.mend()
-        return list(run.outcomes.values())
+        await run.repair()
+        return list(run.results.values())
 
 
 @asynccontextmanager
@@ -105,11 +105,11 @@ class _Run:
     """One run over one session, which holds the temporary tables."""
 
     def __init__(self, session: asyncpg.Connection, projections: Sequence[Projection], progress: Progress) -> None:
-        self.outcomes = {projection.name: Outcome(projection.name) for projection in projections}
+        self.results = {projection.name: RebuildResult(projection.name) for projection in projections}
         self._session = session
         self._projections = projections
         self._progress = progress
-        self._shadow = Shadow(session, projections)
+        self._shadow = ShadowTables(session, projections)
         self._position = 0
         self._pages = 0
 
@@ -120,9 +120,9 @@ class _Run:
                 raise LedgerError(f"{projection.name}: another process is rebuilding it")
 
     @property
-    def _good(self) -> list[Projection]:
+    def _remaining(self) -> list[Projection]:
         """Those that were not given up."""
-        return [one for one in self._projections if not self.outcomes[one.name].record.too_many]
+        return [one for one in self._projections if not self.results[one.name].record.too_many]
 
     async def compare(self) -> None:
         """Fills the shadow tables and finds what differs; the keys of that are kept."""
@@ -131,51 +131,53 @@ class _Run:
         async with self._session.transaction(isolation="repeatable_read"):
             await self._apply_up_to(await last_position(self._session))
             asleep = await not_live(self._session)
-            relations = [(one.name, relation) for one in self._good for relation in self._shadow.relations[one.name]]
+            relations = [
+                (one.name, relation) for one in self._remaining for relation in self._shadow.relations[one.name]
+            ]
             for number, (name, relation) in enumerate(relations, start=1):
-                self.outcomes[name].differences += await find(self._session, relation)
+                self.results[name].drift += await find_drift(self._session, relation)
                 self._progress("comparing tables", number, len(relations))
-        for name, outcome in self.outcomes.items():
-            outcome.live = name not in asleep
+        for name, result in self.results.items():
+            result.live = name not in asleep
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         """The transaction that mends, tried again where a batch under way takes longer than a lock is waited for."""
         self._shadow.noting = True
         await self._catch_up()
         for tries_left in reversed(range(LAST_TRIES)):
-            before = self._position, deepcopy(self.outcomes)
+            before = self._position, deepcopy(self.results)
             try:
                 with outages():
-                    await self._mend_in_one_transaction()
+                    await self._repair_in_one_transaction()
             except Unavailable:
                 if tries_left == 0 or self._session.is_closed():
                     raise
-                self._position, self.outcomes = before
+                self._position, self.results = before
             else:
                 return
 
-    async def _mend_in_one_transaction(self) -> None:
+    async def _repair_in_one_transaction(self) -> None:
         async with self._session.transaction(isolation="read_committed"):
-            for projection in self._good:
-                if not self.outcomes[projection.name].live:
+            for projection in self._remaining:
+                if not self.results[projection.name].live:
                     # Nobody writes to it but who rebuilds it: what may be all of its rows need not hold anybody back.
-                    await mend(self._session, self._shadow.relations[projection.name])
+                    await repair(self._session, self._shadow.relations[projection.name])
             await self._session.execute(_SQL["stop_projectors"])
             await self._apply_up_to(await last_position(self._session))
-            for projection in self._good:
+            for projection in self._remaining:
                 relations = self._shadow.relations[projection.name]
                 if projection.refold and projection.refold.facts.name in self._shadow.noted:
                     for relation in relations[len(projection.tables) :]:
-                        await find(self._session, relation)
-                await mend(self._session, relations)
+                        await find_drift(self._session, relation)
+                await repair(self._session, relations)
                 await self._end(projection)
 
     async def _end(self, projection: Projection) -> None:
-        outcome = self.outcomes[projection.name]
-        await bury(self._session, projection, list(outcome.faults.values()))
-        await self._session.execute(_SQL["resolve_all_but"], projection.name, sorted(outcome.faults))
+        result = self.results[projection.name]
+        await bury(self._session, projection, list(result.faults.values()))
+        await self._session.execute(_SQL["resolve_all_but"], projection.name, sorted(result.faults))
         await self._session.execute(_SQL["live"], projection.name, projection.version)
-        outcome.live = True
+        result.live = True
 
     async def _catch_up(self) -> None:
         """Up to where few are left, whatever comes meanwhile."""
@@ -189,7 +191,7 @@ class _Run:
         """All events up to there, one page being prepared while the one before it is written."""
         ahead = await self._read(self._position, end)
         try:
-            while self._position < end and self._good:
+            while self._position < end and self._remaining:
                 parts = await ahead
                 ahead = await self._read(parts.position, end)
                 await self._apply(parts)
@@ -198,18 +200,18 @@ class _Run:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _read(self, position: int, end: int) -> "asyncio.Task[Parts]":
+    async def _read(self, position: int, end: int) -> "asyncio.Task[PageRows]":
         page = await page_after(self._session, self._projections, position, end, PAGE_EVENTS)
-        return asyncio.create_task(divided(page, self._projections))
+        return asyncio.create_task(rows_by_projection(page, self._projections))
 
-    async def _apply(self, parts: Parts) -> None:
+    async def _apply(self, parts: PageRows) -> None:
         async with self._session.transaction():
             for part in parts.parts:
                 await self._write(part)
         for event_type, fault in parts.unreadable:
             for projection in self._projections:
                 if projection.takes(event_type):
-                    self.outcomes[projection.name].add(1, [fault])
+                    self.results[projection.name].add(1, [fault])
         self._position = parts.position
         self._pages += 1
         if self._pages & (self._pages - 1) == 0:  # twice as many as when it was last done
@@ -217,14 +219,14 @@ class _Run:
 
     async def _write(self, part: Part) -> None:
         """As a batch: in one piece, or one by one where that fails."""
-        outcome = self.outcomes[part.projection.name]
+        result = self.results[part.projection.name]
         faults: list[Fault] = []
-        if part.prepared is not None and not outcome.record.too_many and await self._written(part.prepared):
-            outcome.record.add(failed=False, events=len(part.deliveries))
+        if part.prepared is not None and not result.record.too_many and await self._written(part.prepared):
+            result.record.add(failed=False, events=len(part.deliveries))
         else:
             shadow = cast("asyncpg.Connection", self._shadow)
-            faults = await isolate(shadow, part.projection, part.deliveries, outcome.record)
-        outcome.add(len(part.deliveries), faults)
+            faults = await isolate(shadow, part.projection, part.deliveries, result.record)
+        result.add(len(part.deliveries), faults)
 
     async def _written(self, prepared: Prepared) -> bool:
         """Whether it could be; nothing of it is there where it could not."""

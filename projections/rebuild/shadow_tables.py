@@ -38,7 +38,7 @@ class Relation:
     statements: dict[str, str]
 
 
-class Shadow:
+class ShadowTables:
     """The session as projections take it: what they say of schema `telnyx` happens in the temporary tables.
 
     `noting` keeps the keys of the rows that are written from then on beside those that differ, and `noted` the names of
@@ -76,7 +76,7 @@ class Shadow:
             await self.session.execute(relation.statements[statement])
         if relation.name in FUNCTIONS:
             definition = await self.session.fetchval(_SQL["function"], FUNCTIONS[relation.name])
-            await self.session.execute(_inside(definition))
+            await self.session.execute(_in_pg_temp(definition))
 
     async def _relation(self, name: str, key_types: Columns) -> Relation:
         columns = await self.session.fetch(_SQL["columns"], name)
@@ -107,7 +107,7 @@ class Shadow:
         """As a connection's, in the temporary tables."""
         if query in self._locks:
             return
-        await self.session.execute(_inside(query), *arguments, timeout=LONGEST_SECONDS)
+        await self.session.execute(_in_pg_temp(query), *arguments, timeout=LONGEST_SECONDS)
         if self.noting and query in self._relations:
             relation = self._relations[query]
             self.noted.add(relation.name)
@@ -115,7 +115,7 @@ class Shadow:
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """As a connection's, from the temporary tables."""
-        found: list[asyncpg.Record] = await self.session.fetch(_inside(query), *arguments, timeout=LONGEST_SECONDS)
+        found: list[asyncpg.Record] = await self.session.fetch(_in_pg_temp(query), *arguments, timeout=LONGEST_SECONDS)
         return found
 
     def transaction(self) -> Any:
@@ -130,7 +130,7 @@ class Shadow:
 
 
 @cache
-def _inside(statement: str) -> str:
+def _in_pg_temp(statement: str) -> str:
     return statement.replace("telnyx.", "pg_temp.")
 
 

@@ -27,7 +27,7 @@ _SQL = queries("replay")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReplayFilter:
     """Events that occurred in [since, until), of these types (exact, or a prefix with `*`), after a position."""
 
     since: datetime | None = None
@@ -37,7 +37,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayProgress:
     """How far it is. Up to and including `position` everything that was wanted is in Kafka, but for `refused`: by
     event_key, why Kafka does not take it, or that its body is no event any more."""
 
@@ -58,7 +58,7 @@ class Replay:
     began_at: datetime
     rate: float = 0
 
-    async def run(self, wanted: Wanted, done: Replayed, tick: Callable[[], None]) -> None:
+    async def run(self, wanted: ReplayFilter, done: ReplayProgress, tick: Callable[[], None]) -> None:
         """Up to what is stored at the start: what comes later is published as it comes. `done` is kept up to date, also
         when this is cancelled, and `tick` called as it grows. Raises Unavailable where Kafka stays away."""
         done.position, done.end = wanted.after, await last_position(self.connection)
@@ -72,7 +72,7 @@ class Replay:
                 done.position = upto
                 tick()
 
-    async def _page(self, wanted: Wanted, position: int, upto: int) -> Sequence[asyncpg.Record]:
+    async def _page(self, wanted: ReplayFilter, position: int, upto: int) -> Sequence[asyncpg.Record]:
         rows: Sequence[asyncpg.Record] = await self.connection.fetch(
             _SQL["page"], position, upto, wanted.since, wanted.until, *patterns(wanted.types), PAGE_EVENTS
         )
@@ -82,7 +82,7 @@ class Replay:
     def _chunk(self) -> int:
         return min(PAGE_EVENTS, max(1, int(self.rate / CHUNKS_PER_SECOND))) if self.rate else PAGE_EVENTS
 
-    async def _deliver(self, rows: Sequence[asyncpg.Record], done: Replayed) -> None:
+    async def _deliver(self, rows: Sequence[asyncpg.Record], done: ReplayProgress) -> None:
         now = asyncio.get_running_loop().time
         due = now() + (len(rows) / self.rate if self.rate else 0)
         records = []

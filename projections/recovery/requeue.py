@@ -1,6 +1,6 @@
-"""Releases what was parked: a row of quarantine becomes the record that ingest would have made, if it can by now.
+"""Requeues what was parked: a row of quarantine becomes the record that ingest would have made, if it can by now.
 
-Nothing is released on its reason alone: the signature is verified again with every key that is known, and the body is
+Nothing is requeued on its reason alone: the signature is verified again with every key that is known, and the body is
 read again. So what was parked for want of a key, or by an older reader, gets in, and a forgery never does.
 """
 
@@ -38,10 +38,10 @@ class Quarantined:
 
 
 @dataclass(slots=True)
-class Released:
-    """What became of the rows that were asked for: the keys that were released, and why others were not."""
+class Requeued:
+    """What became of the rows that were asked for: the keys that were requeued, and why others were not."""
 
-    released: list[str] = field(default_factory=list)
+    requeued: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -52,22 +52,22 @@ async def quarantined(connection: asyncpg.Connection, reason: str | None = None)
 
 
 async def keys_by_reason(connection: asyncpg.Connection, reason: str) -> list[str]:
-    """The rows of that reason which nobody has released yet."""
+    """The rows of that reason which nobody has requeued yet."""
     return [str(row["quarantine_key"]) for row in await connection.fetch(_SQL["keys_by_reason"], reason)]
 
 
-async def release(
+async def requeue(
     connection: asyncpg.Connection,
     keys: Sequence[str],
     *,
     topics: Topics,
     sink: RecordSink,
     tick: Callable[[int], None] = lambda _: None,
-) -> Released:
+) -> Requeued:
     """Delivers what is an event now and marks its rows. Doing it again is harmless. Raises Unavailable: what was
     delivered by then is marked. `tick` follows each page with the number of rows that are done."""
     known = await key_book(connection, KeyRing([]))
-    done = Released()
+    done = Requeued()
     for start in range(0, len(keys), PAGE_ROWS):
         page = keys[start : start + PAGE_ROWS]
         rows = {str(row["quarantine_key"]): row for row in await connection.fetch(_SQL["read"], page)}
@@ -84,12 +84,12 @@ async def release(
 
 
 async def _deliver(
-    connection: asyncpg.Connection, records: Mapping[str, Record], sink: RecordSink, done: Released
+    connection: asyncpg.Connection, records: Mapping[str, Record], sink: RecordSink, done: Requeued
 ) -> None:
     verdicts = dict(zip(records, await sink.deliver(list(records.values())), strict=True)) if records else {}
-    released = [key for key, verdict in verdicts.items() if verdict is None]
-    await connection.execute(_SQL["released"], released)
-    done.released += released
+    requeued = [key for key, verdict in verdicts.items() if verdict is None]
+    await connection.execute(_SQL["mark_requeued"], requeued)
+    done.requeued += requeued
     done.refused |= {key: f"not taken: {verdict}" for key, verdict in verdicts.items() if verdict is not None}
 
 

@@ -1,4 +1,4 @@
--- What is parked, as an operator sees and releases it.
+-- What is parked, as an operator sees and requeues it.
 
 -- name: list
 select quarantine_key, account, reason, received_at, key_id, octet_length(body) as body_bytes, requeued_at
@@ -15,5 +15,5 @@ from telnyx.quarantined_webhooks
 where quarantine_key = any ($1::uuid[])
 order by quarantine_key;
 
--- name: released
+-- name: mark_requeued
 update telnyx.quarantined_webhooks set requeued_at = now() where quarantine_key = any ($1::uuid[]);

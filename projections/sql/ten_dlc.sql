@@ -44,7 +44,7 @@ select distinct named_campaign_id as id from telnyx.ten_dlc_events where entity 
 select distinct named_campaign_id as id, phone_number from telnyx.ten_dlc_events
 where entity = 'phone_number' and named_campaign_id = any($1::text[]);
 
--- name: things
+-- name: entities
 -- These things and what they stand for: its ids of the registry, and the one of these that is shown.
 with given as (
   select given.entity, given.id from unnest($1::text[], $2::text[]) as given (entity, id)

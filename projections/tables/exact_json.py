@@ -13,7 +13,7 @@ from schemas.reading.normalize import NUMERIC_MIN_EXPONENT, printable
 _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 
-def verbatim(found_in: Callable[[dict[str, Any]], Any], event: Event, body: bytes) -> Any:
+def exact_json(found_in: Callable[[dict[str, Any]], Any], event: Event, body: bytes) -> Any:
     """What `found_in` finds in the payload, for a jsonb column of a Row; the body is read again only for fractions.
 
     A number that Postgres cannot hold (1e-20000) is the nearest double, so that one number costs no other value.

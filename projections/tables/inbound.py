@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import table
-from projections.tables.exact_json import verbatim
+from projections.tables.exact_json import exact_json
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from schemas.reading.normalize import integer, items, parties, party, text, timestamp, upper, vendor_id
@@ -70,7 +70,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
             "received_at": timestamp(payload.get("received_at")) or event.occurred_at,
         },
     )
-    media = verbatim(lambda found: items(found.get("media")), event, delivery.body)
+    media = exact_json(lambda found: items(found.get("media")), event, delivery.body)
     yield MESSAGE_CONTENTS, {**order, "text": message_text(payload), "media": media}
 
 

@@ -28,7 +28,7 @@ from tests.support.environment.programs import PROGRAM, clean_environment
 RATE = 200
 MOST_COPIES = 6.0
 MOST_MS = 1000.0
-COLUMNS = ("wrong before", "rows mended", "COPY s", "rebuild s", "ratio", "answers", "answers p99 ms", "lag p99 ms")
+COLUMNS = ("wrong before", "rows repaired", "COPY s", "rebuild s", "ratio", "answers", "answers p99 ms", "lag p99 ms")
 LAG = """
     select coalesce(percentile_disc(0.99) within group (order by recorded_at - received_at), '0')
     from telnyx.events where account = 'development' and recorded_at >= $1

@@ -26,8 +26,8 @@ def _tables_are_what_events_give(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 def _check(url: str) -> None:
-    outcomes = asyncio.run(check(url, PROJECTIONS, lambda *_: None))
-    assert [difference for outcome in outcomes for difference in outcome.differences] == []
+    results = asyncio.run(check(url, PROJECTIONS, lambda *_: None))
+    assert [difference for result in results for difference in result.drift] == []
 
 
 @contextmanager

@@ -100,7 +100,7 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
     )
     rebuilt = programs.run("rebuild", "deliveries", environment=mode.environment)
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert rebuilt.stdout.splitlines()[1:] == [f"deliveries: 10 events, {differs[1]} {differs[2]} mended, live"]
+    assert rebuilt.stdout.splitlines()[1:] == [f"deliveries: 10 events, {differs[1]} {differs[2]} repaired, live"]
     assert programs.run("rebuild", "--check", environment=mode.environment).returncode == 0
     assert await deliveries() == 10
     assert json.loads(programs.run("dead-letters", "list", "--json", environment=mode.environment).stdout) == []
@@ -129,7 +129,7 @@ async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_proje
     keys = [row["quarantine_key"] for row in listed]
     released = programs.run("quarantine", "requeue", *keys, environment=mode.environment)
     assert released.returncode == 1
-    assert released.stdout == "1 released and published to Kafka\n"
+    assert released.stdout == "1 requeued and published to Kafka\n"
     assert "its body still is no event: no_data" in released.stderr
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 1)
 
@@ -144,7 +144,7 @@ async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_proje
     assert (await post(ingest.port, encode(message_sent("newer")), key=OTHER_KEY)).status == 200
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 2)
     released = programs.run("quarantine", "requeue", "--reason", "forged", environment=mode.environment)
-    assert (released.returncode, released.stdout) == (0, "1 released and published to Kafka\n"), released.stderr
+    assert (released.returncode, released.stdout) == (0, "1 requeued and published to Kafka\n"), released.stderr
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 3)
 
     shown = json.loads(programs.run("keys", "--json", environment=mode.environment).stdout)
@@ -164,7 +164,7 @@ async def test_in_embedded_mode_quarantine_is_released_into_the_tables(
     assert (await post(port, late, signed_timestamp=int(time.time()) - 3600)).status == 403
     await eventually(counting(connection, "quarantined_webhooks"), lambda found: found == 1)
     released = programs.run("quarantine", "requeue", "--reason", "stale_timestamp", DATABASE_URL=database_url)
-    assert (released.returncode, released.stdout) == (0, "1 released and applied\n"), released.stderr
+    assert (released.returncode, released.stdout) == (0, "1 requeued and applied\n"), released.stderr
     assert await connection.fetchval("select message_id from telnyx.message_deliveries") == "late"
     assert dev.ends(signal.SIGTERM) == 0
 

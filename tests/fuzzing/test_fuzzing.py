@@ -65,7 +65,7 @@ async def test_no_body_makes_a_statement_fail(database_url: str, connection: asy
             assert (await projector.apply(batch)).dead == {}
     assert await connection.fetchval("select count(payload) from telnyx.event_payloads") > 500
     outcomes = await check(database_url, PROJECTIONS, lambda *_: None)
-    assert [difference for outcome in outcomes for difference in outcome.differences] == []
+    assert [difference for outcome in outcomes for difference in outcome.drift] == []
 
 
 async def test_nothing_on_a_socket_harms_ingest(endpoint: Endpoint) -> None:

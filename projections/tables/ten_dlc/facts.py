@@ -9,8 +9,8 @@ from typing import Any
 from projections.engine.projection import Projection, Refold, Rows
 from projections.engine.table import Row, table
 from projections.sql import queries
-from projections.tables.exact_json import verbatim
-from projections.tables.ten_dlc.ids import Named, ids
+from projections.tables.exact_json import exact_json
+from projections.tables.ten_dlc.ids import FactIds, ids
 from projections.tables.ten_dlc.refold import refold
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
@@ -32,7 +32,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
     named = ids(event.payload)
     entity = _entity(named)
     if entity is not None:
-        reasons = verbatim(lambda payload: items(payload.get("reasons")), event, delivery.body)
+        reasons = exact_json(lambda payload: items(payload.get("reasons")), event, delivery.body)
         key = {"event_key": event.key, "account": delivery.account, "occurred_at": event.occurred_at}
         yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_said(event.payload)}
 
@@ -87,7 +87,7 @@ TEN_DLC = Projection(
     refold=Refold(
         facts=TEN_DLC_EVENTS,
         tables=("ten_dlc_aliases", "brands", "campaigns", "campaign_transitions", "campaign_numbers"),
-        touched=Named._fields,
+        touched=FactIds._fields,
         lock=queries("ten_dlc")["lock"],
         fold=refold,
     ),

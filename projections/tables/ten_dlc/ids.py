@@ -11,7 +11,7 @@ from projections.engine.table import Row
 from schemas.reading.normalize import phone, text, upper, vendor_id
 
 
-class Named(NamedTuple):
+class FactIds(NamedTuple):
     """What the ids of one fact say: the columns of ten_dlc_events that tell what it touches."""
 
     entity: str

@@ -16,7 +16,7 @@ import orjson
 from projections.engine.table import Row
 from projections.sql import queries
 from projections.tables.ten_dlc.folds import Fact, fold_brand, fold_campaign, fold_number
-from projections.tables.ten_dlc.ids import Named, has_shape
+from projections.tables.ten_dlc.ids import FactIds, has_shape
 
 _SQL = queries("ten_dlc")
 
@@ -24,7 +24,7 @@ Number = tuple[str, str]  # phone number, campaign
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Entity:
     """A brand or campaign: the ids that facts name it by (none if it stands for another), and its TCR id."""
 
     stands_for: str | None
@@ -32,7 +32,7 @@ class Thing:
     tcr_id: str | None
 
 
-class Moved(NamedTuple):
+class RelinkedId(NamedTuple):
     """An id of the registry that stands for another thing than before."""
 
     entity: str
@@ -41,18 +41,18 @@ class Moved(NamedTuple):
     stands_for: str
 
 
-Things = Mapping[str, Thing]  # by id
+Entities = Mapping[str, Entity]  # by id
 
 
 async def refold(connection: asyncpg.Connection, touched: Sequence[tuple[Any, ...]]) -> None:
-    """Brings the tables up to date with facts that are stored already; `touched` are the ids in them, as Named."""
-    facts = [Named(*ids) for ids in touched]
+    """Brings the tables up to date with facts that are stored already; `touched` are the ids in them, as FactIds."""
+    facts = [FactIds(*ids) for ids in touched]
     moved = await _relink(connection, facts)
     brands, campaigns, numbers = _brands(facts, moved), _campaigns(facts, moved), _numbers(facts)
     if moved:
         campaigns |= await _campaigns_of_brands(connection, moved)
         numbers |= await _numbers_of_campaigns(connection, moved)
-    known = await _things(connection, brands, campaigns | {campaign for _, campaign in numbers})
+    known = await _entities(connection, brands, campaigns | {campaign for _, campaign in numbers})
     await _refold_brands(connection, _select(known["brand"], brands))
     await _refold_campaigns(connection, _select(known["campaign"], campaigns))
     await _refold_numbers(connection, known["campaign"], numbers)
@@ -64,7 +64,7 @@ async def refold(connection: asyncpg.Connection, touched: Sequence[tuple[Any, ..
 # --- what is touched
 
 
-async def _relink(connection: asyncpg.Connection, facts: Iterable[Named]) -> list[Moved]:
+async def _relink(connection: asyncpg.Connection, facts: Iterable[FactIds]) -> list[RelinkedId]:
     """Writes what ids of the registry stand for now. Gives those that stood for something else, or nothing, before."""
     campaigns = sorted({fact.tcr_campaign_id for fact in facts if fact.tcr_campaign_id and fact.links_campaign})
     brands = sorted({fact.tcr_brand_id for fact in facts if fact.tcr_brand_id and fact.links_brand})
@@ -74,38 +74,40 @@ async def _relink(connection: asyncpg.Connection, facts: Iterable[Named]) -> lis
     if changed:
         columns = [[row[name] for row in changed] for name in ("entity", "alias", "id", "event_key")]
         await connection.execute(_SQL["write_aliases"], *columns)
-    return [Moved(row["entity"], row["alias"], row["was"], row["id"]) for row in changed if row["id"] != row["was"]]
+    return [
+        RelinkedId(row["entity"], row["alias"], row["was"], row["id"]) for row in changed if row["id"] != row["was"]
+    ]
 
 
-def _brands(facts: Iterable[Named], moved: Iterable[Moved]) -> set[str]:
+def _brands(facts: Iterable[FactIds], moved: Iterable[RelinkedId]) -> set[str]:
     named = {fact.brand_id or fact.tcr_brand_id for fact in facts if fact.entity == "brand"}
     named |= {fact.brand_id for fact in facts if fact.links_brand}
     return {name for name in named | _moved("brand", moved) if name is not None}
 
 
-def _campaigns(facts: Iterable[Named], moved: Iterable[Moved]) -> set[str]:
+def _campaigns(facts: Iterable[FactIds], moved: Iterable[RelinkedId]) -> set[str]:
     named = {fact.campaign_id or fact.tcr_campaign_id for fact in facts if fact.entity == "campaign"}
     named |= {fact.campaign_id for fact in facts if fact.links_campaign}
     return {name for name in named | _moved("campaign", moved) if name is not None}
 
 
-def _moved(entity: str, moved: Iterable[Moved]) -> set[str | None]:
+def _moved(entity: str, moved: Iterable[RelinkedId]) -> set[str | None]:
     return {name for one in moved if one.entity == entity for name in (one.alias, one.was, one.stands_for)}
 
 
-def _numbers(facts: Iterable[Named]) -> set[Number]:
+def _numbers(facts: Iterable[FactIds]) -> set[Number]:
     named = [(fact.phone_number, fact.campaign_id or fact.tcr_campaign_id) for fact in facts]
     return {(phone_number, campaign) for phone_number, campaign in named if phone_number and campaign}
 
 
-async def _campaigns_of_brands(connection: asyncpg.Connection, moved: Iterable[Moved]) -> set[str]:
+async def _campaigns_of_brands(connection: asyncpg.Connection, moved: Iterable[RelinkedId]) -> set[str]:
     """Campaigns that name a brand by an id that stands for another brand now."""
     brands = [one.alias for one in moved if one.entity == "brand"]
     found = await connection.fetch(_SQL["campaigns_that_name_brands"], brands) if brands else []
     return {row["id"] for row in found}
 
 
-async def _numbers_of_campaigns(connection: asyncpg.Connection, moved: Iterable[Moved]) -> set[Number]:
+async def _numbers_of_campaigns(connection: asyncpg.Connection, moved: Iterable[RelinkedId]) -> set[Number]:
     """Numbers that are known by an id that stands for another campaign now: under it, and under what it stood for."""
     campaigns = {one.alias: one.was for one in moved if one.entity == "campaign"}
     if not campaigns:
@@ -115,21 +117,21 @@ async def _numbers_of_campaigns(connection: asyncpg.Connection, moved: Iterable[
     return numbers | {(phone_number, was) for phone_number, name in numbers if (was := campaigns[name]) is not None}
 
 
-async def _things(
+async def _entities(
     connection: asyncpg.Connection, brands: Iterable[str], campaigns: Iterable[str]
-) -> dict[str, dict[str, Thing]]:
+) -> dict[str, dict[str, Entity]]:
     """By entity and id: these, and what they stand for."""
     wanted = [("brand", name) for name in brands] + [("campaign", name) for name in campaigns]
     columns = [[entity for entity, _ in wanted], [name for _, name in wanted]]
-    known: dict[str, dict[str, Thing]] = {"brand": {}, "campaign": {}}
-    for entity, name, stands_for, aliases, tcr_id in await connection.fetch(_SQL["things"], *columns):
+    known: dict[str, dict[str, Entity]] = {"brand": {}, "campaign": {}}
+    for entity, name, stands_for, aliases, tcr_id in await connection.fetch(_SQL["entities"], *columns):
         names = () if stands_for else (name, *aliases)
         shown = tcr_id or (name if has_shape(entity, name) else None)
-        known[entity][name] = Thing(stands_for, names, shown)
+        known[entity][name] = Entity(stands_for, names, shown)
     return known
 
 
-def _select(known: Things, named: Iterable[str]) -> Things:
+def _select(known: Entities, named: Iterable[str]) -> Entities:
     """The things that are named, and what they stand for; sorted, as rows are written."""
     wanted = {name for one in named for name in (one, known[one].stands_for) if name is not None}
     return {name: known[name] for name in sorted(wanted)}
@@ -138,7 +140,7 @@ def _select(known: Things, named: Iterable[str]) -> Things:
 # --- folds
 
 
-async def _refold_brands(connection: asyncpg.Connection, brands: Things) -> None:
+async def _refold_brands(connection: asyncpg.Connection, brands: Entities) -> None:
     facts = await _facts_of(connection, "brand_facts", brands)
     rows = [
         {"brand_id": name, "tcr_brand_id": brands[name].tcr_id, **fold_brand(of_one)} for name, of_one in facts.items()
@@ -147,7 +149,7 @@ async def _refold_brands(connection: asyncpg.Connection, brands: Things) -> None
     await _delete(connection, "delete_brands", [name for name in brands if name not in facts])
 
 
-async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Things) -> None:
+async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Entities) -> None:
     facts = await _facts_of(connection, "campaign_facts", campaigns)
     rows, history, last_seq = [], [], dict.fromkeys(campaigns, 0)
     for name, of_one in facts.items():
@@ -162,7 +164,7 @@ async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Things) -
         await connection.execute(_SQL["cut_transitions"], list(last_seq), list(last_seq.values()))
 
 
-async def _facts_of(connection: asyncpg.Connection, query: str, things: Things) -> dict[str, list[Fact]]:
+async def _facts_of(connection: asyncpg.Connection, query: str, things: Entities) -> dict[str, list[Fact]]:
     """The facts of each thing that has any, in the order of events; things sorted."""
     thing_of = {name: key for key, thing in things.items() for name in thing.names}
     facts: dict[str, list[Fact]] = defaultdict(list)
@@ -172,7 +174,7 @@ async def _facts_of(connection: asyncpg.Connection, query: str, things: Things) 
     return {key: facts[key] for key in sorted(facts)}
 
 
-async def _refold_numbers(connection: asyncpg.Connection, known: Things, named: Iterable[Number]) -> None:
+async def _refold_numbers(connection: asyncpg.Connection, known: Entities, named: Iterable[Number]) -> None:
     numbers = sorted({(phone, key) for phone, name in named for key in (name, known[name].stands_for) if key})
     wanted = [(phone, name, key) for phone, key in numbers for name in known[key].names]
     facts: dict[Number, list[Fact]] = {number: [] for number in numbers}

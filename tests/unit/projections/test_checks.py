@@ -4,7 +4,7 @@ from uuid import UUID
 
 from hypothesis import given, settings
 
-from projections.integrity.checks import _says
+from projections.integrity.checks import _matches_body
 from schemas.reading.event import Event, read
 from tests.support.streams import Webhook, streams
 from tests.support.webhooks import builders
@@ -27,14 +27,14 @@ def test_a_body_says_only_what_is_read_from_it(stream: list[Webhook]) -> None:
             if theirs
             else stored
         )
-        assert all(row == theirs for row in rows if _says(body, *row))  # type: ignore[arg-type]
+        assert all(row == theirs for row in rows if _matches_body(body, *row))  # type: ignore[arg-type]
 
 
 def test_the_short_way_is_the_usual_one() -> None:
     for webhook in (builders.message_sent(), builders.stop_received(), builders.message_finalized()):
         event = read(builders.encode(webhook))
         assert isinstance(event, Event)
-        assert _says(builders.encode(webhook), *columns(event))  # type: ignore[arg-type]
+        assert _matches_body(builders.encode(webhook), *columns(event))  # type: ignore[arg-type]
 
 
 def test_what_is_no_event_says_nothing() -> None:
@@ -49,4 +49,4 @@ def test_what_is_no_event_says_nothing() -> None:
         b'{"data":{"event_type":1,"occurred_at":1}}',
         b"\xff",
     ):
-        assert not _says(body, *columns(event))  # type: ignore[arg-type]
+        assert not _matches_body(body, *columns(event))  # type: ignore[arg-type]

@@ -33,15 +33,15 @@ async def test_everything_that_names_the_person_and_nothing_else(told: asyncpg.C
     found = await about(told)
     assert len(found.originals) == THEIRS
     assert all(PERSON.encode()[1:] in one.row["body"] for one in found.originals)
-    assert (found.later, found.elsewhere, found.dead_letters) == (0, 0, 0)
+    assert (found.later, found.in_other_profiles, found.dead_letters) == (0, 0, 0)
     assert len((await about(told, SOMEBODY_ELSE)).originals) == 2
 
 
 async def test_a_profile_limits_it(told: asyncpg.Connection) -> None:
     one, other = await about(told, profile=PROFILE), await about(told, profile=OTHER_PROFILE)
-    assert (len(one.originals), one.elsewhere) == (THEIRS - 1, 1)
+    assert (len(one.originals), one.in_other_profiles) == (THEIRS - 1, 1)
     assert [message_of(original.event) for original in other.originals] == ["hello"]
-    assert [(standing.profile, standing.now) for standing in other.standings] == [(OTHER_PROFILE, None)]
+    assert [(standing.profile, standing.now) for standing in other.opt_out_states] == [(OTHER_PROFILE, None)]
     # the click names no profile, and is of the message's
     assert "link_clicked" in [original.event.type for original in one.originals]
 
@@ -49,12 +49,12 @@ async def test_a_profile_limits_it(told: asyncpg.Connection) -> None:
 async def test_a_moment_limits_it_and_what_was_known_then_is_told_apart(told: asyncpg.Connection) -> None:
     before = await about(told, profile=PROFILE, at=STOPPED - MINUTE)
     assert (len(before.originals), before.later) == (4, THEIRS - 5)
-    assert (before.standings[0].now, before.standings[0].then, before.sent_after_opt_out) == (None, None, {})
-    (standing,) = (await about(told, profile=PROFILE, at=NOON + 21 * MINUTE)).standings
+    assert (before.opt_out_states[0].now, before.opt_out_states[0].then, before.sent_after_opt_out) == (None, None, {})
+    (standing,) = (await about(told, profile=PROFILE, at=NOON + 21 * MINUTE)).opt_out_states
     assert standing.now is not None
     assert (standing.now["opted_out"], standing.now["changed_at"]) == (True, STOPPED)
     assert standing.then is None  # the STOP was still on its way
-    (standing,) = (await about(told, profile=PROFILE)).standings
+    (standing,) = (await about(told, profile=PROFILE)).opt_out_states
     assert standing.now == standing.then
 
 
@@ -104,7 +104,7 @@ async def test_what_was_taken_out_is_missed_and_its_seal_proves_nothing(told: as
         delete from telnyx.events where position = (select max(last_position) from telnyx.event_seals where seq = 2)
     """)
     found = await about(told)
-    assert (found.broken_seals, found.gone) == ([2], 1)
+    assert (found.broken_seals, found.missing) == ([2], 1)
     assert {proof.seq for proof in found.proofs.values()} == {1, 3}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.integrity.checks import Finding, check_keys, check_quarantine, check_range
-from projections.integrity.plan import plan
+from projections.integrity.plan import plan_verification
 from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
 from projections.signing_keys import remembered_keys
@@ -163,7 +163,7 @@ async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
 
 
 async def verified(connection: asyncpg.Connection, *chains: bytes) -> list[Finding]:
-    planned = await plan(connection, chains)
+    planned = await plan_verification(connection, chains)
     keys = {key.key_id: key for key, _ in await remembered_keys(connection)}
     pieces = [await check_range(connection, keys, one) for one in planned.ranges]
     pieces += [await check_keys(connection), await check_quarantine(connection, keys)]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import projections.rebuild.rebuild
 from projections.engine.projector import Projector
-from projections.rebuild.drift import Difference
-from projections.rebuild.rebuild import Outcome, _run, check, rebuild
+from projections.rebuild.drift import Drift
+from projections.rebuild.rebuild import RebuildResult, _run, check, rebuild
 from projections.registry import PROJECTIONS
 from tests.oracle import compare
 from tests.support.projections.apply import allow_clearing, apply, clear, closing, new_projector
@@ -43,17 +43,17 @@ OTHER_VALUE = {
 def quietly(_what: str, _done: int, _total: int) -> None: ...
 
 
-async def differences(url: str) -> list[Difference]:
+async def drift(url: str) -> list[Drift]:
     return _all(await check(url, PROJECTIONS, quietly))
 
 
-async def mended(url: str) -> list[Difference]:
+async def repaired(url: str) -> list[Drift]:
     return _all(await rebuild(url, PROJECTIONS, quietly))
 
 
-def _all(outcomes: list[Outcome]) -> list[Difference]:
-    assert not any(outcome.faults for outcome in outcomes)
-    return [difference for outcome in outcomes for difference in outcome.differences]
+def _all(results: list[RebuildResult]) -> list[Drift]:
+    assert not any(result.faults for result in results)
+    return [difference for result in results for difference in result.drift]
 
 
 @pytest.fixture
@@ -75,14 +75,14 @@ async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_f
     await allow_clearing(connection)
     await clear(connection)
     await apply(projector, split(stream, seed))
-    assert await differences(database_url) == []
+    assert await drift(database_url) == []
     before = await compare.stored_tables(connection)
     planted = await plant(connection, random.Random(seed))
-    found = await differences(database_url)
+    found = await drift(database_url)
     assert {(one.table, one.kind, key) for one in found for key in map(_as_text, one.keys)} == planted
-    assert await mended(database_url) == found
+    assert await repaired(database_url) == found
     assert await compare.stored_tables(connection) == before
-    assert await differences(database_url) == []
+    assert await drift(database_url) == []
 
 
 def _as_text(key: dict[str, str]) -> str:
@@ -99,7 +99,7 @@ async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
         sent = builders.message_sent(name, at=NOON + timedelta(minutes=nth))
         await apply(projector, [[Webhook(builders.encode(sent), "a", NOON)]])
     await connection.execute("delete from telnyx.message_deliveries")
-    await mended(database_url)
+    await repaired(database_url)
     stored = await connection.fetch("select message_id from telnyx.message_deliveries order by ctid")
     tens = [sorted(names[first : first + 10]) for first in range(0, 50, 10)]
     assert [row["message_id"] for row in stored] == [name for ten in tens for name in ten]
@@ -158,7 +158,7 @@ async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_fa
     async with _run(database_url, PROJECTIONS, quietly) as run:
         await run.compare()
         await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in late]])
-        await run.mend()
-    assert await differences(database_url) == []
+        await run.repair()
+    assert await drift(database_url) == []
     assert await connection.fetchval("select count(*) from telnyx.opt_outs") == 2
     assert await connection.fetchval("select count(*) from telnyx.campaign_numbers where status = 'UNASSIGNED'") == 1

@@ -11,7 +11,7 @@ from projections.engine.fault_isolation import FAILURES_IN_A_ROW
 from projections.engine.projection import Projection, Rows
 from projections.engine.projector import Projector
 from projections.rebuild.drift import EXAMPLES
-from projections.rebuild.rebuild import Outcome, rebuild
+from projections.rebuild.rebuild import RebuildResult, rebuild
 from projections.registry import projections_named
 from projections.sql import queries
 from projections.tables.deliveries import DELIVERIES
@@ -27,15 +27,15 @@ from tests.support.projections.sql_rows import insert_event, plan
 from tests.support.projections.ten_dlc import new_projector, onboarding, tables
 from tests.support.webhooks import builders
 
-MENDED = (DELIVERIES, INBOUND, OPT_OUTS)
+REPAIRED = (DELIVERIES, INBOUND, OPT_OUTS)
 
 
 def quietly(_what: str, _done: int, _total: int) -> None: ...
 
 
-async def rebuilt(url: str, projection: Projection) -> Outcome:
-    [outcome] = await rebuild(url, [projection], quietly)
-    return outcome
+async def rebuilt(url: str, projection: Projection) -> RebuildResult:
+    [result] = await rebuild(url, [projection], quietly)
+    return result
 
 
 def projector(url: str, projections: Sequence[Projection], owner: str = "one") -> Projector:
@@ -61,9 +61,9 @@ async def test_it_is_live_again_with_what_it_missed(database_url: str, connectio
     assert (await state(connection))[0] == "suspended"
     assert await delivered(connection) == []
     seen = []
-    [outcome] = await rebuild(database_url, [DELIVERIES], lambda *progress: seen.append(progress))
-    assert (outcome.events, outcome.faults, outcome.live) == (36, {}, True)
-    assert [(one.kind, one.rows, len(one.keys)) for one in outcome.differences] == [("missing", 36, EXAMPLES)]
+    [result] = await rebuild(database_url, [DELIVERIES], lambda *progress: seen.append(progress))
+    assert (result.events, result.faults, result.live) == (36, {}, True)
+    assert [(one.kind, one.rows, len(one.keys)) for one in result.drift] == [("missing", 36, EXAMPLES)]
     assert await state(connection) == ("live", DELIVERIES.version, None)
     assert len(await delivered(connection)) == 36
     assert await letters(connection) == []
@@ -77,7 +77,7 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
     sent: list[str] = []
 
     async def write(owner: str) -> None:
-        mended, number, after = projector(database_url, MENDED, owner), 0, 0
+        mended, number, after = projector(database_url, REPAIRED, owner), 0, 0
         while after < 5:
             names = [f"{owner}-{number + item}" for item in range(20)]
             assert (await mended.apply(bodies(*map(builders.message_sent, names)))).stored == 20
@@ -89,10 +89,10 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
     while len(sent) < 200:  # noqa: ASYNC110 -- nothing tells
         await asyncio.sleep(0.01)
     assert not set(await delivered(connection)) & set(sent)
-    outcome = await rebuilt(database_url, DELIVERIES)
+    result = await rebuilt(database_url, DELIVERIES)
     back.set()
     await asyncio.gather(*writers)
-    assert outcome.live
+    assert result.live
     stored = set(await delivered(connection))
     assert set(sent) <= stored
     assert len(stored) == len(sent) + 406
@@ -129,8 +129,8 @@ async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connec
         return DELIVERIES.rows(event, delivery)
 
     await suspend(database_url)
-    outcome = await rebuilt(database_url, replace(DELIVERIES, rows=one_is_left))
-    assert (len(outcome.faults), outcome.live) == (1, True)
+    result = await rebuilt(database_url, replace(DELIVERIES, rows=one_is_left))
+    assert (len(result.faults), result.live) == (1, True)
     assert (await state(connection))[0] == "live"
     assert [letter[3] for letter in await letters(connection)] == [2]
 
@@ -140,16 +140,16 @@ async def test_a_stored_body_that_is_no_event_any_more_is_a_dead_letter(
 ) -> None:
     await suspend(database_url)
     await insert_event(connection)  # of a type that feeds it, with a body that has none
-    outcome = await rebuilt(database_url, DELIVERIES)
-    assert (outcome.events, outcome.live) == (37, True)
+    result = await rebuilt(database_url, DELIVERIES)
+    assert (result.events, result.live) == (37, True)
     assert [letter[:2] for letter in await letters(connection)] == [("deliveries", "Unreadable: no_event_type")]
 
 
 async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     before = await state(connection)
-    outcome = await rebuilt(database_url, PROJECTIONS_WITH_A_BUG[0])
-    assert (len(outcome.faults), outcome.record.too_many, outcome.live) == (FAILURES_IN_A_ROW + 1, True, False)
+    result = await rebuilt(database_url, PROJECTIONS_WITH_A_BUG[0])
+    assert (len(result.faults), result.record.too_many, result.live) == (FAILURES_IN_A_ROW + 1, True, False)
     assert await state(connection) == before
     assert await delivered(connection) == []
     assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1

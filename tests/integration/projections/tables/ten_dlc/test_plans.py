@@ -8,7 +8,7 @@ from tests.support.projections.sql_rows import plan
 
 HOT = {
     "changed_links": (["C000001"], ["B000001"]),
-    "things": (["campaign", "brand"], ["campaign-1", "brand-1"]),
+    "entities": (["campaign", "brand"], ["campaign-1", "brand-1"]),
     "campaigns_that_name_brands": (["B000001"],),
     "numbers_of_campaigns": (["C000001"],),
     "brand_facts": (["brand-1"],),
