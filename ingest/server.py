@@ -26,9 +26,9 @@ from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from ingest.settings import IngestSettings, ReceiveSettings
 from schemas import gc_tuning
-from schemas.errors import Misconfigured
 from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
+from schemas.settings import reload_keys
 
 DRAIN_SECONDS = 1.0
 
@@ -158,7 +158,7 @@ async def until_stopped(
     loop = asyncio.get_running_loop()
     ours = stop is None
     stop = stop or asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, reload_keys, receiver.intake, settings)
+    loop.add_signal_handler(signal.SIGHUP, reload_keys, settings, receiver.intake.replace_keys)
     for number in (signal.SIGTERM, signal.SIGINT) if ours else ():
         loop.add_signal_handler(number, stop.set)
     gc_tuning.freeze_startup_objects()
@@ -174,13 +174,3 @@ async def until_stopped(
     finally:
         stopped.cancel()
         loop.remove_signal_handler(signal.SIGHUP)
-
-
-def reload_keys(intake: Intake, settings: ReceiveSettings) -> None:
-    """Take the keys from TELNYX_PUBLIC_KEYS_FILE as they are now; the old ones stay where the new are not usable."""
-    try:
-        intake.keys = settings.key_ring()
-    except Misconfigured as error:
-        log.error("keys_not_reloaded", problems=error.problems)
-        return
-    log.info("keys_loaded", key_ids=sorted(intake.keys.by_id))

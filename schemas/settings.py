@@ -6,11 +6,12 @@ case; a variable that is set to nothing counts as not set.
 
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import structlog
 from pydantic import Field, FilePath, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -20,6 +21,8 @@ from schemas.errors import Misconfigured
 from schemas.reading.signing import Key, KeyRing, parse_keys
 
 S = TypeVar("S", bound="Settings")
+
+log = structlog.get_logger(__name__)
 
 
 class Settings(BaseSettings):
@@ -144,6 +147,20 @@ class KeySettings(Settings):
         if not keys:
             raise Misconfigured(["TELNYX_PUBLIC_KEYS_FILE: there is no key in it"])
         return KeyRing(keys)
+
+
+def reload_keys(settings: KeySettings, use: Callable[[KeyRing], None]) -> None:
+    """Call `use` with the keys as they are in TELNYX_PUBLIC_KEYS_FILE now, or log why they cannot be used.
+
+    The keys in use stay where the new ones cannot be used.
+    """
+    try:
+        ring = settings.key_ring()
+    except Misconfigured as error:
+        log.error("keys_not_reloaded", problems=error.problems)
+        return
+    use(ring)
+    log.info("keys_loaded", key_ids=sorted(ring.by_id))
 
 
 def _key_lines(path: Path | None) -> list[str]:

@@ -3,8 +3,6 @@
 import asyncio
 import signal
 
-import structlog
-
 from deploy import logs
 from deploy.health import health
 from deploy.schema_check import refuse_old_schema
@@ -18,10 +16,8 @@ from projections.metrics import ProjectorMetrics
 from projections.registry import PROJECTIONS
 from projections.settings import ProjectSettings
 from schemas import gc_tuning
-from schemas.errors import Misconfigured
-from schemas.settings import load
-
-log = structlog.get_logger()
+from schemas.background import background
+from schemas.settings import load, reload_keys
 
 
 def run_project(accepted_gaps: list[str]) -> None:
@@ -54,37 +50,19 @@ async def _run(settings: ProjectCommandSettings) -> None:
     projector = Projector(
         settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS
     )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload_keys, projector, settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_keys, settings, projector.replace_keys)
 
     def is_ready() -> bool:
         return not stop.is_set()
 
     host, port = settings.ledger_host, settings.ledger_projector_port
-    beside = [
-        asyncio.create_task(watch(settings.database_url, metrics, projections=PROJECTIONS)),
-        asyncio.create_task(keep_sealing(settings.database_url)),
-    ]
-    for task in beside:  # none ends by itself, but by a fault
-        task.add_done_callback(lambda _: stop.set())
+    watching = watch(settings.database_url, metrics, projections=PROJECTIONS)
     try:
-        async with health(metrics.registry, is_ready, host=host, port=port):
+        async with (
+            background(stop, watching, keep_sealing(settings.database_url)),
+            health(metrics.registry, is_ready, host=host, port=port),
+        ):
             gc_tuning.freeze_startup_objects()
             await run(settings, projector, owner=owner, metrics=metrics, stop=stop)
     finally:
-        for task in beside:
-            task.cancel()
         await projector.close()
-        for outcome in await asyncio.gather(*beside, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
-
-
-def _reload_keys(projector: Projector, settings: ProjectSettings) -> None:
-    """Takes the keys from TELNYX_PUBLIC_KEYS_FILE as they are now; the old ones stay where the new are not usable."""
-    try:
-        ring = settings.key_ring()
-    except Misconfigured as error:
-        log.error("keys_not_reloaded", problems=error.problems)
-        return
-    projector.replace_keys(ring)
-    log.info("keys_loaded", key_ids=sorted(ring.by_id))

@@ -76,6 +76,10 @@ class Intake:
         self._tolerance_seconds = tolerance_seconds
         self._clock = clock
 
+    def replace_keys(self, keys: KeyRing) -> None:
+        """Use these keys from the next request on."""
+        self.keys = keys
+
     async def admit(
         self, body: bytes, *, signature: bytes, signed_timestamp: bytes, account: str | None, deadline: float
     ) -> Verdict:

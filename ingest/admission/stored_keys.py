@@ -17,10 +17,11 @@ from asyncpg.prepared_stmt import PreparedStatement
 from ingest.admission.dedupe import Wanted
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
+from schemas.retry import Backoff, SayOnce
 
 BUDGET_SECONDS = 0.1
 CONNECT_SECONDS = 2.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 START_SECONDS = 1.0  # what a start waits for a first connection: without it, a restart forgets what is stored
 QUERY = Path(__file__).with_name("stored_keys.sql")
 SESSION = {
@@ -105,28 +106,26 @@ class EventStore:
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        pause_seconds = FIRST_PAUSE_SECONDS
-        told = False
+        backoff, state = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS), SayOnce()
         while True:
             began = loop.time()
             try:
                 await self._connect()
             except AWAY as error:
-                if not told:  # one line an outage; store_away says how long
+                if state.enter("unreachable"):  # one line an outage; the metric store_away says how long
                     log.warning(
                         "store_unreachable", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None)
                     )
-                    told = True
                 self._tried.set()
             else:
                 log.info("store_connected")
-                told = False
+                state.enter("connected")
                 self._tried.set()
                 await self._lost.wait()
             # A server that answers the handshake and is late again afterwards must not cost a budget every moment.
-            lasted = loop.time() - began > LONGEST_PAUSE_SECONDS
-            pause_seconds = FIRST_PAUSE_SECONDS if lasted else min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(pause_seconds)
+            if loop.time() - began > LONGEST_PAUSE_SECONDS:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _connect(self) -> None:
         connection = await asyncpg.connect(self._database_url, timeout=CONNECT_SECONDS, server_settings=SESSION)

@@ -11,13 +11,14 @@ from typing import Protocol
 
 import structlog
 
-from ingest.durable.breaker import Backoff, Breaker
+from ingest.durable.breaker import Breaker
 from ingest.durable.spool import Spool
 from ingest.durable.spool_file import Entry
 from ingest.kafka.producer import Counter
 from ingest.kafka.publisher import Publisher
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.sink import RecordSink, Verdict
+from schemas.retry import Backoff
 
 BATCH_RECORDS = 500
 PROBE_RECORDS = 20  # of a target that failed last time: what it does not answer may be there twice

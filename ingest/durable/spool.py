@@ -18,6 +18,7 @@ from ingest.durable.spool_file import Entry, Inventory, SpoolFile, checksum
 from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record, pack
+from schemas.retry import SayOnce
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ class Spool:
         )
         self._lock: IO[bytes] | None = None
         self._readable = self._writable = self._full = False
-        self._failure = ""
+        self._failure = SayOnce("")
         self.on_opened: Callable[[], None] = _nothing
         self.on_stored: Callable[[], None] = _nothing
         self._keys: Sequence[tuple[str, str]] = ()
@@ -177,14 +178,12 @@ class Spool:
 
     def _can_write(self) -> None:
         self._writable = True
-        if self._failure:
-            self._failure = ""
+        if self._failure.enter(""):
             _log.info("spool_usable_again", entries=self.entries)
 
     def _failed(self, error: str) -> None:
         self._readable = self._writable = False
-        if error != self._failure:
-            self._failure = error
+        if self._failure.enter(error):
             _log.error("spool_failed", error=error)
 
 

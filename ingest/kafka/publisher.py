@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import structlog
 from aiokafka.client import AIOKafkaClient
 
-from ingest.durable.breaker import Backoff
 from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.retry import Backoff, SayOnce
 from schemas.settings import KafkaSettings
 
 FIRST_TRY_SECONDS = 1.0
@@ -47,7 +47,7 @@ class Publisher:
         self._broken = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
-        self._said = ""
+        self._state = SayOnce()
         self.on_up: Callable[[], None] = _nothing
 
     @property
@@ -194,10 +194,7 @@ class Publisher:
             task.add_done_callback(self._retiring.discard)
 
     def _say(self, event: str, **details: Any) -> None:
-        # Once per change: a broker that is away for an hour is one line, not a line a second.
-        said = f"{event} {details.get('problems', '')}"
-        if said != self._said:
-            self._said = said
+        if self._state.enter((event, str(details.get("problems")))):
             (_log.info if event == "kafka_connected" else _log.error)(event, **details)
 
 

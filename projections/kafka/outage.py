@@ -5,9 +5,8 @@ import time
 import structlog
 
 from projections.metrics import ProjectorMetrics
+from schemas.retry import Backoff, SayOnce
 
-FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 5.0
 FORGET_SECONDS = 30.0
 LATELY_SECONDS = 15.0  # beyond the longest delay and the time that a try may take
 log = structlog.get_logger()
@@ -19,9 +18,14 @@ class Outage:
     def __init__(self, part: str, metrics: ProjectorMetrics) -> None:
         self._part = part
         self._gauge = metrics.away[part]
-        self._failures = 0
+        self._backoff = Backoff(0.1, 5.0)
+        self._state = SayOnce("answers")
         self._last_failure = float("-inf")
-        self.lasts = False
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last try failed."""
+        return self._state.state == "away"
 
     @property
     def lately(self) -> bool:
@@ -31,19 +35,19 @@ class Outage:
     def failed(self, error: BaseException) -> float:
         """Note a failure. Gives how long to wait before the next try, in seconds."""
         now = time.monotonic()
-        if not self.lasts:
+        if self._state.enter("away"):
             log.warning("part_away", part=self._part, error=_words(error), what_now="waiting for it")
         # A part that answers one question and fails the next must not be asked without a pause for ever.
-        self._failures = 0 if now - self._last_failure > FORGET_SECONDS else self._failures + 1
-        self._last_failure, self.lasts = now, True
+        if now - self._last_failure > FORGET_SECONDS:
+            self._backoff.reset()
+        self._last_failure = now
         self._gauge.set(1)
-        return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(self._failures, 10))
+        return self._backoff.next_seconds()
 
     def answered(self) -> None:
         """Note that it answers."""
-        if self.lasts:
+        if self._state.enter("answers"):
             log.info("part_back", part=self._part)
-        self.lasts = False
         self._gauge.set(0)
 
 

@@ -6,7 +6,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.durable.breaker import Backoff, Breaker
+from ingest.durable.breaker import Breaker
 from ingest.kafka.producer import judge, key_hash
 
 
@@ -63,12 +63,3 @@ def test_a_breaker_tells_a_change_from_a_repetition() -> None:
     breaker = Breaker()
     assert [breaker.trip(), breaker.trip(), breaker.is_open] == [True, False, True]
     assert [breaker.close(), breaker.close(), breaker.is_open] == [True, False, False]
-
-
-def test_delays_grow_to_their_limit_and_begin_again() -> None:
-    backoff = Backoff(0.1, 2.0)
-    delays = [backoff.next_seconds() for _ in range(10)]
-    for delay, longest in zip(delays, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 2.0, 2.0], strict=True):
-        assert longest / 2 <= delay <= longest
-    backoff.reset()
-    assert backoff.next_seconds() <= 0.1
