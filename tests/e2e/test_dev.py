@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 
 from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually
-from tests.support.projections.seals import seals_what_has_waited
+from tests.support.sql.seals import seals_what_has_waited
 
 DATABASE = r"^Database URL: (postgresql://\S+)$"
 WEBHOOKS = r"^Webhook URL:  (http://\S+)$"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually
-from tests.support.projections.seals import seals_what_has_waited
+from tests.support.sql.seals import seals_what_has_waited
 
 
 async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_programs: None, programs: Programs) -> None:

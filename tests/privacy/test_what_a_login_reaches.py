@@ -5,10 +5,10 @@ import pytest
 
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
-from tests.integration.schemas.sql.test_roles import login_with
 from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
 from tests.support.environment.postgres import PostgresServer
 from tests.support.projections.signed_records import RING, incoming
+from tests.support.sql.logins import login_with
 from tests.support.webhooks.builders import encode
 
 # Of relations of ours, and of every other schema but Postgres' own: what may be read, column by column.

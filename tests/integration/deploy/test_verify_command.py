@@ -14,12 +14,12 @@ import pytest
 from projections.engine.projector import Projector
 from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
-from tests.integration.schemas.sql.test_roles import login_with
 from tests.support.environment.postgres import PostgresServer
 from tests.support.environment.programs import Program, Programs
 from tests.support.environment.waiting import eventually
-from tests.support.projections.seals import UNLOCKED
 from tests.support.projections.signed_records import RING, bodies, incoming
+from tests.support.sql.logins import login_with
+from tests.support.sql.seals import UNLOCKED
 from tests.support.webhooks import builders
 
 DAMAGED = "update telnyx.events set body = body || ' ' where position {}"

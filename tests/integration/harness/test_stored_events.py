@@ -13,7 +13,7 @@ from projections.registry import PROJECTIONS
 from schemas.reading.signing import verify
 from tests.benchmarks.stored import events as stored_events
 from tests.benchmarks.stored import questions as stored_questions
-from tests.support.projections.sql_rows import plan
+from tests.support.sql.rows import plan
 
 EVENTS = 12_000
 ENDS_AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

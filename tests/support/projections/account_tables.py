@@ -1,15 +1,12 @@
 """A projector, and the rows that it makes of spend limits, hosted and toll-free numbers, and link clicks."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
-import pytest
 
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
-from projections.registry import PROJECTIONS
 from schemas.kafka.record import Delivery, event_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
@@ -65,13 +62,3 @@ class Ledger:
 
     async def everything(self) -> dict[str, Rows]:
         return {table: await self.rows(table) for table in TABLES}
-
-
-@pytest.fixture
-async def ledger(database_url: str, connection: asyncpg.Connection) -> AsyncIterator[Ledger]:
-    await connection.execute(
-        "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end'"
-    )
-    projector = Projector(database_url, keys=RING, verify=True, owner="accounts", projections=PROJECTIONS)
-    yield Ledger(projector, connection)
-    await projector.close()

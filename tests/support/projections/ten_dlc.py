@@ -1,11 +1,9 @@
 """Webhooks about a few 10DLC things under their several ids, a projector of this family alone, and its tables."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-import pytest
 
 from projections.engine.projector import Projector
 from projections.tables.ten_dlc.facts import TEN_DLC
@@ -30,13 +28,6 @@ def webhook(minute: float = 0, **payload: Any) -> Json:
 
 def new_projector(url: str) -> Projector:
     return Projector(url, keys=RING, verify=False, owner="one", projections=[TEN_DLC])
-
-
-@pytest.fixture
-async def projector(database_url: str) -> AsyncIterator[Projector]:
-    opened = new_projector(database_url)
-    yield opened
-    await opened.close()
 
 
 async def tables(connection: asyncpg.Connection) -> Tables:

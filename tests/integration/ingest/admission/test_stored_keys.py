@@ -16,7 +16,7 @@ from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from tests.support.environment.waiting import eventually
 from tests.support.ingest.ingest_server import Site, running
-from tests.support.projections.sql_rows import NOON, insert_event
+from tests.support.sql.rows import NOON, insert_event
 from tests.support.webhooks.builders import encode, message_sent
 
 

@@ -15,7 +15,7 @@ from projections.registry import projections_named
 from projections.sql import queries
 from schemas.errors import LedgerError
 from tests.support.projections.apply import apply, closing, new_projector
-from tests.support.projections.sql_rows import plan
+from tests.support.sql.rows import plan
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
 from tests.support.webhooks import evidence_story as story

@@ -9,8 +9,8 @@ from projections.integrity.plan import plan_verification
 from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
 from projections.signing_keys import remembered_keys
-from tests.support.projections.seals import UNLOCKED
 from tests.support.projections.signed_records import RING, bodies, incoming
+from tests.support.sql.seals import UNLOCKED
 from tests.support.webhooks import builders
 
 EVENTS = 35  # three seals of ten, and five that are not sealed yet

@@ -12,11 +12,10 @@ import pytest
 from projections.engine.database import connect
 from projections.integrity.sealing import keep_sealing, newest_seal, seal_now
 from projections.sql import queries
-from tests.integration.schemas.sql.test_events import fill
 from tests.support.environment.tcp_proxy import proxied
 from tests.support.environment.waiting import eventually
 from tests.support.projections.merkle_by_definition import by_definition
-from tests.support.projections.sql_rows import insert_event
+from tests.support.sql.rows import insert_event, insert_many_events
 
 SEALS = "select * from telnyx.event_seals order by seq"
 LONG = timedelta(hours=1)
@@ -201,7 +200,7 @@ async def test_a_number_is_never_given_twice(connection: asyncpg.Connection) -> 
 
 
 async def test_whether_a_seal_is_due_is_asked_of_indexes(connection: asyncpg.Connection) -> None:
-    await fill(connection)
+    await insert_many_events(connection)
     lines = await connection.fetch(f"explain (costs off) {queries('seals')['due']}", 0, 100, timedelta(minutes=10))
     shown = "\n".join(line[0] for line in lines)
     assert "Seq Scan" not in shown, shown

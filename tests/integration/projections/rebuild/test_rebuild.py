@@ -23,8 +23,8 @@ from schemas.reading.event import Event
 from tests.support.environment.waiting import eventually
 from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, delivered, letters
 from tests.support.projections.signed_records import RING, bodies
-from tests.support.projections.sql_rows import insert_event, plan
 from tests.support.projections.ten_dlc import new_projector, onboarding, tables
+from tests.support.sql.rows import insert_event, plan
 from tests.support.webhooks import builders
 
 REPAIRED = (DELIVERIES, INBOUND, OPT_OUTS)

@@ -7,12 +7,10 @@ import asyncpg
 import pytest
 
 from schemas.reading.event import Event, read
-from tests.support.projections.account_tables import Ledger, ledger
+from tests.support.projections.account_tables import Ledger
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import Json
 from tests.support.webhooks.malformed import HOSTILE, written
-
-__all__ = ["ledger"]  # a fixture
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 import itertools
 
-from tests.support.projections.account_tables import Ledger, key_of, ledger, minutes
+from tests.support.projections.account_tables import Ledger, key_of, minutes
 from tests.support.webhooks.builders import Json, hosted_order, link_clicked, spend_limit_reached, toll_free_update
-
-__all__ = ["ledger"]  # a fixture
 
 
 def story() -> list[Json]:

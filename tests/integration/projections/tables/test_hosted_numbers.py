@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.projections.account_tables import Ledger, key_of, ledger, minutes
+from tests.support.projections.account_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, Json, hosted_order
-
-__all__ = ["ledger"]  # a fixture
 
 
 async def order_after(ledger: Ledger, *webhooks: Json) -> dict[str, Any]:

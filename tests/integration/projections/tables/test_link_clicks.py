@@ -1,10 +1,8 @@
 """Link clicks: a row for each, with its own time or else the event's."""
 
-from tests.support.projections.account_tables import Ledger, key_of, ledger, minutes
+from tests.support.projections.account_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, link_clicked
-
-__all__ = ["ledger"]  # a fixture
 
 
 async def test_a_link_click_has_no_event_type_and_is_its_own_payload(ledger: Ledger) -> None:

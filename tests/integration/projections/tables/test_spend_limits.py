@@ -2,11 +2,9 @@
 
 from decimal import Decimal
 
-from tests.support.projections.account_tables import Ledger, key_of, ledger
+from tests.support.projections.account_tables import Ledger, key_of
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, spend_limit_reached
-
-__all__ = ["ledger"]  # a fixture
 
 
 async def test_a_spend_limit_is_a_row_of_its_event(ledger: Ledger) -> None:

@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.support.projections.account_tables import Ledger, key_of, ledger, minutes
+from tests.support.projections.account_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import Json, toll_free_update
-
-__all__ = ["ledger"]  # a fixture
 
 
 @pytest.mark.parametrize(

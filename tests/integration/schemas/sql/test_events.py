@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.support.environment.waiting import eventually
-from tests.support.projections.sql_rows import NOON, insert_event, plan
+from tests.support.sql.rows import NOON, insert_event, insert_many_events, plan
 
 RELATIONS = ["telnyx.events", "telnyx_partitions.events_traffic", "telnyx_partitions.events_traffic_2026_11"]
 CHANGES = ["update {} set account = 'other'", "delete from {}", "truncate {}"]
@@ -191,19 +191,8 @@ async def test_an_event_that_is_there_already_is_left_alone(connection: asyncpg.
     assert await connection.fetchval("select account from telnyx.events") == "default"
 
 
-async def fill(connection: asyncpg.Connection) -> None:
-    await connection.execute("""
-        insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
-                                   signature, signed_timestamp, key_id)
-        select md5(i::text)::uuid, 'default', 't', (array['consent', 'registry', 'traffic'])[1 + i % 3],
-               now(), now(), '{}', '', '', ''
-        from generate_series(1, 9000) i
-    """)
-    await connection.execute("analyze telnyx.events")
-
-
 async def test_reading_on_by_position_uses_indexes(connection: asyncpg.Connection) -> None:
-    await fill(connection)
+    await insert_many_events(connection)
     for start in (0, 8_000):
         seen = await plan(connection, POSITION, start)
         assert "events_consent_" in seen
@@ -213,7 +202,7 @@ async def test_reading_on_by_position_uses_indexes(connection: asyncpg.Connectio
 
 async def test_looking_up_keys_probes_their_own_partition(connection: asyncpg.Connection) -> None:
     """Thanks to `offset 0`: without it the planner may join, and read every partition there is."""
-    await fill(connection)
+    await insert_many_events(connection)
     keys = [row["event_key"] for row in await connection.fetch("select event_key from telnyx.events limit 20")]
     times = [await connection.fetchval("select max(occurred_at) from telnyx.events")] * 20
     seen = await plan(

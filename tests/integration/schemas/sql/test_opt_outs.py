@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.projections.sql_rows import NOON, insert_event, insert_opt_out_event, plan
+from tests.support.sql.rows import NOON, insert_event, insert_opt_out_event, plan
 
 Fact = dict[str, Any]
 FOREVER = datetime(2199, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from tests.support.projections.sql_rows import insert_event
+from tests.support.sql.rows import insert_event
 
 BODIES: list[tuple[bytes, object]] = [
     (b'{"data":{"payload":{"text":"hi"}}}', {"text": "hi"}),

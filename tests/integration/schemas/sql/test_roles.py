@@ -1,16 +1,15 @@
 """Each role may do what its job needs and nothing else; tried by real logins that were granted it."""
 
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import urlsplit
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
 
 from schemas.sql.migrate import CURRENT_REVISION
 from tests.support.environment.postgres import PostgresServer
-from tests.support.projections.sql_rows import insert, insert_event, insert_opt_out_event
+from tests.support.sql.logins import login_with
+from tests.support.sql.rows import insert, insert_event, insert_opt_out_event
 
 Login = Callable[[str], Awaitable[asyncpg.Connection]]
 SECRET = "secret words"
@@ -53,20 +52,6 @@ OPEN_COLUMNS = (
     "position, event_key, event_id, account, event_type, retention_class, occurred_at, received_at, recorded_at,"
     " signature, signed_timestamp, key_id"
 )
-
-
-@asynccontextmanager
-async def login_with(server: PostgresServer, database_url: str, role: str) -> AsyncIterator[asyncpg.Connection]:
-    name, password = f"login_{secrets.token_hex(6)}", secrets.token_hex(8)
-    await server.execute(f"create role {name} login password '{password}' {role and f'in role {role}'}")
-    place = urlsplit(database_url)
-    address = place.netloc.rpartition("@")[2]
-    connection = await asyncpg.connect(place._replace(netloc=f"{name}:{password}@{address}").geturl())
-    try:
-        yield connection
-    finally:
-        await connection.close()
-        await server.execute(f"drop role {name}")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.projections.sql_rows import insert
+from tests.support.sql.rows import insert
 
 SEAL = {"seq": 1, "first_position": 1, "last_position": 3, "events": 2, "root": bytes(32), "chain": bytes(32)}
 

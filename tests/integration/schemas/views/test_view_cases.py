@@ -1,43 +1,24 @@
 """The views of deliveries and of events, clause by clause: rows in, the rows that a person expects out, in any zone."""
 
-import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.oracle.views import area_codes
-from tests.support.projections.sql_rows import NOON, insert, insert_event, insert_opt_out_event
-
-PERSON, TOLL_FREE, LONG_CODE = "+13125550001", "+18005550100", "+14155550100"
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-
-
-async def delivery(connection: asyncpg.Connection, message_id: str, **values: Any) -> None:
-    """One delivery, sent at noon; what is not given is something ordinary."""
-    row = {
-        "message_id": message_id,
-        "recipient": PERSON,
-        "account": "a",
-        "messaging_profile_id": "profile",
-        "sender": LONG_CODE,
-        "status": "delivered",
-        "is_final": True,
-        "status_at": NOON + SECOND,
-        "sent_at": NOON,
-        "first_event_at": NOON,
-        "last_event_key": uuid.uuid4(),
-        "status_rank": 5,
-        **values,
-    }
-    await insert(connection, "telnyx.message_deliveries", row)
-
-
-async def seen(connection: asyncpg.Connection, question: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in await connection.fetch(question)]
-
+from tests.support.sql.rows import (
+    HOUR,
+    LONG_CODE,
+    MINUTE,
+    NOON,
+    PERSON,
+    SECOND,
+    fetch_tuples,
+    insert_delivery,
+    insert_event,
+    insert_opt_out_event,
+)
 
 CLASSES = [
     *((status, True, "delivered") for status in ("delivered", "read")),
@@ -50,7 +31,9 @@ CLASSES = [
 
 async def test_every_status_has_its_class(connection: asyncpg.Connection) -> None:
     for number, (status, is_final, _) in enumerate(CLASSES):
-        await delivery(connection, f"m{number}", status=status, is_final=is_final, parts=2, cost_amount=Decimal("0.1"))
+        await insert_delivery(
+            connection, f"m{number}", status=status, is_final=is_final, parts=2, cost_amount=Decimal("0.1")
+        )
     wanted = {name: sum(found == name for *_, found in CLASSES) for name in ("delivered", "failed", "unconfirmed")}
     [row] = await connection.fetch("select * from telnyx.delivery_hourly")
     assert {name: row[name] for name in wanted} == wanted
@@ -59,9 +42,9 @@ async def test_every_status_has_its_class(connection: asyncpg.Connection) -> Non
 
 
 async def test_rows_are_counted_and_what_is_not_known_is_not_nothing(connection: asyncpg.Connection) -> None:
-    await delivery(connection, "one", recipient="+1", messaging_profile_id=None)
-    await delivery(connection, "one", recipient="+2", messaging_profile_id=None)
-    rows = await seen(
+    await insert_delivery(connection, "one", recipient="+1", messaging_profile_id=None)
+    await insert_delivery(connection, "one", recipient="+2", messaging_profile_id=None)
+    rows = await fetch_tuples(
         connection, "select messages, parts, cost_amount, messaging_profile_id from telnyx.delivery_hourly"
     )
     assert rows == [(2, None, None, None)]
@@ -72,20 +55,20 @@ async def test_hours_and_days_are_utc_in_every_session(connection: asyncpg.Conne
     await connection.execute(f"set timezone = '{zone}'")
     midnight = datetime(2026, 3, 8, tzinfo=UTC)
     for name, at in {"before": midnight - timedelta(microseconds=1), "after": midnight}.items():
-        await delivery(connection, name, sent_at=None, first_event_at=at, status_at=at, error_codes=["40008"])
+        await insert_delivery(connection, name, sent_at=None, first_event_at=at, status_at=at, error_codes=["40008"])
         await insert_opt_out_event(connection, phone_number=name, occurred_at=at)
-    hours = await seen(connection, "select hour, messages from telnyx.delivery_hourly order by hour")
+    hours = await fetch_tuples(connection, "select hour, messages from telnyx.delivery_hourly order by hour")
     assert hours == [(midnight - HOUR, 1), (midnight, 1)]
     for view in ("delivery_by_carrier_daily", "error_breakdown_daily", "opt_out_daily", "unregistered_traffic"):
-        days = await seen(connection, f"select day from telnyx.{view} order by day")
+        days = await fetch_tuples(connection, f"select day from telnyx.{view} order by day")
         assert days == [(date(2026, 3, 7),), (date(2026, 3, 8),)], view
 
 
 async def test_errors_are_counted_by_code_on_the_day_of_their_status(connection: asyncpg.Connection) -> None:
-    await delivery(connection, "m1", error_codes=["40008", "99999"], status_at=NOON + 24 * HOUR)
-    await delivery(connection, "m2", error_codes=["40008"], status_at=NOON + 24 * HOUR)
-    await delivery(connection, "m3")
-    rows = await seen(connection, "select * from telnyx.error_breakdown_daily order by error_code")
+    await insert_delivery(connection, "m1", error_codes=["40008", "99999"], status_at=NOON + 24 * HOUR)
+    await insert_delivery(connection, "m2", error_codes=["40008"], status_at=NOON + 24 * HOUR)
+    await insert_delivery(connection, "m3")
+    rows = await fetch_tuples(connection, "select * from telnyx.error_breakdown_daily order by error_code")
     day = NOON.date() + timedelta(days=1)
     assert rows == [("a", "40008", day, "Undeliverable", "auto_retriable", 2), ("a", "99999", day, None, None, 1)]
 
@@ -93,11 +76,11 @@ async def test_errors_are_counted_by_code_on_the_day_of_their_status(connection:
 async def test_stuck_is_sent_a_day_ago_and_not_final(connection: asyncpg.Connection) -> None:
     now = datetime.now(UTC)
     late, fresh = now - 24 * HOUR - MINUTE, now - 24 * HOUR + MINUTE
-    await delivery(connection, "stuck", sent_at=late, is_final=False, status="sent", carrier="AT&T")
-    await delivery(connection, "fresh", sent_at=fresh, is_final=False, status="sent")
-    await delivery(connection, "final", sent_at=late)
-    await delivery(connection, "never sent", sent_at=None, first_event_at=late, is_final=False, status="queued")
-    rows = await seen(connection, "select * from telnyx.stuck_messages")
+    await insert_delivery(connection, "stuck", sent_at=late, is_final=False, status="sent", carrier="AT&T")
+    await insert_delivery(connection, "fresh", sent_at=fresh, is_final=False, status="sent")
+    await insert_delivery(connection, "final", sent_at=late)
+    await insert_delivery(connection, "never sent", sent_at=None, first_event_at=late, is_final=False, status="queued")
+    rows = await fetch_tuples(connection, "select * from telnyx.stuck_messages")
     assert rows == [("stuck", PERSON, "a", LONG_CODE, "AT&T", late)]
 
 
@@ -107,7 +90,7 @@ async def test_a_day_of_consent_is_counted_by_kind(connection: asyncpg.Connectio
         *(("help", "autoresponse"), ("help", "keyword"), ("help", "keyword")),
     ]:
         await insert_opt_out_event(connection, action=action, basis=basis)
-    rows = await seen(connection, "select * from telnyx.opt_out_daily")
+    rows = await fetch_tuples(connection, "select * from telnyx.opt_out_daily")
     assert rows == [("default", "profile", NOON.date(), 2, 1, 3, 1)]
 
 
@@ -116,11 +99,11 @@ async def test_event_ids_of_several_events(connection: asyncpg.Connection) -> No
         *(("twice", "a", 0), ("twice", "a", 5), ("twice", "b", 1), ("once", "a", 0), (None, "a", 0), (None, "a", 1)),
     ]:
         await insert_event(connection, event_id=event_id, account=account, occurred_at=NOON + minutes * MINUTE)
-    rows = await seen(connection, "select * from telnyx.event_id_conflicts")
+    rows = await fetch_tuples(connection, "select * from telnyx.event_id_conflicts")
     assert rows == [("a", "twice", 2, NOON, NOON + 5 * MINUTE)]
     since = f"select * from telnyx.event_id_conflicts_since('{NOON.isoformat()}'::timestamptz{{}})"
-    assert await seen(connection, since.format("")) == rows
-    assert await seen(connection, since.format(" + interval '1 second'")) == []
+    assert await fetch_tuples(connection, since.format("")) == rows
+    assert await fetch_tuples(connection, since.format(" + interval '1 second'")) == []
 
 
 async def test_lag_is_per_minute_of_the_last_day(connection: asyncpg.Connection) -> None:
@@ -130,7 +113,7 @@ async def test_lag_is_per_minute_of_the_last_day(connection: asyncpg.Connection)
         await insert_event(connection, recorded_at=minute + SECOND, received_at=minute + SECOND - seconds * SECOND)
     await insert_event(connection, recorded_at=minute - timedelta(microseconds=1), received_at=minute - SECOND)
     await insert_event(connection, recorded_at=now - 24 * HOUR - MINUTE, received_at=NOON)
-    rows = await seen(connection, "select * from telnyx.pipeline_lag order by minute")
+    rows = await fetch_tuples(connection, "select * from telnyx.pipeline_lag order by minute")
     assert rows[0] == (minute - MINUTE, 1, pytest.approx(0.999999), pytest.approx(0.999999))
     assert rows[1:] == [(minute, 101, 50.0, 99.0)]
 

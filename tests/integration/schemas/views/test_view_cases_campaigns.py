@@ -7,8 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.integration.schemas.views.test_view_cases import HOUR, LONG_CODE, MINUTE, delivery, seen
-from tests.support.projections.sql_rows import NOON, insert
+from tests.support.sql.rows import HOUR, LONG_CODE, MINUTE, NOON, fetch_tuples, insert, insert_delivery
 
 TCR = "CAAA111"
 
@@ -52,8 +51,8 @@ async def test_a_campaign_and_its_last_day(connection: asyncpg.Connection) -> No
         "other account": {"account": "b"},
     }
     for name, values in sent.items():
-        await delivery(connection, name, **{"sent_at": fresh, "tcr_campaign_id": TCR, **values})
-    assert await seen(connection, "select * from telnyx.campaign_health order by campaign_id desc") == [
+        await insert_delivery(connection, name, **{"sent_at": fresh, "tcr_campaign_id": TCR, **values})
+    assert await fetch_tuples(connection, "select * from telnyx.campaign_health order by campaign_id desc") == [
         ("k", TCR, "a", "MNO_PROVISIONED", NOON, "well", 2, 7, 3, 3, 3),
         ("idle", None, "a", None, None, None, 0, 0, 0, 0, 0),
     ]
@@ -70,8 +69,8 @@ async def test_a_campaign_and_its_last_day(connection: asyncpg.Connection) -> No
 async def test_only_long_codes_of_the_united_states_must_be_registered(
     connection: asyncpg.Connection, sender: str | None, is_listed: bool
 ) -> None:
-    await delivery(connection, "m", sender=sender)
-    rows = await seen(connection, "select sender from telnyx.unregistered_traffic")
+    await insert_delivery(connection, "m", sender=sender)
+    rows = await fetch_tuples(connection, "select sender from telnyx.unregistered_traffic")
     assert rows == ([(sender,)] if is_listed else [])
 
 
@@ -83,8 +82,10 @@ async def test_a_number_is_registered_by_an_assignment_to_a_provisioned_campaign
     is_assigned = status in {"ASSIGNED", "FAILED_UNASSIGNMENT"}
     await campaign(connection, status=stands)
     await assigned(connection, "k", status)
-    await delivery(connection, "m")
-    rows = await seen(connection, "select campaign_id, campaign_status, assigned_at from telnyx.unregistered_traffic")
+    await insert_delivery(connection, "m")
+    rows = await fetch_tuples(
+        connection, "select campaign_id, campaign_status, assigned_at from telnyx.unregistered_traffic"
+    )
     if is_assigned and stands == "MNO_PROVISIONED":
         assert rows == []
     else:
@@ -97,13 +98,13 @@ async def test_unregistered_traffic_of_a_day_and_the_newest_assignment(connectio
     await campaign(connection, "newer", status="MNO_REJECTED")
     await assigned(connection, "newer", "ASSIGNED", status_at=NOON + HOUR)
     await assigned(connection, "unheard of", "ASSIGNED", status_at=NOON)
-    await delivery(connection, "m1", sent_at=NOON + MINUTE)
-    await delivery(connection, "m1", recipient="+1", sent_at=NOON + HOUR)
-    await delivery(connection, "m2", sent_at=None, first_event_at=NOON)
-    await delivery(connection, "m3", sent_at=NOON - timedelta(days=1))
-    await delivery(connection, "m4", account="b")
+    await insert_delivery(connection, "m1", sent_at=NOON + MINUTE)
+    await insert_delivery(connection, "m1", recipient="+1", sent_at=NOON + HOUR)
+    await insert_delivery(connection, "m2", sent_at=None, first_event_at=NOON)
+    await insert_delivery(connection, "m3", sent_at=NOON - timedelta(days=1))
+    await insert_delivery(connection, "m4", account="b")
     day, newest = NOON.date(), ("newer", "MNO_REJECTED", NOON + HOUR)
-    assert await seen(connection, "select * from telnyx.unregistered_traffic order by account, day") == [
+    assert await fetch_tuples(connection, "select * from telnyx.unregistered_traffic order by account, day") == [
         ("a", LONG_CODE, day - timedelta(days=1), 1, NOON - timedelta(days=1), NOON - timedelta(days=1), *newest),
         ("a", LONG_CODE, day, 3, NOON + MINUTE, NOON + HOUR, *newest),
         ("b", LONG_CODE, day, 1, NOON, NOON, *newest),

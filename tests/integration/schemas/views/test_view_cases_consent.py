@@ -8,17 +8,19 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.integration.schemas.views.test_view_cases import (
+from tests.support.sql.rows import (
     HOUR,
     LONG_CODE,
     MINUTE,
+    NOON,
     PERSON,
     SECOND,
     TOLL_FREE,
-    delivery,
-    seen,
+    fetch_tuples,
+    insert,
+    insert_delivery,
+    insert_opt_out_event,
 )
-from tests.support.projections.sql_rows import NOON, insert, insert_opt_out_event
 
 SENDS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "a microsecond after a STOP": ({"occurred_at": NOON - timedelta(microseconds=1)}, {}, True),
@@ -42,8 +44,8 @@ SENDS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 async def test_a_send_is_a_violation(connection: asyncpg.Connection, name: str) -> None:
     said, sent, is_violation = SENDS[name]
     await insert_opt_out_event(connection, **{"account": "a", "occurred_at": NOON - HOUR, **said})
-    await delivery(connection, "m", **sent)
-    assert len(await seen(connection, "select message_id from telnyx.opt_out_violations")) == is_violation
+    await insert_delivery(connection, "m", **sent)
+    assert len(await fetch_tuples(connection, "select message_id from telnyx.opt_out_violations")) == is_violation
 
 
 async def test_a_violation_tells_of_the_event_that_decided(connection: asyncpg.Connection) -> None:
@@ -61,9 +63,9 @@ async def test_a_violation_tells_of_the_event_that_decided(connection: asyncpg.C
         )
         if minutes == -40:
             decided = event["event_key"]
-    await delivery(connection, "m")
+    await insert_delivery(connection, "m")
     opted_out_at = NOON - 40 * MINUTE
-    assert await seen(connection, "select * from telnyx.opt_out_violations") == [
+    assert await fetch_tuples(connection, "select * from telnyx.opt_out_violations") == [
         *(
             (
                 "m",
@@ -86,16 +88,16 @@ async def test_a_violation_tells_of_the_event_that_decided(connection: asyncpg.C
 async def test_after_a_start_nothing_is_a_violation(connection: asyncpg.Connection) -> None:
     await insert_opt_out_event(connection, occurred_at=NOON - HOUR)
     await insert_opt_out_event(connection, occurred_at=NOON - MINUTE, action="opt_in")
-    await delivery(connection, "m")
-    assert await seen(connection, "select * from telnyx.opt_out_violations") == []
+    await insert_delivery(connection, "m")
+    assert await fetch_tuples(connection, "select * from telnyx.opt_out_violations") == []
 
 
 async def test_what_was_known_is_what_had_been_received(connection: asyncpg.Connection) -> None:
     for profile, received_at in {"early": NOON - SECOND, "at once": NOON, "late": NOON + SECOND}.items():
         values = {"messaging_profile_id": profile, "occurred_at": NOON - HOUR}
         await insert_opt_out_event(connection, **values, received_at=received_at)
-        await delivery(connection, profile, messaging_profile_id=profile)
-    rows = await seen(connection, "select message_id, known_before_send from telnyx.opt_out_violations")
+        await insert_delivery(connection, profile, messaging_profile_id=profile)
+    rows = await fetch_tuples(connection, "select message_id, known_before_send from telnyx.opt_out_violations")
     assert dict(rows) == {"early": True, "at once": False, "late": False}
 
 
@@ -114,8 +116,10 @@ async def test_one_confirmation_is_allowed(
     connection: asyncpg.Connection, after: timedelta, basis: str, via_number: str | None, is_confirmation: bool
 ) -> None:
     await insert_opt_out_event(connection, occurred_at=NOON - after, basis=basis, via_number=via_number)
-    await delivery(connection, "m")
-    assert await seen(connection, "select is_confirmation from telnyx.opt_out_violations") == [(is_confirmation,)]
+    await insert_delivery(connection, "m")
+    assert await fetch_tuples(connection, "select is_confirmation from telnyx.opt_out_violations") == [
+        (is_confirmation,)
+    ]
 
 
 async def opted_out(connection: asyncpg.Connection, profile: str, minutes: int, **values: Any) -> None:
@@ -138,7 +142,7 @@ async def test_a_person_who_opted_out_anywhere(connection: asyncpg.Connection) -
     await opted_out(connection, "", 2)
     await opted_out(connection, "in", 3, opted_out=False)
     await opted_out(connection, "other", 4, account="b", opted_out=False)
-    rows = await seen(connection, "select * from telnyx.opt_outs_any_profile")
+    rows = await fetch_tuples(connection, "select * from telnyx.opt_outs_any_profile")
     assert rows == [("a", PERSON, ["", "z"], NOON + MINUTE, NOON + 2 * MINUTE)]
 
 
@@ -175,6 +179,6 @@ async def test_carriers_block_per_toll_free_number(connection: asyncpg.Connectio
     for minute, values in enumerate(said):
         at = NOON + minute * MINUTE
         await insert_opt_out_event(connection, **{"via_number": TOLL_FREE, "occurred_at": at, **values})
-    rows = await seen(connection, f"select * from telnyx.toll_free_blocks where via_number = '{TOLL_FREE}'")
+    rows = await fetch_tuples(connection, f"select * from telnyx.toll_free_blocks where via_number = '{TOLL_FREE}'")
     expected = wanted and (TOLL_FREE, PERSON, "default", wanted[0], NOON + wanted[1] * MINUTE)
     assert rows == ([expected] if expected else [])

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.support_queries import bound, question
 from tests.support.environment.waiting import eventually
-from tests.support.projections.sql_rows import plan
+from tests.support.sql.rows import plan
 
 # view, condition of a dashboard, the index that must find its rows
 QUESTIONS = [

@@ -22,14 +22,11 @@ from tests.support.projections.ten_dlc import (
     Tables,
     clear,
     onboarding,
-    projector,
     rows,
     tables,
     webhook,
 )
 from tests.support.webhooks.builders import Json
-
-__all__ = ["projector"]  # a fixture
 
 
 async def applied_in(projector: Projector, connection: asyncpg.Connection, batches: Iterable[Sequence[Json]]) -> Tables:

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from projections.sql import queries
-from tests.support.projections.sql_rows import plan
+from tests.support.sql.rows import plan
 
 HOT = {
     "changed_links": (["C000001"], ["B000001"]),

@@ -17,15 +17,12 @@ from tests.support.projections.ten_dlc import (
     TCR_BRAND,
     TELNYX,
     onboarding,
-    projector,
     rows,
     tables,
     webhook,
 )
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON
-
-__all__ = ["projector"]  # a fixture
 
 
 async def test_a_campaign_from_registration_to_its_numbers(

@@ -1,12 +1,14 @@
 """Rows for tests of the schema itself, inserted as a projector would, without any of its code."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PERSON, TOLL_FREE, LONG_CODE = "+13125550001", "+18005550100", "+14155550100"
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
@@ -50,9 +52,45 @@ async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) ->
     return row
 
 
+async def insert_delivery(connection: asyncpg.Connection, message_id: str, **values: Any) -> None:
+    """One delivery, sent at noon; what is not given is something ordinary."""
+    row = {
+        "message_id": message_id,
+        "recipient": PERSON,
+        "account": "a",
+        "messaging_profile_id": "profile",
+        "sender": LONG_CODE,
+        "status": "delivered",
+        "is_final": True,
+        "status_at": NOON + SECOND,
+        "sent_at": NOON,
+        "first_event_at": NOON,
+        "last_event_key": uuid.uuid4(),
+        "status_rank": 5,
+        **values,
+    }
+    await insert(connection, "telnyx.message_deliveries", row)
+
+
+async def insert_many_events(connection: asyncpg.Connection) -> None:
+    """9000 events of now, in all retention classes, with statistics for the planner."""
+    await connection.execute("""
+        insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
+                                   signature, signed_timestamp, key_id)
+        select md5(i::text)::uuid, 'default', 't', (array['consent', 'registry', 'traffic'])[1 + i % 3],
+               now(), now(), '{}', '', '', ''
+        from generate_series(1, 9000) i
+    """)
+    await connection.execute("analyze telnyx.events")
+
+
 async def insert(connection: asyncpg.Connection, table: str, row: dict[str, Any]) -> None:
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
     await connection.execute(f"insert into {table} ({', '.join(row)}) values ({places})", *row.values())
+
+
+async def fetch_tuples(connection: asyncpg.Connection, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await connection.fetch(query)]
 
 
 async def plan(connection: asyncpg.Connection, query: str, *arguments: Any) -> str:
