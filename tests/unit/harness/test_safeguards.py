@@ -1,4 +1,4 @@
-"""The list of mutants does not rot: each applies, its tests are there, and is in the table."""
+"""Each safeguard mutant still applies, its tests exist, and the README lists it."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.mutation.safeguards import MUTANTS, ROOT, Mutant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_it_still_applies_and_its_tests_are_there(mutant: Mutant) -> None:
+def test_a_mutant_applies_and_its_tests_exist(mutant: Mutant) -> None:
     content = (ROOT / mutant.file).read_text()
     assert mutant.applied(content) != content
     for test in mutant.tests:
@@ -16,13 +16,13 @@ def test_it_still_applies_and_its_tests_are_there(mutant: Mutant) -> None:
         assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE)
 
 
-def test_a_text_that_is_not_there_exactly_once_is_refused() -> None:
+def test_a_text_must_stand_exactly_once() -> None:
     mutant = Mutant("name", "file", "a", "b", ())
     for content in ("", "aa"):
         with pytest.raises(ValueError, match="times in file"):
             mutant.applied(content)
 
 
-def test_the_table_in_the_readme_is_the_list() -> None:
-    rows = re.findall(r"^\| (.+?) \| `(tests/.+?)` \|$", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
+def test_the_readme_lists_every_mutant() -> None:
+    rows = re.findall(r"^\| (.+?) \| `(tests/.+?)` \|$", (ROOT / "tests/mutation/README.md").read_text(), re.MULTILINE)
     assert rows == [(mutant.name, test) for mutant in MUTANTS for test in mutant.tests]
