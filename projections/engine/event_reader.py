@@ -3,7 +3,7 @@
 What is applied again is therefore what was signed, and nothing that was computed from it before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import asyncpg
 from projections.engine.fault_isolation import Fault
 from projections.engine.projection import Projection, Stored
 from projections.sql import queries
+from schemas.families.event_types import EventTypes
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Unreadable, read
 
@@ -40,16 +41,10 @@ async def page_after(
     connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int, limit: int
 ) -> Page:
     """The next events that any of the projections takes, after `position` and up to `end`, `limit` at most."""
-    names = sorted({name for projection in projections for name in projection.event_types})
+    taken = EventTypes.union(projection.event_types for projection in projections)
     upto = min(end, position + PAGE_POSITIONS)
-    rows = await connection.fetch(_SQL["between_positions"], position, upto, *patterns(names), limit)
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, *taken.sql_patterns, limit)
     return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
-
-
-def patterns(event_types: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(exact names, prefixes) of types that are given exactly or as a prefix with `*`, as statements take them."""
-    names = list(event_types)
-    return [name for name in names if not name.endswith("*")], [name[:-1] for name in names if name.endswith("*")]
 
 
 async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:

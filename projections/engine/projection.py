@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from projections.engine.table import Row, Table
+from schemas.families.event_types import EventTypes
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 
@@ -49,21 +50,14 @@ class Refold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """Event types (exact, or a prefix with `*`) to rows of tables. Raise `version` when `rows` or a fold changes."""
+    """Event types to rows of tables. Raise `version` when `rows` or a fold changes."""
 
     name: str
     version: int
-    event_types: tuple[str, ...]
+    event_types: EventTypes
     tables: tuple[Table, ...]
     rows: Callable[[Event, Delivery], Rows]
     refold: Refold | None = None
-
-    def takes(self, event_type: str) -> bool:
-        """Whether events of this type feed it; compared exactly."""
-        return any(
-            event_type.startswith(pattern[:-1]) if pattern.endswith("*") else event_type == pattern
-            for pattern in self.event_types
-        )
 
 
 class Routing:
@@ -77,7 +71,7 @@ class Routing:
         """The projections that take events of this type."""
         found = self._known.get(event_type)
         if found is None:
-            found = tuple(projection for projection in self.projections if projection.takes(event_type))
+            found = tuple(projection for projection in self.projections if projection.event_types.takes(event_type))
             if len(self._known) < 1000:  # types are the sender's words: bounded
                 self._known[event_type] = found
         return found

@@ -21,9 +21,9 @@ from projections.engine.quarantine import FORGED, signed_by
 from projections.integrity.merkle import leaf_hash, tree_hash
 from projections.integrity.sealing import EVENTS_A_SEAL, Seal
 from projections.sql import queries
+from schemas.families.table import family_of
 from schemas.reading.canonical import canonical
 from schemas.reading.event import Unreadable, read
-from schemas.reading.event import retention_class as class_of
 from schemas.reading.normalize import instant, text, vendor_id
 from schemas.reading.signing import Key
 
@@ -179,7 +179,7 @@ def _matches_body(
 def _kind(said: str) -> tuple[str | None, str]:
     """The type and its class: of the few that Telnyx repeats."""
     event_type = text(said)
-    return event_type, class_of(event_type or "")
+    return event_type, family_of(event_type or "").retention_class
 
 
 def _why_not(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:

@@ -210,7 +210,7 @@ class _Run:
                 await self._write(part)
         for event_type, fault in parts.unreadable:
             for projection in self._projections:
-                if projection.takes(event_type):
+                if projection.event_types.takes(event_type):
                     self.results[projection.name].add(1, [fault])
         self._position = parts.position
         self._pages += 1

@@ -11,10 +11,11 @@ from datetime import datetime
 
 import asyncpg
 
-from projections.engine.event_reader import PAGE_EVENTS, PAGE_POSITIONS, last_position, patterns, stored
+from projections.engine.event_reader import PAGE_EVENTS, PAGE_POSITIONS, last_position, stored
 from projections.engine.fault_isolation import Fault
 from projections.sql import queries
 from schemas.errors import Unavailable
+from schemas.families.event_types import EventTypes
 from schemas.kafka.record import Record, event_record, rfc3339
 from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
@@ -73,8 +74,9 @@ class Replay:
                 tick()
 
     async def _page(self, wanted: ReplayFilter, position: int, upto: int) -> Sequence[asyncpg.Record]:
+        names, prefixes = EventTypes(*wanted.types).sql_patterns
         rows: Sequence[asyncpg.Record] = await self.connection.fetch(
-            _SQL["page"], position, upto, wanted.since, wanted.until, *patterns(wanted.types), PAGE_EVENTS
+            _SQL["page"], position, upto, wanted.since, wanted.until, names, prefixes, PAGE_EVENTS
         )
         return rows
 

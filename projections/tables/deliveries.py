@@ -5,6 +5,7 @@ from typing import Any
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, with_exact_numbers
 from schemas.reading.normalize import integer, items, lower, money, party, text, timestamp, unique, vendor_id
@@ -167,7 +168,7 @@ def _amounts(payload: dict[str, Any]) -> tuple[Any, Any]:
 DELIVERIES = Projection(
     name="deliveries",
     version=1,
-    event_types=tuple(DEFAULT_STATUS),
+    event_types=types_of("message-delivery"),
     tables=(MESSAGE_DELIVERIES,),
     rows=rows,
 )

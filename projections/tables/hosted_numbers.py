@@ -11,6 +11,7 @@ from typing import Any
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, with_exact_numbers
 from schemas.reading.normalize import items, lower, phone, timestamp, vendor_id
@@ -103,7 +104,7 @@ def _unix_instant(seconds: Decimal) -> datetime | None:
 HOSTED_NUMBER_PROJECTION = Projection(
     name="hosted_numbers",
     version=1,
-    event_types=("messaging_hosted_numbers_orders.*",),
+    event_types=types_of("hosted-numbers-order"),
     tables=(HOSTED_NUMBER_ORDERS, HOSTED_NUMBERS),
     rows=hosted_number_rows,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import table
 from projections.tables.exact_json import exact_json
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from schemas.reading.normalize import integer, items, parties, party, text, timestamp, upper, vendor_id
@@ -77,7 +78,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
 INBOUND = Projection(
     name="inbound",
     version=1,
-    event_types=("message.received",),
+    event_types=types_of("message-received"),
     tables=(INBOUND_MESSAGES, MESSAGE_CONTENTS),
     rows=rows,
 )

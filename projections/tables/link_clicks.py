@@ -2,8 +2,9 @@
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
-from schemas.reading.event import LINK_CLICKED, Event
+from schemas.reading.event import Event
 from schemas.reading.normalize import party, text, timestamp, vendor_id
 
 LINK_CLICKS = table(
@@ -30,7 +31,7 @@ def link_click_rows(event: Event, delivery: Delivery) -> Rows:
 CLICKS = Projection(
     name="link_clicks",
     version=1,
-    event_types=(LINK_CLICKED,),
+    event_types=types_of("link-clicked"),
     tables=(LINK_CLICKS,),
     rows=link_click_rows,
 )

@@ -16,6 +16,7 @@ from projections.engine.table import Row, table
 from projections.sql import queries
 from projections.tables.deliveries import DEFAULT_STATUS, error_codes, observations
 from projections.tables.inbound import message_text
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from schemas.reading.normalize import items, parties, party, timestamp, upper, vendor_id
@@ -127,7 +128,7 @@ def _refused(event: Event) -> list[Row]:
 OPT_OUTS = Projection(
     name="opt_outs",
     version=1,
-    event_types=("message.received", *DEFAULT_STATUS),
+    event_types=types_of("message-received", "message-delivery"),
     tables=(OPT_OUT_EVENTS,),
     rows=rows,
     refold=Refold(

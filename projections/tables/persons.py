@@ -5,9 +5,9 @@ message_deliveries and inbound_messages know the last webhook of a message and n
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import table
-from projections.tables.deliveries import DEFAULT_STATUS
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
-from schemas.reading.event import LINK_CLICKED, Event
+from schemas.reading.event import Event
 from schemas.reading.normalize import parties, unique
 
 PERSON_EVENTS = table(
@@ -42,7 +42,7 @@ def rows(event: Event, _delivery: Delivery) -> Rows:
 PERSONS = Projection(
     name="persons",
     version=1,
-    event_types=("message.received", *DEFAULT_STATUS, LINK_CLICKED),
+    event_types=types_of("message-received", "message-delivery", "link-clicked"),
     tables=(PERSON_EVENTS,),
     rows=rows,
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, with_exact_numbers
 from schemas.reading.normalize import money, vendor_id
@@ -37,7 +38,7 @@ def _limit_and_cost(payload: dict[str, Any]) -> tuple[Any, Any]:
 SPEND_LIMITS = Projection(
     name="spend_limits",
     version=1,
-    event_types=("messaging-profile.spend-limit-reached",),
+    event_types=types_of("spend-limit-reached"),
     tables=(SPEND_LIMIT_EVENTS,),
     rows=spend_limit_rows,
 )

@@ -4,6 +4,7 @@ import re
 
 from projections.engine.projection import Projection, Rows
 from projections.engine.table import Row, table
+from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from schemas.reading.normalize import lower, text, vendor_id
@@ -37,7 +38,7 @@ def toll_free_rows(event: Event, delivery: Delivery) -> Rows:
 TOLL_FREE = Projection(
     name="toll_free",
     version=1,
-    event_types=("toll_free_verification.*",),
+    event_types=types_of("toll-free-verification"),
     tables=(TOLL_FREE_VERIFICATIONS,),
     rows=toll_free_rows,
 )

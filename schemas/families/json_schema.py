@@ -4,17 +4,14 @@ Permissive on purpose: Telnyx adds fields and values without notice, so that not
 required. JSON Schema draft-07, the dialect that AsyncAPI and schema registries understand.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 
-from schemas.families import hosted_numbers, link_clicks, messages, spend_limits, ten_dlc, toll_free, verify_codes
-from schemas.families.envelope import AnyEvent
+from schemas.families.table import FAMILIES
 from schemas.kafka.headers import EventHeaders, QuarantineHeaders
-from schemas.reading.event import LINK_CLICKED
 
 DIRECTORY = Path(__file__).parents[1] / "json"
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -28,48 +25,13 @@ PERMISSIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The values of some event types (exact, or a prefix with `*`), and the file that describes them."""
-
-    name: str
-    type: Any
-    event_types: tuple[str, ...]
-
-    def takes(self, event_type: str) -> bool:
-        """Whether events of this type are described by it."""
-        return any(
-            event_type.startswith(pattern[:-1]) if pattern.endswith("*") else event_type == pattern
-            for pattern in self.event_types
-        )
-
-
-# The first that takes a type describes it.
-FAMILIES = (
-    Family("message-received", messages.MessageReceived, ("message.received",)),
-    Family("message-delivery", messages.MessageDelivery, ("message.sent", "message.finalized", "message.read")),
-    Family("10dlc-brand", ten_dlc.BrandUpdated, ("10dlc.brand.*", "brand.*")),
-    Family("10dlc-campaign", ten_dlc.CampaignUpdated, ("10dlc.campaign.*", "campaign.*")),
-    Family("10dlc-phone-number", ten_dlc.CampaignNumberUpdated, ("10dlc.phone_number.*",)),
-    Family("spend-limit-reached", spend_limits.SpendLimitReached, ("messaging-profile.spend-limit-reached",)),
-    Family("hosted-numbers-order", hosted_numbers.HostedNumbersOrderChanged, ("messaging_hosted_numbers_orders.*",)),
-    Family("toll-free-verification", toll_free.TollFreeVerificationChanged, ("toll_free_verification.*",)),
-    Family("link-clicked", link_clicks.LinkClicked, (LINK_CLICKED,)),
-    Family("verification", verify_codes.VerificationChanged, ("verify.*",)),
-    Family("event", AnyEvent, ("*",)),
-)
 HEADERS: dict[str, Any] = {"event-headers": EventHeaders, "quarantine-headers": QuarantineHeaders}
-
-
-def family_of(event_type: str) -> Family:
-    """The family that describes events of a type; every type has one."""
-    return next(family for family in FAMILIES if family.takes(event_type))
 
 
 def documents() -> dict[str, bytes]:
     """Every published schema, by file name."""
-    about = {family.name: (family.type, f"Events: {', '.join(family.event_types)}.") for family in FAMILIES}
-    about["event"] = (AnyEvent, "Events that no other file describes.")
+    about = {family.schema: (family.body, f"Events: {family.event_types}.") for family in FAMILIES}
+    about["event"] = (FAMILIES[-1].body, "Events that no other file describes.")
     about |= {name: (kind, "Each value is UTF-8 text.") for name, kind in HEADERS.items()}
     return {f"{name}.json": _document(name, kind, words) for name, (kind, words) in about.items()}
 

@@ -7,6 +7,8 @@ from msgspec import Meta, Struct
 from schemas.families.envelope import Delivered, Id, Number, Time
 from schemas.families.messages import Party
 
+LINK_CLICKED = "link_clicked"  # the record_type, which serves as the event type
+
 
 class LinkClick(Struct, frozen=True):
     """A person opened a shortened link. It has no event_type and no payload: the record is `data` itself."""

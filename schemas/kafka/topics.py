@@ -3,12 +3,11 @@
 Order is never promised by a key; it only keeps the events of one thing together (docs/kafka.md).
 """
 
+from schemas.families.table import family_of
 from schemas.reading.event import Event
-from schemas.reading.normalize import party, phone, vendor_id
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 RETENTION_MS = 14 * 24 * 60 * 60 * 1000
-TEN_DLC_PREFIXES = ("10dlc.", "brand.", "campaign.")
 
 
 class Topics:
@@ -21,12 +20,11 @@ class Topics:
         self.quarantine = f"{prefix}.quarantine"
         self.partitions = {self.messages: 12, self.ten_dlc: 3, self.other: 3, self.quarantine: 1}
         self.all = tuple(self.partitions)
+        self._by_name = {"messages": self.messages, "10dlc": self.ten_dlc, "other": self.other}
 
     def of(self, event_type: str) -> str:
         """The topic of an event type; every type has one."""
-        if event_type.startswith("message."):
-            return self.messages
-        return self.ten_dlc if event_type.startswith(TEN_DLC_PREFIXES) else self.other
+        return self._by_name[family_of(event_type).topic]
 
 
 def topic_settings(replication: int) -> dict[str, str]:
@@ -40,18 +38,5 @@ def topic_settings(replication: int) -> dict[str, str]:
 
 
 def record_key(event: Event) -> str:
-    """What an event is about: outbound message, inbound sender, campaign, brand or number; else the event itself."""
-    payload = event.payload
-    if event.type == "message.received":
-        found = party(payload.get("from"))
-    elif event.type.startswith("message."):
-        found = vendor_id(payload.get("id"))
-    elif event.type.startswith(TEN_DLC_PREFIXES):
-        found = (
-            vendor_id(payload.get("campaignId"))
-            or vendor_id(payload.get("brandId"))
-            or phone(payload.get("phoneNumber"))
-        )
-    else:
-        found = None
-    return found or event.key
+    """The Kafka key of an event: the thing that it is about as its family says, else the event itself."""
+    return family_of(event.type).key.find(event.payload) or event.key

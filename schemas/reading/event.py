@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from schemas.families.link_clicks import LINK_CLICKED
+from schemas.families.table import family_of
 from schemas.reading.canonical import canonical
 from schemas.reading.normalize import lower, text, timestamp, vendor_id
-
-REGISTRY_PREFIXES = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.", "toll_free_verification.")
-LINK_CLICKED = "link_clicked"
 
 
 def _decimal(written: str) -> Decimal:
@@ -86,7 +85,8 @@ def _event(key: str, data: dict[str, Any]) -> Event | Unreadable:
     occurred_at = timestamp(data.get("occurred_at")) or _fallback_time(event_type, payload, click=click)
     if occurred_at is None:
         return Unreadable("no_occurred_at", key)
-    return Event(key, event_type, vendor_id(data.get("id")), occurred_at, retention_class(event_type), data, payload)
+    retention_class = family_of(event_type).retention_class
+    return Event(key, event_type, vendor_id(data.get("id")), occurred_at, retention_class, data, payload)
 
 
 def _fallback_time(event_type: str, payload: dict[str, Any], *, click: bool) -> datetime | None:
@@ -98,13 +98,6 @@ def _fallback_time(event_type: str, payload: dict[str, Any], *, click: bool) -> 
             if found is not None:
                 return found
     return None
-
-
-def retention_class(event_type: str) -> str:
-    """`consent`, `registry` or `traffic`: how long a row must be kept, and so its partition."""
-    if event_type == "message.received":
-        return "consent"
-    return "registry" if event_type.startswith(REGISTRY_PREFIXES) else "traffic"
 
 
 def content_key(content: bytes) -> str:

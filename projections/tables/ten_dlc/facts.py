@@ -12,6 +12,7 @@ from projections.sql import queries
 from projections.tables.exact_json import exact_json
 from projections.tables.ten_dlc.ids import FactIds, ids
 from projections.tables.ten_dlc.refold import refold
+from schemas.families.table import types_on
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from schemas.reading.normalize import items, text, upper, vendor_id
@@ -81,7 +82,7 @@ def _reason(reason: Any) -> str | None:
 TEN_DLC = Projection(
     name="ten_dlc",
     version=1,
-    event_types=("10dlc.*", "brand.*", "campaign.*"),
+    event_types=types_on("10dlc"),
     tables=(TEN_DLC_EVENTS,),
     rows=rows,
     refold=Refold(

@@ -1,0 +1,99 @@
+"""The table of event families: the one place that says what an event type is, where it goes and how long it is kept.
+
+Topics, record keys, retention classes, JSON Schemas and the event types of most projections follow from FAMILIES.
+docs/adding-a-family.md names the other files that a new family needs.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from schemas.families.envelope import AnyEvent
+from schemas.families.event_types import EventTypes
+from schemas.families.hosted_numbers import HostedNumbersOrderChanged
+from schemas.families.keys import EVENT_KEY, MESSAGE_ID, SENDER, TEN_DLC_ID, KeyRule
+from schemas.families.link_clicks import LINK_CLICKED, LinkClicked
+from schemas.families.messages import MessageDelivery, MessageReceived
+from schemas.families.spend_limits import SpendLimitReached
+from schemas.families.ten_dlc import BrandUpdated, CampaignNumberUpdated, CampaignUpdated
+from schemas.families.toll_free import TollFreeVerificationChanged
+from schemas.families.verify_codes import VerificationChanged
+
+Topic = Literal["messages", "10dlc", "other"]
+
+REMEMBERED_TYPES = 1024
+REMEMBERED_CHARACTERS = 80  # event types are the sender's words: a cache bounds their number and their length
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Events of one kind.
+
+    `schema` is the file of schemas/json that is generated from `body`, the type of a whole webhook body. `topic` is the
+    topic's name without its prefix. `retention_class` decides which partition of `events` holds a row.
+    """
+
+    schema: str
+    body: Any
+    topic: Topic
+    key: KeyRule
+    retention_class: Literal["consent", "registry", "traffic"]
+    event_types: EventTypes
+
+
+# An event belongs to the first family that takes its type. The last one takes every type.
+# fmt: off
+FAMILIES = (
+    Family("message-received", MessageReceived, "messages", SENDER, "consent",
+           EventTypes("message.received")),
+    Family("message-delivery", MessageDelivery, "messages", MESSAGE_ID, "traffic",
+           EventTypes("message.sent", "message.finalized", "message.read")),
+    Family("event", AnyEvent, "messages", MESSAGE_ID, "traffic",
+           EventTypes("message.*")),
+    Family("10dlc-brand", BrandUpdated, "10dlc", TEN_DLC_ID, "registry",
+           EventTypes("10dlc.brand.*", "brand.*")),
+    Family("10dlc-campaign", CampaignUpdated, "10dlc", TEN_DLC_ID, "registry",
+           EventTypes("10dlc.campaign.*", "campaign.*")),
+    Family("10dlc-phone-number", CampaignNumberUpdated, "10dlc", TEN_DLC_ID, "registry",
+           EventTypes("10dlc.phone_number.*")),
+    Family("event", AnyEvent, "10dlc", TEN_DLC_ID, "registry",
+           EventTypes("10dlc.*")),
+    Family("spend-limit-reached", SpendLimitReached, "other", EVENT_KEY, "traffic",
+           EventTypes("messaging-profile.spend-limit-reached")),
+    Family("hosted-numbers-order", HostedNumbersOrderChanged, "other", EVENT_KEY, "registry",
+           EventTypes("messaging_hosted_numbers_orders.*")),
+    Family("toll-free-verification", TollFreeVerificationChanged, "other", EVENT_KEY, "registry",
+           EventTypes("toll_free_verification.*")),
+    Family("link-clicked", LinkClicked, "other", EVENT_KEY, "traffic",
+           EventTypes(LINK_CLICKED)),
+    Family("verification", VerificationChanged, "other", EVENT_KEY, "traffic",
+           EventTypes("verify.*")),
+    Family("event", AnyEvent, "other", EVENT_KEY, "traffic",
+           EventTypes("*")),
+)
+# fmt: on
+
+
+def family_of(event_type: str) -> Family:
+    """The family of events of a type. Every type has one."""
+    return _remembered(event_type) if len(event_type) <= REMEMBERED_CHARACTERS else _search(event_type)
+
+
+def _search(event_type: str) -> Family:
+    return next(family for family in FAMILIES if family.event_types.takes(event_type))
+
+
+_remembered = lru_cache(maxsize=REMEMBERED_TYPES)(_search)
+
+
+def types_of(*schemas: str) -> EventTypes:
+    """The event types that these schemas describe. Raises ValueError for a schema that no family has."""
+    unknown = set(schemas) - {family.schema for family in FAMILIES}
+    if unknown:
+        raise ValueError(f"no family has the schema {', '.join(sorted(unknown))}")
+    return EventTypes.union(family.event_types for family in FAMILIES if family.schema in schemas)
+
+
+def types_on(topic: Topic) -> EventTypes:
+    """The event types of a topic, which is named without its prefix."""
+    return EventTypes.union(family.event_types for family in FAMILIES if family.topic == topic)
