@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local_kafka.broker import LocalKafka
-from tests.support.environment.http_sender import Answer, Connection
+from tests.support.environment.http_sender import Answer, WebhookConnection
 from tests.support.environment.kafka_mode import KafkaMode
 from tests.support.environment.postgres_server import Server
 from tests.support.environment.programs import Programs
@@ -25,7 +25,7 @@ def messages(name: str, count: int) -> list[Json]:
 
 
 async def answers(port: int, webhooks: list[Json]) -> list[Answer]:
-    async with Connection(port) as connection:
+    async with WebhookConnection(port) as connection:
         return [await connection.webhook(encode(webhook)) for webhook in webhooks]
 
 

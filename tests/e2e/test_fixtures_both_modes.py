@@ -10,7 +10,7 @@ from nacl.signing import VerifyKey
 
 from deploy.local_kafka.broker import LocalKafka
 from tests.oracle import compare
-from tests.support.environment.http_sender import Connection
+from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.kafka_mode import ACCOUNT, kafka_mode
 from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import eventually
@@ -36,7 +36,7 @@ async def test_in_embedded_mode(programs: Programs) -> None:
 
 async def the_answers_and_the_rows_are_right(port: int, database_url: str) -> None:
     began = time.time()
-    async with Connection(port) as connection:
+    async with WebhookConnection(port) as connection:
         for again in (False, True):
             for number, name in enumerate(CASES):
                 path = "/webhooks/telnyx" + ("", "/", f"/{ACCOUNT}", f"/{ACCOUNT}/", "?source=portal")[number % 5]

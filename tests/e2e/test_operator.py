@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local_kafka.broker import LocalKafka
 from projections.engine.fault_isolation import FAILURES_IN_A_ROW
-from tests.support.environment.http_sender import Connection, post
+from tests.support.environment.http_sender import WebhookConnection, post
 from tests.support.environment.kafka_mode import KafkaMode
 from tests.support.environment.postgres import PostgresServer, blocking
 from tests.support.environment.programs import Programs
@@ -41,7 +41,7 @@ def counting(database: asyncpg.Connection, table: str) -> Callable[[], Awaitable
 
 
 async def send(port: int, *names: str) -> None:
-    async with Connection(port) as connection:
+    async with WebhookConnection(port) as connection:
         for name in names:
             assert (await connection.webhook(encode(message_sent(name)))).status == 200
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from deploy.local_kafka.broker import LocalKafka
 from schemas.kafka.topics import Topics
 from tests.oracle import compare
-from tests.support.environment.http_sender import Connection
+from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.kafka import create_topics
 from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, kafka_mode
 from tests.support.environment.programs import Programs
@@ -46,7 +46,7 @@ async def mode(
 ) -> AsyncIterator[KafkaMode]:
     """An installation that has stored and projected the webhooks, and still runs."""
     async with kafka_mode(programs, bootstrap=broker.bootstrap, database_url=database_url) as (mode, ingest, _):
-        async with Connection(ingest.port) as sender:
+        async with WebhookConnection(ingest.port) as sender:
             for body in webhooks():
                 assert (await sender.webhook(body)).status == 200
         await eventually(

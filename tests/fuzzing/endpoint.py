@@ -21,7 +21,7 @@ from nacl.exceptions import BadSignatureError
 from schemas.kafka.record import unpack
 from tests.fuzzing.corpus import kept
 from tests.fuzzing.requests import Talk, Talks
-from tests.support.environment.http_sender import Connection
+from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.kafka_mode import Served
 from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually
@@ -77,7 +77,7 @@ class Endpoint:
         body = encode(message_sent(f"good-{time.monotonic_ns()}"))
 
         async def status() -> int:
-            async with Connection(self.served.port, timeout_seconds=20) as connection:
+            async with WebhookConnection(self.served.port, timeout_seconds=20) as connection:
                 return (await connection.webhook(body)).status
 
         await eventually(status, lambda found: found == 200)

@@ -28,7 +28,7 @@ from schemas.errors import Unavailable
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
 from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
-from tests.support.environment.http_sender import PATH, Answer, Connection
+from tests.support.environment.http_sender import PATH, Answer, WebhookConnection
 from tests.support.environment.kafka import limit_records
 from tests.support.environment.kafka_mode import KafkaMode
 from tests.support.environment.programs import Programs, free_port
@@ -62,7 +62,7 @@ async def answers(port: int) -> AsyncIterator[Answer]:
     secret = {"x-secret": TEXT, "user-agent": NUMBER}
     forged = signed_headers(BODY, now, OTHER_KEY)
     malformed = good | {"telnyx-signature-ed25519": TEXT}
-    async with Connection(port, timeout_seconds=20) as connection:
+    async with WebhookConnection(port, timeout_seconds=20) as connection:
         for headers in (good, good, secret, forged, malformed, good | {"telnyx-timestamp": NUMBER}):
             yield await connection.request("POST", PATH, BODY, headers)
         for stamp in (now - 9000, now + 9000):
@@ -119,7 +119,7 @@ async def test_what_kafka_refuses_is_told_without_it(
     mode.prepare()
     ingest = await mode.ingest(spool=str(tmp_path), LEDGER_LOG_LEVEL="debug")
     await limit_records(broker.bootstrap, mode.topics.values(), SMALLER_THAN_ANY)
-    async with Connection(ingest.port) as connection:
+    async with WebhookConnection(ingest.port) as connection:
         answer = await connection.webhook(BODY)
         assert answer.status == 200  # it is in the spool
         await ingest.program.says('"event":"record_refused"')

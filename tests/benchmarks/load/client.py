@@ -28,7 +28,7 @@ class Load:
         self._per_second = per_second
         self._sent = 0
         self._due: deque[tuple[float, bytes]] = deque()
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[LoadConnection] = deque()
         self._loop = asyncio.get_running_loop()
         self.answers: Counter[bytes] = Counter()
         self.latencies: list[float] = []
@@ -55,7 +55,7 @@ class Load:
         if self._sent < len(self._requests):
             self._loop.call_later(0.001, self._tick)
 
-    def ready(self, connection: "Connection") -> None:
+    def ready(self, connection: "LoadConnection") -> None:
         """A connection may send."""
         if self._per_second is None and self._sent < len(self._requests):
             connection.send(time.perf_counter(), self._requests[self._sent])
@@ -80,7 +80,7 @@ class Load:
             self.ended.set_exception(ConnectionError("the server closed a connection"))
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """One connection, with one request at a time."""
 
     def __init__(self, load: Load) -> None:
@@ -116,7 +116,7 @@ async def send(port: int, requests: list[bytes], connections: int, per_second: f
     load = Load(requests, per_second)
     loop = asyncio.get_running_loop()
     opened = [
-        (await loop.create_connection(lambda: Connection(load), "127.0.0.1", port))[0] for _ in range(connections)
+        (await loop.create_connection(lambda: LoadConnection(load), "127.0.0.1", port))[0] for _ in range(connections)
     ]
     began = time.perf_counter()
     load.begin()

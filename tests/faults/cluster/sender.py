@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.faults.cluster.promise_log import Entry, Ledger
 from tests.faults.cluster.traffic import Webhook, stream
-from tests.support.environment.http_sender import Answer, Connection
+from tests.support.environment.http_sender import Answer, WebhookConnection
 from tests.support.webhooks.builders import KEY, OTHER_KEY
 
 PAUSE_SECONDS = 0.1  # before what failed is tried again
@@ -55,7 +55,7 @@ class Sender:
         await asyncio.gather(*(self._connection() for _ in range(self._sending.connections)))
 
     async def _connection(self) -> None:
-        async with Connection(self._sending.port) as connection:
+        async with WebhookConnection(self._sending.port) as connection:
             while not await self._stopped(self._turn()):
                 number, webhook = next(self._webhooks)
                 self._ledger.write(Entry(number))
@@ -78,7 +78,7 @@ class Sender:
             return False
         return True
 
-    async def _delivered(self, connection: Connection, number: int, webhook: Webhook) -> bool:
+    async def _delivered(self, connection: WebhookConnection, number: int, webhook: Webhook) -> bool:
         began = time.monotonic()
         try:
             answer = await connection.webhook(webhook.body, key=self._keys[0])

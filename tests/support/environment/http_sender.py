@@ -29,7 +29,7 @@ class Answer:
         return json.loads(self.body)
 
 
-class Connection:
+class WebhookConnection:
     """One request at a time; opened when it is needed, also after an error."""
 
     def __init__(self, port: int, *, timeout_seconds: float = 5) -> None:
@@ -37,7 +37,7 @@ class Connection:
         self._timeout_seconds = timeout_seconds
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def __aenter__(self) -> "Connection":
+    async def __aenter__(self) -> "WebhookConnection":
         return self
 
     async def __aexit__(
@@ -94,5 +94,5 @@ def _head(raw: bytes) -> tuple[int, dict[str, str]]:
 
 async def post(port: int, body: bytes, **how: Any) -> Answer:
     """One webhook on a connection of its own."""
-    async with Connection(port) as connection:
+    async with WebhookConnection(port) as connection:
         return await connection.webhook(body, **how)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.environment.http_sender import Connection
+from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.programs import PROGRAM, Program, Programs, free_port
 from tests.support.environment.waiting import eventually
 from tests.support.webhooks.builders import public_key_setting
@@ -28,7 +28,7 @@ class Served:
         return (await self.metrics()).get((name, frozenset(labels.items())), 0.0)
 
     async def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        async with Connection(self.port) as connection:
+        async with WebhookConnection(self.port) as connection:
             shown = await connection.request("GET", "/metrics")
         return {
             (sample.name, frozenset(sample.labels.items())): sample.value
@@ -39,7 +39,7 @@ class Served:
     async def ready(self) -> int:
         """The status of /health/ready; 0 where nobody answers."""
         try:
-            async with Connection(self.port) as connection:
+            async with WebhookConnection(self.port) as connection:
                 return (await connection.request("GET", "/health/ready")).status
         except OSError:
             return 0

@@ -38,7 +38,7 @@ class Reply:
         return json.loads(self.body)
 
 
-class Connection:
+class RawConnection:
     """A TCP connection to ingest."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,10 +80,10 @@ class Site:
         self.now = float(NOW)
 
     @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Connection]:
+    async def connect(self) -> AsyncIterator[RawConnection]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.receiver.port)
         try:
-            yield Connection(reader, writer)
+            yield RawConnection(reader, writer)
         finally:
             writer.close()
 

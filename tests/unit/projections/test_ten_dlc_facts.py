@@ -152,4 +152,8 @@ def test_words_are_kept_as_received_and_what_is_not_one_is_missing() -> None:
 @pytest.mark.parametrize("kind", ["10dlc.campaign.update", "10dlc.anything", "brand.vetted", "campaign.status_update"])
 def test_the_whole_family_is_taken(kind: str) -> None:
     assert TEN_DLC.event_types.takes(kind)
-    assert not TEN_DLC.event_types.takes(kind.replace(".", "_").upper())
+
+
+@pytest.mark.parametrize("kind", ["10DLC.campaign.update", "10dlc", "brands.x", "x.campaign.y", "BRAND_VETTED"])
+def test_no_other_family_is_taken(kind: str) -> None:
+    assert not TEN_DLC.event_types.takes(kind)

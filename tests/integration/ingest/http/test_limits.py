@@ -11,7 +11,7 @@ import uvloop
 
 from ingest.http.connection import Limits
 from tests.support.environment.waiting import eventually
-from tests.support.ingest.ingest_server import NOW, PATH, Connection, Site, request, running
+from tests.support.ingest.ingest_server import NOW, PATH, RawConnection, Site, request, running
 from tests.support.webhooks.builders import encode, message_finalized, message_sent, signed_headers
 
 BODY = encode(message_finalized())
@@ -95,7 +95,7 @@ async def test_headers_that_dribble_are_cut_off() -> None:
         assert site.metrics.limited["header_timeout"]._value.get() == 1
 
 
-async def dribble(connection: Connection, content: bytes, *, pause_seconds: float) -> None:
+async def dribble(connection: RawConnection, content: bytes, *, pause_seconds: float) -> None:
     for byte in content:
         await connection.send(bytes([byte]))
         await asyncio.sleep(pause_seconds)
