@@ -14,9 +14,9 @@ from typing import Protocol
 
 import structlog
 
-from ingest.admission.admission import Durable, Intake, durable_names
-from ingest.admission.dedupe import Dedupe, LookUps, RecentKeys, Store
-from ingest.admission.stored_keys import EventStore
+from ingest.admission.admission import Admission, Durable, durable_names
+from ingest.admission.dedupe import Dedupe, LookUps, RecentKeys, StoredEvents
+from ingest.admission.stored_keys import StoredKeys
 from ingest.durable.spool import Spool
 from ingest.durable.writer import Outbox
 from ingest.http.app import Webhooks, application, operator_routes, webhook_routes
@@ -44,9 +44,9 @@ class DurableStart(Durable, Protocol):
 
 @dataclass(slots=True)
 class Receiver:
-    """A listening ingest. `stopping` turns readiness off; `intake.keys` may be replaced."""
+    """A listening ingest. `stopping` turns readiness off; `admission.keys` may be replaced."""
 
-    intake: Intake
+    admission: Admission
     port: int = 0
     admin_port: int | None = None
     stopping: bool = False
@@ -58,7 +58,7 @@ async def receive(
     *,
     sockets: Sockets,
     durable: DurableStart,
-    store: Store,
+    store: StoredEvents,
     metrics: IngestMetrics,
     topics: Topics,
     limits: Limits | None = None,
@@ -69,22 +69,22 @@ async def receive(
     Raises Misconfigured without a key.
     """
     limits = limits or Limits(metrics)
-    intake = Intake(
+    admission = Admission(
         settings.key_ring(),
         topics=topics,
         dedupe=Dedupe(RecentKeys(durable_names(durable.recent_keys(), topics))),
-        look_ups=LookUps(store, metrics, in_step=durable.in_step),
+        look_ups=LookUps(store, metrics, wait_for_idle_producer=durable.wait_for_idle_producer),
         durable=durable,
         tolerance_seconds=settings.ledger_timestamp_tolerance_seconds,
         clock=clock,
     )
-    receiver = Receiver(intake)
+    receiver = Receiver(admission)
 
     def is_ready() -> bool:
-        return durable.able and not receiver.stopping
+        return durable.can_accept and not receiver.stopping
 
     metrics.ready.set_function(is_ready)
-    routes = webhook_routes(Webhooks(intake, metrics, max_body_bytes=settings.ledger_max_body_bytes))
+    routes = webhook_routes(Webhooks(admission, metrics, max_body_bytes=settings.ledger_max_body_bytes))
     operator = operator_routes(metrics.registry, is_ready)
     async with AsyncExitStack() as stack:
         if sockets.admin is None:
@@ -121,7 +121,7 @@ async def serve(
         await outbox.start()
         stack.push_async_callback(outbox.close)
         _watch(metrics, spool, outbox)
-        store = EventStore(settings.database_url, metrics)
+        store = StoredKeys(settings.database_url, metrics)
         await store.start()
         stack.push_async_callback(store.close)
         topics = Topics(settings.ledger_topic_prefix) if isinstance(settings, IngestSettings) else Topics()
@@ -145,7 +145,7 @@ def _watch(metrics: IngestMetrics, spool: Spool, outbox: Outbox) -> None:
     metrics.spool_entries.set_function(lambda: spool.entries)
     metrics.spool_bytes.set_function(lambda: spool.bytes)
     metrics.spool_refused.set_function(lambda: spool.refused)
-    metrics.kafka_away.set_function(lambda: outbox.target_away)
+    metrics.kafka_away.set_function(lambda: outbox.sink_unavailable)
 
 
 async def until_stopped(
@@ -158,7 +158,7 @@ async def until_stopped(
     loop = asyncio.get_running_loop()
     ours = stop is None
     stop = stop or asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, reload_keys, settings, receiver.intake.replace_keys)
+    loop.add_signal_handler(signal.SIGHUP, reload_keys, settings, receiver.admission.replace_keys)
     for number in (signal.SIGTERM, signal.SIGINT) if ours else ():
         loop.add_signal_handler(number, stop.set)
     gc_tuning.freeze_startup_objects()

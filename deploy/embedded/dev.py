@@ -98,7 +98,7 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
         host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
         url = f"http://{host}:{receiver.port}/webhooks/telnyx"
         _introduce(settings, url, embedded=embedded)
-        target.keys = lambda: receiver.intake.keys
+        target.keys = lambda: receiver.admission.keys
         if key:
             background.append(asyncio.create_task(_simulate(url, key)))
         background.append(asyncio.create_task(show(lambda: _progress(metrics))))

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from ingest.admission.dedupe import Dedupe, LookUps, Outcome, Wanted
+from ingest.admission.dedupe import Dedupe, DedupeResult, LookupKey, LookUps
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Delivery, Record, event_record, quarantine_record
 from schemas.kafka.topics import Topics
@@ -24,17 +24,17 @@ class Durable(Protocol):
     """Where a record survives this process."""
 
     @property
-    def able(self) -> bool:
+    def can_accept(self) -> bool:
         """Whether a 2xx could be honoured right now."""
 
     async def persist(self, record: Record, deadline: float) -> None:
         """Return when the record is durable; raise Unavailable by `deadline` (loop time) if it is not."""
 
-    async def in_step(self) -> None:
+    async def wait_for_idle_producer(self) -> None:
         """Return when a record would be sent on at once, or after a moment."""
 
 
-class Verdict(NamedTuple):
+class Outcome(NamedTuple):
     """A delivery that was taken: its status word of the contract, and the event_key or the reason that goes with it."""
 
     status: str
@@ -54,7 +54,7 @@ def durable_names(waiting: Iterable[tuple[str, str]], topics: Topics) -> Iterabl
     return (quarantine_name(key) if topic == topics.quarantine else key for topic, key in waiting)
 
 
-class Intake:
+class Admission:
     """Decides about signed bodies. `keys` may be replaced at any time; a request uses the ring that it finds."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Intake:
 
     async def admit(
         self, body: bytes, *, signature: bytes, signed_timestamp: bytes, account: str | None, deadline: float
-    ) -> Verdict:
+    ) -> Outcome:
         """Take a delivery: what it became, after it is durable.
 
         Raises Rejected (no_matching_key, stale_timestamp, future_timestamp) and Unavailable (nothing is durable).
@@ -97,41 +97,41 @@ class Intake:
         age_seconds = int(now) - int(signed_timestamp)
         if abs(age_seconds) > self._tolerance_seconds:
             reason = "stale_timestamp" if age_seconds > 0 else "future_timestamp"
-            if isinstance(content, Unreadable) or not await self._known(Wanted.of(content)):
+            if isinstance(content, Unreadable) or not await self._known(LookupKey.of(content)):
                 await self._quarantine(content.key, reason, delivery, deadline)
             raise Rejected(reason)
         if isinstance(content, Unreadable):
             await self._quarantine(content.key, content.reason, delivery, deadline)
-            return Verdict("quarantined", content.reason)
+            return Outcome("quarantined", content.reason)
         event_key = content.key
         if self._dedupe.knows(event_key):
-            return Verdict("duplicate", event_key)
-        wanted, record = Wanted.of(content), event_record(self._topics, content, delivery)
+            return Outcome("duplicate", event_key)
+        wanted, record = LookupKey.of(content), event_record(self._topics, content, delivery)
         # What was read from a body is ten times its size. Given back now, it is what the next body is read into.
         del content
         outcome = await self._dedupe.once(event_key, self._persist, record, deadline, wanted)
-        if outcome is Outcome.FAILED:
+        if outcome is DedupeResult.FAILED:
             raise Unavailable("not durable anywhere")
-        return Verdict("accepted" if outcome is Outcome.NEW else "duplicate", event_key)
+        return Outcome("accepted" if outcome is DedupeResult.NEW else "duplicate", event_key)
 
-    async def _known(self, wanted: Wanted) -> bool:
+    async def _known(self, wanted: LookupKey) -> bool:
         return self._dedupe.knows(wanted.event_key) or await self._look_ups.stored(wanted)
 
     async def _quarantine(self, key: str, reason: str, delivery: Delivery, deadline: float) -> None:
         """Park it, once as far as memory reaches. Raises Unavailable."""
         record = quarantine_record(self._topics, key, reason, delivery)
         outcome = await self._dedupe.once(quarantine_name(key), self._persist, record, deadline)
-        if outcome is Outcome.FAILED:
+        if outcome is DedupeResult.FAILED:
             raise Unavailable("not durable anywhere")
-        if outcome is Outcome.NEW:
+        if outcome is DedupeResult.NEW:
             log.warning("quarantined", reason=reason, quarantine_key=key, account=delivery.account)
 
-    async def _persist(self, record: Record, deadline: float, wanted: Wanted | None = None) -> Outcome:
+    async def _persist(self, record: Record, deadline: float, wanted: LookupKey | None = None) -> DedupeResult:
         """Make it durable, unless it is `wanted` and stored."""
         if wanted is not None and await self._look_ups.stored(wanted):
-            return Outcome.KNOWN
+            return DedupeResult.KNOWN
         try:
             await self._durable.persist(record, deadline)
         except Unavailable:
-            return Outcome.FAILED
-        return Outcome.NEW
+            return DedupeResult.FAILED
+        return DedupeResult.NEW

@@ -22,7 +22,7 @@ GENERATION_KEYS = 75_000
 LOOK_UP_KEYS = 500
 
 
-class Wanted(NamedTuple):
+class LookupKey(NamedTuple):
     """The primary key of `events`."""
 
     retention_class: str
@@ -30,12 +30,12 @@ class Wanted(NamedTuple):
     event_key: str
 
     @classmethod
-    def of(cls, event: Event) -> "Wanted":
+    def of(cls, event: Event) -> "LookupKey":
         """That of an event."""
         return cls(event.retention_class, event.occurred_at, event.key)
 
 
-class Outcome(Enum):
+class DedupeResult(Enum):
     """What became of one delivery of an event."""
 
     NEW = auto()
@@ -67,13 +67,15 @@ class Dedupe:
 
     def __init__(self, recent: RecentKeys) -> None:
         self._recent = recent
-        self._in_flight: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self._in_flight: dict[str, list[asyncio.Future[DedupeResult]]] = {}
 
     def knows(self, key: str) -> bool:
         """Whether the key is known to be durable, from memory alone."""
         return key in self._recent
 
-    async def once(self, key: str, work: Callable[P, Awaitable[Outcome]], *args: P.args, **kwargs: P.kwargs) -> Outcome:
+    async def once(
+        self, key: str, work: Callable[P, Awaitable[DedupeResult]], *args: P.args, **kwargs: P.kwargs
+    ) -> DedupeResult:
         """The outcome for this delivery: NEW for the one whose work made it durable, KNOWN for every other, or FAILED.
 
         The first delivery works, the others wait for it. If the first is cancelled, a waiting one takes over, so that
@@ -81,21 +83,21 @@ class Dedupe:
         """
         while True:
             if key in self._recent:
-                return Outcome.KNOWN
+                return DedupeResult.KNOWN
             waiting = self._in_flight.get(key)
             if waiting is None:
                 break
-            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[DedupeResult] = asyncio.get_running_loop().create_future()
             waiting.append(future)
             outcome = await future
-            if outcome is not Outcome.ABANDONED:
+            if outcome is not DedupeResult.ABANDONED:
                 return outcome
         waiting = self._in_flight[key] = []
-        shared = Outcome.ABANDONED
+        shared = DedupeResult.ABANDONED
         try:
             outcome = await work(*args, **kwargs)
-            shared = Outcome.FAILED if outcome is Outcome.FAILED else Outcome.KNOWN
-            if shared is Outcome.KNOWN:
+            shared = DedupeResult.FAILED if outcome is DedupeResult.FAILED else DedupeResult.KNOWN
+            if shared is DedupeResult.KNOWN:
                 self._recent.add(key)
             return outcome
         finally:
@@ -105,32 +107,34 @@ class Dedupe:
                     future.set_result(shared)
 
 
-class Store(Protocol):
+class StoredEvents(Protocol):
     """The event store, as far as a look-up needs it."""
 
     @property
     def available(self) -> bool:
         """Whether asking makes sense now; costs nothing."""
 
-    async def known(self, wanted: Sequence[Wanted]) -> set[str]:
+    async def which_are_stored(self, wanted: Sequence[LookupKey]) -> set[str]:
         """The keys of those that are stored. Raises Unavailable within the store's own budget."""
 
 
 class LookUps:
     """One query in flight at most; events that arrive meanwhile form the next one.
 
-    `in_step` is awaited before each, so that what is looked up together is also published together: fewer and larger
-    requests of both kinds.
+    `wait_for_idle_producer` is awaited before each query. Events that are looked up together are then also published
+    together, in fewer and larger requests of both kinds.
     """
 
-    def __init__(self, store: Store, metrics: IngestMetrics, *, in_step: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, store: StoredEvents, metrics: IngestMetrics, *, wait_for_idle_producer: Callable[[], Awaitable[None]]
+    ) -> None:
         self._store = store
         self._metrics = metrics
-        self._in_step = in_step
-        self._waiting: list[tuple[Wanted, asyncio.Future[bool]]] = []
+        self._wait_for_idle_producer = wait_for_idle_producer
+        self._waiting: list[tuple[LookupKey, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def stored(self, wanted: Wanted) -> bool:
+    async def stored(self, wanted: LookupKey) -> bool:
         """Whether the event is stored; False where the store cannot say."""
         if not self._store.available:
             self._metrics.looked_up["away"].inc()
@@ -144,17 +148,17 @@ class LookUps:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await self._in_step()
+                await self._wait_for_idle_producer()
                 batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
                 await self._ask(batch)
                 await asyncio.sleep(0)  # those that are being read from their sockets now may join the next
         finally:
             self._worker = None
 
-    async def _ask(self, batch: Sequence[tuple[Wanted, asyncio.Future[bool]]]) -> None:
+    async def _ask(self, batch: Sequence[tuple[LookupKey, asyncio.Future[bool]]]) -> None:
         found: set[str] = set()
         try:
-            found = await self._store.known([wanted for wanted, _ in batch])
+            found = await self._store.which_are_stored([wanted for wanted, _ in batch])
         except Unavailable:
             # Those who wait behind this batch have waited as long: they are answered too, not asked for again.
             batch, self._waiting = [*batch, *self._waiting], []

@@ -14,7 +14,7 @@ import orjson
 import structlog
 from asyncpg.prepared_stmt import PreparedStatement
 
-from ingest.admission.dedupe import Wanted
+from ingest.admission.dedupe import LookupKey
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from schemas.retry import Backoff, SayOnce
@@ -38,12 +38,12 @@ AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, as
 log = structlog.get_logger(__name__)
 
 
-def document(wanted: Sequence[Wanted]) -> str:
+def document(wanted: Sequence[LookupKey]) -> str:
     """The parameter of the query: as one JSON document it costs two thirds of an array a column."""
     return orjson.dumps([one._asdict() for one in wanted]).decode()
 
 
-class EventStore:
+class StoredKeys:
     """A connection to the event store that is kept in the background."""
 
     def __init__(self, database_url: str, metrics: IngestMetrics, *, budget_seconds: float = BUDGET_SECONDS) -> None:
@@ -78,7 +78,7 @@ class EventStore:
         """Whether there is a connection that was not late."""
         return self._statement is not None
 
-    async def known(self, wanted: Sequence[Wanted]) -> set[str]:
+    async def which_are_stored(self, wanted: Sequence[LookupKey]) -> set[str]:
         """The keys of those that are stored. Raises Unavailable after the budget at the latest."""
         connection, statement = self._connection, self._statement
         if connection is None or statement is None:

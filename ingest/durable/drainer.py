@@ -13,7 +13,7 @@ import structlog
 
 from ingest.durable.breaker import Breaker
 from ingest.durable.spool import Spool
-from ingest.durable.spool_file import Entry
+from ingest.durable.spool_file import SpoolEntry
 from ingest.kafka.producer import Counter
 from ingest.kafka.publisher import Publisher
 from schemas.errors import Rejected, Unavailable
@@ -39,10 +39,10 @@ class Drainer:
     """One task, `run`. It sleeps until it is woken; the other methods are called on the same loop."""
 
     def __init__(
-        self, spool: Spool, target: RecordSink, breaker: Breaker, metrics: DrainMetrics, *, publisher: Publisher | None
+        self, spool: Spool, sink: RecordSink, breaker: Breaker, metrics: DrainMetrics, *, publisher: Publisher | None
     ) -> None:
         self._spool = spool
-        self._target = target
+        self._sink = sink
         self._breaker = breaker
         self._metrics = metrics
         self._publisher = publisher
@@ -79,7 +79,7 @@ class Drainer:
             self._left_behind()
             self._arrived.set()
 
-    def target_failed(self, why: str) -> None:
+    def sink_failed(self, why: str) -> None:
         """Send requests to the spool until a batch was delivered."""
         if self._breaker.trip():
             _log.warning("target_away", why=why)
@@ -112,12 +112,12 @@ class Drainer:
         if due is not None and (due == NOW or (self._at_end and asyncio.get_running_loop().time() >= due)):
             self._after, self._again_at, self._at_end = 0, None, False
 
-    async def _handle(self, batch: list[Entry]) -> None:
+    async def _handle(self, batch: list[SpoolEntry]) -> None:
         due = [entry for entry in batch if entry.seq not in self._attached]
         try:
-            verdicts = await self._target.deliver([entry.record for entry in due]) if due else []
+            verdicts = await self._sink.deliver([entry.record for entry in due]) if due else []
         except Unavailable as away:
-            self.target_failed(str(away))
+            self.sink_failed(str(away))
             self._limit = PROBE_RECORDS
             await self._wait(self._pause.next_seconds())
             return
@@ -128,13 +128,13 @@ class Drainer:
         if delayed < len(due):
             self._limit, self._stalled = BATCH_RECORDS, False
             self._pause.reset()
-            self._target_answered()
+            self._sink_answered()
         elif due:  # more each time, since behind these there may be some for which it is not away
             self._limit = min(self._limit * 2, BATCH_RECORDS) if self._stalled else PROBE_RECORDS
             self._stalled = True
             await self._wait(self._pause.next_seconds())
 
-    async def _sort_out(self, entries: list[Entry], verdicts: Sequence[Verdict]) -> int:
+    async def _sort_out(self, entries: list[SpoolEntry], verdicts: Sequence[Verdict]) -> int:
         """How many entries have to be tried again."""
         delivered, delayed = [], 0
         for entry, verdict in zip(entries, verdicts, strict=True):
@@ -148,7 +148,7 @@ class Drainer:
         self._metrics.drained.inc(len(delivered))
         return delayed
 
-    async def _park(self, entry: Entry, verdict: Rejected) -> None:
+    async def _park(self, entry: SpoolEntry, verdict: Rejected) -> None:
         try:
             await self._spool.refuse(entry.seq, verdict.reason)
         except Unavailable:
@@ -157,9 +157,9 @@ class Drainer:
         record = entry.record
         _log.error("record_refused", reason=verdict.reason, topic=record.topic, event_key=record.event_key)
 
-    def _target_answered(self) -> None:
+    def _sink_answered(self) -> None:
         # A target that answers slowly is drained to, but no request is made to wait for it.
-        if self._publisher is None or self._publisher.prompt:
+        if self._publisher is None or self._publisher.is_fast:
             self._close_breaker()
 
     def _close_breaker(self) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol
 
 import structlog
 
-from ingest.durable.spool_file import Entry, Inventory, SpoolFile, checksum
+from ingest.durable.spool_file import Inventory, SpoolEntry, SpoolFile, checksum
 from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record, pack
@@ -112,10 +112,10 @@ class Spool:
         self._writer.submit(Job(settle, fail, row=row, durable=True))
         return future
 
-    async def next_batch(self, after: int, limit: int, max_bytes: int) -> list[Entry]:
+    async def next_batch(self, after: int, limit: int, max_bytes: int) -> list[SpoolEntry]:
         """Up to `limit` entries behind `after`, in order, at least one however large. Damaged ones are moved aside."""
         while True:
-            batch: list[Entry]
+            batch: list[SpoolEntry]
             batch, damaged = await self._ask(lambda file: file.take(after, limit, max_bytes))
             if damaged:
                 self._count_damaged(damaged)

@@ -30,7 +30,7 @@ SPARE_PAGES = 128  # free pages that the file keeps
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # seq, topic, event_key, bytes, checksum, blob
-Row = tuple[int, str, str, int, bytes, bytes]
+SpoolRow = tuple[int, str, str, int, bytes, bytes]
 
 _INSERT = "insert into pending values (?, ?, ?, ?, ?, ?)"
 _TAKE = "select seq, bytes, checksum, blob from pending where seq > ? order by seq limit ?"
@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SpoolEntry:
     """A record with its place in the spool."""
 
     seq: int
@@ -172,12 +172,12 @@ class SpoolFile:
     def commit(self) -> None:
         self._db.execute("commit")
 
-    def insert(self, rows: Iterable[Row]) -> None:
+    def insert(self, rows: Iterable[SpoolRow]) -> None:
         self._db.executemany(_INSERT, rows)
 
-    def take(self, after: int, limit: int, max_bytes: int) -> tuple[list[Entry], int]:
+    def take(self, after: int, limit: int, max_bytes: int) -> tuple[list[SpoolEntry], int]:
         """The next entries behind `after`, at least one however large; and how many damaged ones were moved aside."""
-        entries: list[Entry] = []
+        entries: list[SpoolEntry] = []
         damaged: list[int] = []
         taken_bytes = 0
         for seq, size, expected, blob in self._db.execute(_TAKE, (after, limit)):
@@ -258,11 +258,11 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CORRUPT
 
 
-def _read(seq: int, expected: bytes, blob: bytes) -> Entry | None:
+def _read(seq: int, expected: bytes, blob: bytes) -> SpoolEntry | None:
     if checksum(blob) != expected:
         return None
     try:
-        return Entry(seq, unpack(blob))
+        return SpoolEntry(seq, unpack(blob))
     except msgspec.DecodeError:
         return None
 

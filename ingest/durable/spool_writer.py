@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ingest.durable.spool_file import Inventory, Row, SpoolFile, is_corrupt
+from ingest.durable.spool_file import Inventory, SpoolFile, SpoolRow, is_corrupt
 
 IDLE_SECONDS = 1.0
 
@@ -26,7 +26,7 @@ class Job:
 
     settle: Callable[[Any], None]
     fail: Callable[[], None]
-    row: Row | None = None
+    row: SpoolRow | None = None
     call: Callable[[SpoolFile], Any] | None = None
     durable: bool = False
 

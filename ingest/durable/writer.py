@@ -82,12 +82,12 @@ class Outbox:
         self._draining: asyncio.Task[None] | None = None
 
     @property
-    def able(self) -> bool:
+    def can_accept(self) -> bool:
         """Whether a 2xx could be honoured now."""
-        return self._spool.usable or (self._publisher is not None and not self.target_away)
+        return self._spool.usable or (self._publisher is not None and not self.sink_unavailable)
 
     @property
-    def target_away(self) -> bool:
+    def sink_unavailable(self) -> bool:
         """Whether records wait in the spool because the target did not answer."""
         return self._breaker.is_open or (self._publisher is not None and not self._publisher.connected)
 
@@ -126,10 +126,10 @@ class Outbox:
             await self._publisher.close(CLOSE_SECONDS)
         await self._spool.close()
 
-    async def in_step(self) -> None:
+    async def wait_for_idle_producer(self) -> None:
         """Return when Kafka would get a record at once: no produce request is under way, or one has been for 10 ms."""
         if self._publisher is not None:
-            await self._publisher.in_step()
+            await self._publisher.wait_for_idle_producer()
 
     async def persist(self, record: Record, deadline: float) -> None:
         """Return when the record is durable. Raises Unavailable if nothing could take it, 0.3 s after `deadline` (loop
@@ -144,7 +144,7 @@ class Outbox:
         # Refused, or its partition is away: it goes by the spool too, durable at once; the drainer sees to the rest.
         given_up = isinstance(verdict, GivenUp)
         if given_up:
-            self._drainer.target_failed("no acknowledgement in time")
+            self._drainer.sink_failed("no acknowledgement in time")
         seq = await self._spooled(record, deadline)
         if given_up:
             self._drainer.leave(seq)

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest.admission.admission import Intake, Verdict
+from ingest.admission.admission import Admission, Outcome
 from ingest.http.request_cycle import DEADLINE, HEAD, rendered
 from ingest.metrics import IngestMetrics
 from schemas.errors import Rejected, Unavailable
@@ -76,20 +76,20 @@ _TAKEN = {
 _QUARANTINED: dict[str, Answer] = {}
 
 
-def taken(verdict: Verdict) -> Answer:
+def answer_for(outcome: Outcome) -> Answer:
     """The 200 of a delivery that is durable."""
-    if verdict.status == "quarantined":
-        content = {"status": "quarantined", "reason": verdict.detail}
-        return _QUARANTINED.setdefault(verdict.detail, json_answer(200, content))
-    start, body = _TAKEN[verdict.status]
-    return Answer(start, {"type": "http.response.body", "body": body % verdict.detail.encode()})
+    if outcome.status == "quarantined":
+        content = {"status": "quarantined", "reason": outcome.detail}
+        return _QUARANTINED.setdefault(outcome.detail, json_answer(200, content))
+    start, body = _TAKEN[outcome.status]
+    return Answer(start, {"type": "http.response.body", "body": body % outcome.detail.encode()})
 
 
 class Webhooks:
     """The webhook endpoint: plain ASGI, because a Request and a Response cost as much as everything else here."""
 
-    def __init__(self, intake: Intake, metrics: IngestMetrics, *, max_body_bytes: int) -> None:
-        self._intake = intake
+    def __init__(self, admission: Admission, metrics: IngestMetrics, *, max_body_bytes: int) -> None:
+        self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._count = metrics.answers.count
         self._refusals = Sampled("refused")
@@ -98,31 +98,31 @@ class Webhooks:
         """Answer one request. A client that left before its body was complete gets nothing."""
         began = time.perf_counter()
         try:
-            verdict = await self._admit(scope, receive)
-            outcome, response = verdict.status, taken(verdict)
+            outcome = await self._admit(scope, receive)
+            ended, response = outcome.status, answer_for(outcome)
         except Rejected as refusal:
-            outcome, response = refusal.reason, REFUSALS[refusal.reason]
-            self._refusals.tell(refusal.reason)
+            ended, response = refusal.reason, REFUSALS[refusal.reason]
+            self._refusals.add(refusal.reason)
         except Unavailable:
-            outcome, response = "unavailable", UNAVAILABLE
-            self._refusals.tell("unavailable")
+            ended, response = "unavailable", UNAVAILABLE
+            self._refusals.add("unavailable")
         except Disconnected:
             self._count("disconnected", None)
             return
-        self._count(outcome, time.perf_counter() - began)
+        self._count(ended, time.perf_counter() - began)
         await send(response.start)
         await send(response.body)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> Verdict:
+    async def _admit(self, scope: Scope, receive: Receive) -> Outcome:
         account: str | None = scope.get("path_params", {}).get("account")
-        if account is None and len(self._intake.keys.keys) > PER_PATH_KEYS:
+        if account is None and len(self._admission.keys.keys) > PER_PATH_KEYS:
             raise Rejected("not_found")
         if scope["method"] != "POST":
             raise Rejected("method_not_allowed")
         signature, signed_timestamp = self._check_headers(scope["headers"])
         deadline: float = scope[DEADLINE]
         body = await self._read_body(receive, deadline)
-        return await self._intake.admit(
+        return await self._admission.admit(
             body, signature=signature, signed_timestamp=signed_timestamp, account=account, deadline=deadline
         )
 
@@ -179,7 +179,7 @@ class Sampled:
         self._untold: dict[str, int] = {}
         self._quiet_until: dict[str, float] = {}
 
-    def tell(self, reason: str) -> None:
+    def add(self, reason: str) -> None:
         """Count, and log if the last line about this reason is old enough."""
         now = asyncio.get_running_loop().time()
         count = self._untold.get(reason, 0) + 1

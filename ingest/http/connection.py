@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ingest.http.request_cycle import DEADLINE, Exchange
+from ingest.http.request_cycle import DEADLINE, RequestCycle
 from ingest.metrics import IngestMetrics
 
 SWEEP_SECONDS = 0.25
@@ -34,7 +34,7 @@ class Limits:
     answer_seconds: float = 1.5
     # Longer than a load balancer keeps its side (60 s is usual), else it sends into connections that just closed.
     idle_seconds: float = 75.0
-    linger_seconds: float = 2.0
+    graceful_close_seconds: float = 2.0
     buffered_bytes: int = 32 * 1024 * 1024
     pipelined: int = 32
     buffered: int = 0
@@ -63,7 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.limits = limits
         self.due = math.inf
-        self.lingering = False
+        self.closing_gracefully = False
         self.in_headers = False
         self.header_bytes = 0
         self.unseen_bytes = 0
@@ -88,13 +88,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         if self.cycle is not None:
             self.cycle.disconnected = self.cycle.disconnected or not self.cycle.response_complete
-            self.cycle.tell()
+            self.cycle.notify()
         if exc is None:
             self.transport.close()
         self.parser = None  # type: ignore[assignment]  # it refers to us
 
     def data_received(self, data: bytes) -> None:
-        if self.lingering:
+        if self.closing_gracefully:
             return
         self.seen = False
         try:
@@ -103,7 +103,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._read_without_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
-            if not self.lingering:
+            if not self.closing_gracefully:
                 self.refuse("bad_request")
             return
         # The parser holds a header or trailer back until it is whole; one that never ends shows only here.
@@ -150,14 +150,14 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.pipelined:
             self.refuse("bad_request")
             raise ValueError("pipelined")
-        existing, self.cycle = self.cycle, self._exchange()
+        existing, self.cycle = self.cycle, self._request_cycle()
         if existing is None or existing.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
 
-    def _exchange(self) -> Exchange:
+    def _request_cycle(self) -> RequestCycle:
         parser = self.parser
         http_version = parser.get_http_version()
         scope = {
@@ -169,7 +169,7 @@ class LimitedProtocol(HttpToolsProtocol):
             DEADLINE: self.loop.time() + self.limits.answer_seconds,
         }
         keep_alive = http_version != "1.0" and parser.should_keep_alive()
-        return Exchange(self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue)
+        return RequestCycle(self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue)
 
     def on_body(self, body: bytes) -> None:
         self.seen = True
@@ -181,13 +181,13 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.parts.append(body)
-            cycle.tell()
+            cycle.notify()
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
         if not self.in_headers and not cycle.response_complete:
             cycle.more_body = False
-            cycle.tell()
+            cycle.notify()
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Ignore the wish for another protocol (RFC 9110, 7.8): the parser would leave the body unread."""
@@ -207,7 +207,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         self._release()
-        if self.transport.is_closing() or self.lingering:
+        if self.transport.is_closing() or self.closing_gracefully:
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -224,21 +224,21 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
-            cycle.tell()
+            cycle.notify()
             if self.pipeline or self.in_headers or cycle.response_started or not cycle.more_body:
                 self.transport.close()  # an answer here would be taken for that of the request before
                 return
         self.transport.write(REFUSED[limit])
-        self.linger()
+        self.close_gracefully()
 
-    def linger(self) -> None:
+    def close_gracefully(self) -> None:
         """Close so that the answer arrives: say that we are done, and drop what still comes for a moment.
 
         Closing at once with unread bytes would reset the connection, and the client might never see its answer.
         """
         self._release()
-        self.lingering = True
-        self.due = self.loop.time() + self.limits.linger_seconds
+        self.closing_gracefully = True
+        self.due = self.loop.time() + self.limits.graceful_close_seconds
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -246,7 +246,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def shutdown(self) -> None:
-        if self.lingering:
+        if self.closing_gracefully:
             self.transport.close()
         else:
             super().shutdown()

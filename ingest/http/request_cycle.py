@@ -22,17 +22,17 @@ class Connection(Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
 
-    def linger(self) -> None:
+    def close_gracefully(self) -> None:
         """Close so that what was written still arrives."""
 
     def on_response_complete(self) -> None:
         """The answer was written."""
 
 
-class Exchange:
+class RequestCycle:
     """One request and its answer: head and body leave in one write, and waiting for the body ends at the deadline.
 
-    The connection sets `more_body` and `disconnected`, adds to `parts`, and then calls `tell`.
+    The connection sets `more_body` and `disconnected`, adds to `parts`, and then calls `notify`.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Exchange:
         """Whether the application has begun to answer."""
         return self._start is not None
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """There is something for `receive`."""
         self._news = True
         if self._waiter is not None and not self._waiter.done():
@@ -88,17 +88,17 @@ class Exchange:
             connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.awaits_continue = False  # what was refused meanwhile has its answer
         if not self._news:
-            await self._told()
+            await self._wait_for_news()
         self._news = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.parts = b"".join(self.parts), []
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
-    async def _told(self) -> None:
+    async def _wait_for_news(self) -> None:
         loop = self._connection.loop
         self._waiter = loop.create_future()
-        timer = loop.call_at(self.scope[DEADLINE], self.tell)
+        timer = loop.call_at(self.scope[DEADLINE], self.notify)
         try:
             await self._waiter
         finally:
@@ -125,9 +125,9 @@ class Exchange:
         head = start.get(HEAD) or rendered(start["status"], start["headers"])
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         transport.write(head + end + (b"" if self.scope["method"] == "HEAD" else message.get("body", b"")))
-        self.tell()
+        self.notify()
         if unread:
-            connection.linger()
+            connection.close_gracefully()
         elif not self.keep_alive:
             transport.close()
         connection.on_response_complete()

@@ -38,13 +38,13 @@ from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
 
 Done = Callable[[Verdict], None]
-Entry = tuple[Record, Done]
+Pending = tuple[Record, Done]
 
 REQUEST_TIMEOUT_MS = 1_200  # below what a webhook may take, so that a request fails before its sender gives up
 BATCH_BYTES = 512 * 1024
 _MURMUR2 = 0x5BD1E995
 
-# How a failed request is judged, first match counts: the record is at fault, Kafka or the way to it is, or (anything
+# How a failed request is errors, first match counts: the record is at fault, Kafka or the way to it is, or (anything
 # else) this producer is. An answer of the broker's that we do not know leaves the producer in order, so it is `away`.
 REFUSED = (
     MessageSizeTooLargeError,
@@ -68,7 +68,7 @@ class Histogram(Protocol):
     def observe(self, amount: float) -> None: ...
 
 
-class LaneMetrics(Protocol):
+class ProducerMetrics(Protocol):
     """`published` has the keys acknowledged, refused, away and broken and counts records."""
 
     @property
@@ -77,24 +77,24 @@ class LaneMetrics(Protocol):
     def publish_batch(self) -> Histogram: ...
 
 
-def judge(error: KafkaError) -> str:
+def error_kind(error: KafkaError) -> str:
     """refused, away or broken."""
     if isinstance(error, REFUSED):
         return "refused"
     return "away" if error.retriable or isinstance(error, AWAY) else "broken"
 
 
-class Lane:
+class PartitionQueue:
     """What waits for one partition. `away` after a failure that was not a record's fault, until a request succeeds."""
 
-    __slots__ = ("away", "place", "sending", "suspects", "waiting")
+    __slots__ = ("sending", "suspects", "topic_partition", "unavailable", "waiting")
 
     def __init__(self, topic: str, partition: int) -> None:
-        self.place = TopicPartition(topic, partition)
-        self.waiting: list[Entry] = []
-        self.suspects: list[list[Entry]] = []
-        self.sending: list[Entry] = []  # in the request that is under way
-        self.away = False
+        self.topic_partition = TopicPartition(topic, partition)
+        self.waiting: list[Pending] = []
+        self.suspects: list[list[Pending]] = []
+        self.sending: list[Pending] = []  # in the request that is under way
+        self.unavailable = False
 
     def fill(self) -> bytes:
         """The next batch: suspects alone, else what waits, as far as it goes in."""
@@ -125,25 +125,26 @@ class Lane:
 
     def answer_all(self, verdict: Verdict) -> None:
         """To everybody."""
-        self.sending += [entry for group in self.suspects for entry in group] + self.waiting
+        self.sending += [pending for group in self.suspects for pending in group] + self.waiting
         self.suspects, self.waiting = [], []
         self.answer(verdict)
 
 
-class Lanes:
+class Producer:
     """The partitions that one client knows, for as long as it lives. Times are of the loop's clock."""
 
-    def __init__(self, client: AIOKafkaClient, metrics: LaneMetrics, on_broken: Callable[[str], None]) -> None:
+    def __init__(self, client: AIOKafkaClient, metrics: ProducerMetrics, on_broken: Callable[[str], None]) -> None:
         self.client = client
         self._on_broken = on_broken
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._cluster = client.cluster
         self._partitions: dict[str, list[int]] = {}
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        self._open: dict[Lane, None] = {}  # lanes with something to send, in the order in which they got it
-        self._rounds: dict[int, asyncio.Task[None]] = {}  # the request under way to each broker
-        self._called = False
+        self._queues: dict[tuple[str, int], PartitionQueue] = {}
+        # Queues with something to send, in the order in which they got it.
+        self._open: dict[PartitionQueue, None] = {}
+        self._requests: dict[int, asyncio.Task[None]] = {}  # the request under way to each broker
+        self._scheduled = False
         self.unanswered_since: float | None = None
         self.answer_seconds = 0.0
         self._cluster.add_listener(self._learn)
@@ -152,54 +153,54 @@ class Lanes:
     def _learn(self, cluster: Any) -> None:
         self._partitions = {topic: sorted(cluster.partitions_for_topic(topic)) for topic in cluster.topics()}
 
-    def lane(self, record: Record) -> Lane:
+    def queue_of(self, record: Record) -> PartitionQueue:
         """Where a record belongs, by its key. Raises Unavailable for a topic that Kafka does not name."""
         partitions = self._partitions.get(record.topic)
         if not partitions:
             self.client.force_metadata_update()
             raise Unavailable(f"Kafka has no topic {record.topic}")
         place = (record.topic, partitions[key_hash(record.key) % len(partitions)])
-        lane = self._lanes.get(place)
-        if lane is None:
-            lane = self._lanes[place] = Lane(*place)
-        return lane
+        queue = self._queues.get(place)
+        if queue is None:
+            queue = self._queues[place] = PartitionQueue(*place)
+        return queue
 
-    def add(self, lane: Lane, record: Record, done: Done) -> None:
+    def add(self, queue: PartitionQueue, record: Record, done: Done) -> None:
         """Send a record with the next request; `done` is called once, later."""
-        lane.waiting.append((record, done))
-        self._open[lane] = None
-        if not self._called:  # what else arrives in this turn of the loop goes with it
-            self._called = True
+        queue.waiting.append((record, done))
+        self._open[queue] = None
+        if not self._scheduled:  # what else arrives in this turn of the loop goes with it
+            self._scheduled = True
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         """A request to every broker that has none under way and leads a partition for which something waits."""
-        self._called = False
-        led: dict[int, list[Lane]] = {}
-        for lane in [lane for lane in self._open if not lane.sending]:
-            leader = self._cluster.leader_for_partition(lane.place)
+        self._scheduled = False
+        led: dict[int, list[PartitionQueue]] = {}
+        for queue in [queue for queue in self._open if not queue.sending]:
+            leader = self._cluster.leader_for_partition(queue.topic_partition)
             if leader in (None, -1):  # not waited for
-                del self._open[lane]
-                lane.sending, lane.waiting = lane.waiting, []
-                self._settle(lane, LeaderNotAvailableError())
-            elif leader not in self._rounds:
-                led.setdefault(leader, []).append(lane)
-                del self._open[lane]
-        for leader, lanes in led.items():
-            self._rounds[leader] = self._loop.create_task(self._round(leader, lanes))
+                del self._open[queue]
+                queue.sending, queue.waiting = queue.waiting, []
+                self._settle(queue, LeaderNotAvailableError())
+            elif leader not in self._requests:
+                led.setdefault(leader, []).append(queue)
+                del self._open[queue]
+        for leader, queues in led.items():
+            self._requests[leader] = self._loop.create_task(self._send(leader, queues))
 
-    async def _round(self, leader: int, lanes: Sequence[Lane]) -> None:
-        errors = await self._request(leader, lanes)
-        for lane in lanes:
-            self._settle(lane, errors.get(lane.place))
-        del self._rounds[leader]
+    async def _send(self, leader: int, queues: Sequence[PartitionQueue]) -> None:
+        errors = await self._request(leader, queues)
+        for queue in queues:
+            self._settle(queue, errors.get(queue.topic_partition))
+        del self._requests[leader]
         self._begin()
 
-    async def _request(self, leader: int, lanes: Sequence[Lane]) -> dict[tuple[str, int], KafkaError]:
-        """One produce request with a batch for each of the lanes. Gives those that were not acknowledged."""
+    async def _request(self, leader: int, queues: Sequence[PartitionQueue]) -> dict[tuple[str, int], KafkaError]:
+        """One produce request with a batch for each of the partitions. Gives those that were not acknowledged."""
         topics: dict[str, list[tuple[int, bytes]]] = {}
-        for lane in lanes:
-            topics.setdefault(lane.place.topic, []).append((lane.place.partition, lane.fill()))
+        for queue in queues:
+            topics.setdefault(queue.topic_partition.topic, []).append((queue.topic_partition.partition, queue.fill()))
         began = self._loop.time()
         if self.unanswered_since is None:
             self.unanswered_since = began
@@ -209,59 +210,61 @@ class Lanes:
         try:
             response = await self.client.send(leader, request)
         except KafkaError as error:
-            return {lane.place: error for lane in lanes}
+            return {queue.topic_partition: error for queue in queues}
         except RuntimeError as error:  # uvloop's word for a connection that has just closed; aiokafka does not know it
-            return {lane.place: IllegalStateError(str(error)) for lane in lanes}
+            return {queue.topic_partition: IllegalStateError(str(error)) for queue in queues}
         self.answer_seconds = self._loop.time() - began
         codes = {(topic, one[0]): one[1] for topic, partitions in response.topics for one in partitions}
-        judged = {lane.place: for_code(codes.get(lane.place, UnknownError.errno)) for lane in lanes}
-        return {place: error() for place, error in judged.items() if error is not NoError}
+        errors = {
+            queue.topic_partition: for_code(codes.get(queue.topic_partition, UnknownError.errno)) for queue in queues
+        }
+        return {place: error() for place, error in errors.items() if error is not NoError}
 
-    def _settle(self, lane: Lane, error: KafkaError | None) -> None:
-        kind = judge(error) if error else "acknowledged"
+    def _settle(self, queue: PartitionQueue, error: KafkaError | None) -> None:
+        kind = error_kind(error) if error else "acknowledged"
         if kind in ("acknowledged", "refused"):
             self.unanswered_since = None
-        if kind == "refused" and len(lane.sending) > 1:
-            lane.halve()
+        if kind == "refused" and len(queue.sending) > 1:
+            queue.halve()
         else:
-            self._metrics.published[kind].inc(len(lane.sending))
-            self._metrics.publish_batch.observe(len(lane.sending))
-            lane.away = kind in ("away", "broken")
+            self._metrics.published[kind].inc(len(queue.sending))
+            self._metrics.publish_batch.observe(len(queue.sending))
+            queue.unavailable = kind in ("away", "broken")
             if error is None:
-                lane.answer(None)
+                queue.answer(None)
             elif kind == "refused":
-                lane.answer(Rejected(_word(error)))
+                queue.answer(Rejected(_word(error)))
             else:
                 self.client.force_metadata_update()  # its leader may be another one by now
-                lane.answer_all(Unavailable(f"Kafka: {error!r}"))
+                queue.answer_all(Unavailable(f"Kafka: {error!r}"))
         if kind == "broken":
             self._on_broken(repr(error))
-        if lane.suspects or lane.waiting:
-            self._open[lane] = None
+        if queue.suspects or queue.waiting:
+            self._open[queue] = None
 
-    async def answered(self, limit_seconds: float) -> None:
+    async def wait_for_answer(self, limit_seconds: float) -> None:
         """Return when a broker has no request under way, or has answered one, or after the limit."""
-        if self._rounds:
-            await asyncio.wait(self._rounds.values(), timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self._requests:
+            await asyncio.wait(self._requests.values(), timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def finished(self) -> None:
         """Return when everything that was added is answered."""
-        while self._open or self._rounds:
-            await asyncio.wait(self._rounds.values()) if self._rounds else await asyncio.sleep(0)
+        while self._open or self._requests:
+            await asyncio.wait(self._requests.values()) if self._requests else await asyncio.sleep(0)
 
-    def forgive(self) -> None:
+    def retry_all_partitions(self) -> None:
         """Try every partition again."""
-        for lane in self._lanes.values():
-            lane.away = False
+        for queue in self._queues.values():
+            queue.unavailable = False
 
     def abandon(self) -> None:
         """Answer what is still open as Unavailable: it may or may not be in Kafka."""
         self._cluster.remove_listener(self._learn)
-        for task in self._rounds.values():
+        for task in self._requests.values():
             task.cancel()
         self._open.clear()
-        for lane in self._lanes.values():
-            lane.answer_all(Unavailable("the producer was closed"))
+        for queue in self._queues.values():
+            queue.answer_all(Unavailable("the producer was closed"))
 
 
 @lru_cache(maxsize=4096)

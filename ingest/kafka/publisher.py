@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from aiokafka.client import AIOKafkaClient
 
-from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, LaneMetrics, Lanes
+from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, Producer, ProducerMetrics
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record
@@ -24,13 +24,13 @@ FIRST_TRY_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
 STOP_SECONDS = 5.0
-PROMPT_SECONDS = 0.5
-STEP_SECONDS = 0.01
+FAST_SECONDS = 0.5
+IDLE_WAIT_SECONDS = 0.01
 
 _log = structlog.get_logger(__name__)
 
 
-class PublisherMetrics(LaneMetrics, Protocol):
+class PublisherMetrics(ProducerMetrics, Protocol):
     """What the publisher counts."""
 
     @property
@@ -43,7 +43,7 @@ class Publisher:
     def __init__(self, settings: KafkaSettings, metrics: PublisherMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._lanes: Lanes | None = None
+        self._producer: Producer | None = None
         self._broken = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -53,18 +53,18 @@ class Publisher:
     @property
     def connected(self) -> bool:
         """Whether there is a producer whose topics were checked."""
-        return self._lanes is not None
+        return self._producer is not None
 
     @property
-    def prompt(self) -> bool:
+    def is_fast(self) -> bool:
         """Whether the last acknowledgement came soon enough for a request to wait for the next."""
-        return self._lanes is not None and self._lanes.answer_seconds < PROMPT_SECONDS
+        return self._producer is not None and self._producer.answer_seconds < FAST_SECONDS
 
     async def start(self) -> None:
         """Try Kafka once, briefly, then go on in the background. Raises Misconfigured if the topics are too weak."""
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
-                self._lanes = await self._connected()
+                self._producer = await self._connected()
         except (Unavailable, TimeoutError) as error:
             self._say("kafka_away", error=str(error) or "no answer yet")
         self._keeper = asyncio.create_task(self._keep())
@@ -75,9 +75,9 @@ class Publisher:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._keeper
-        if self._lanes is not None:
+        if self._producer is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._lanes.finished(), limit_seconds)
+                await asyncio.wait_for(self._producer.finished(), limit_seconds)
             self._retire()
         if self._retiring:
             await asyncio.wait(self._retiring, timeout=limit_seconds)
@@ -87,21 +87,21 @@ class Publisher:
 
         Raises Unavailable at once where sending would be in vain; `probe` also tries a partition that failed last time.
         """
-        if self._lanes is None:
+        if self._producer is None:
             raise Unavailable("Kafka is away")
-        lane = self._lanes.lane(record)
-        if lane.away and not probe:
+        queue = self._producer.queue_of(record)
+        if queue.unavailable and not probe:
             raise Unavailable("the record's partition is away")
-        self._lanes.add(lane, record, done)
+        self._producer.add(queue, record, done)
 
-    async def in_step(self) -> None:
+    async def wait_for_idle_producer(self) -> None:
         """Return when a produce request has just been answered, none is under way, or one has been for 10 ms."""
-        if self._lanes is not None:
-            await self._lanes.answered(STEP_SECONDS)
+        if self._producer is not None:
+            await self._producer.wait_for_answer(IDLE_WAIT_SECONDS)
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """Send records of the spool together; a verdict for each. Raises Unavailable without a producer."""
-        if self._lanes is None:
+        if self._producer is None:
             raise Unavailable("Kafka is away")
         return await asyncio.gather(*(self._probe(record) for record in records))
 
@@ -115,23 +115,23 @@ class Publisher:
 
     async def answers(self) -> bool:
         """Whether Kafka answers a question that writes nothing. If so, every partition is worth a try again."""
-        if self._lanes is None:
+        if self._producer is None:
             return False
-        lanes = self._lanes
+        producer = self._producer
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
-                await lanes.client.fetch_all_metadata()
+                await producer.client.fetch_all_metadata()
         except FAILURES:
             return False
-        lanes.forgive()
+        producer.retry_all_partitions()
         return True
 
     async def _keep(self) -> None:
         backoff = Backoff()
         while True:
-            if self._lanes is None:
+            if self._producer is None:
                 try:
-                    self._lanes = await self._connected()
+                    self._producer = await self._connected()
                 except Unavailable as error:
                     self._say("kafka_away", error=str(error))
                     await asyncio.sleep(backoff.next_seconds())
@@ -143,12 +143,12 @@ class Publisher:
             backoff.reset()
             self._say("kafka_connected")
             self.on_up()
-            why = await self._breakage(self._lanes)
+            why = await self._breakage(self._producer)
             self._metrics.producer_rebuilds.inc()
             self._say("producer_broken", why=why)
             self._retire()
 
-    async def _connected(self) -> Lanes:
+    async def _connected(self) -> Producer:
         weak = await create_or_check(self._settings, create=False, timeout_seconds=CONNECT_SECONDS)
         if weak:
             raise Misconfigured(weak)
@@ -166,30 +166,30 @@ class Publisher:
             raise
         self._broken.clear()
         self._why = "no acknowledgement"
-        return Lanes(client, self._metrics, self._break)
+        return Producer(client, self._metrics, self._break)
 
     def _break(self, why: str) -> None:
         self._why = why
         self._broken.set()
 
-    async def _breakage(self, lanes: Lanes) -> str:
+    async def _breakage(self, producer: Producer) -> str:
         """Return when this producer must be replaced: it failed by itself, or nothing was acknowledged for too long."""
         loop = asyncio.get_running_loop()
         while not self._broken.is_set():
-            since = lanes.unanswered_since
+            since = producer.unanswered_since
             if since is not None and loop.time() - since > UNANSWERED_SECONDS:
                 break
-            if lanes.client._sync_task.done():  # it ends by an error that aiokafka does not know, and then for ever
+            if producer.client._sync_task.done():  # it ends by an error that aiokafka does not know, and then for ever
                 return "no metadata any more"
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._broken.wait(), 1.0)
         return self._why
 
     def _retire(self) -> None:
-        lanes, self._lanes = self._lanes, None
-        if lanes is not None:
-            lanes.abandon()
-            task = asyncio.create_task(_stopped(lanes.client))
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.abandon()
+            task = asyncio.create_task(_stopped(producer.client))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 

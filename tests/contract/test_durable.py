@@ -40,7 +40,7 @@ class Subject:
 class Fake(Subject):
     async def break_it(self) -> None:
         assert isinstance(self.durable, FakeDurable)
-        self.durable.able = False
+        self.durable.can_accept = False
 
 
 class NoTarget:
@@ -54,7 +54,7 @@ class Real(Subject):
     async def break_it(self) -> None:
         """A spool without room and a target that is away: nothing can be durable any more."""
         number = 1000
-        while self.durable.able:
+        while self.durable.can_accept:
             number += 1
             try:
                 await self.durable.persist(record(number), asyncio.get_running_loop().time() + 1)
@@ -79,7 +79,7 @@ def soon() -> float:
 
 
 async def test_what_returns_was_kept(subject: Subject) -> None:
-    assert subject.durable.able
+    assert subject.durable.can_accept
     await subject.durable.persist(record(1), soon())
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from deploy import logs
 from deploy.local_kafka.broker import LocalKafka
-from ingest.admission.admission import Intake
+from ingest.admission.admission import Admission
 from projections.engine.projection import Rows
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
@@ -131,10 +131,10 @@ async def test_what_kafka_refuses_is_told_without_it(
 async def test_a_bug_in_ingest_is_answered_and_logged_without_it(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def planted(_self: Intake, body: bytes, **_given: object) -> None:
+    async def planted(_self: Admission, body: bytes, **_given: object) -> None:
         raise ValueError(f"cannot take {body.decode()}")
 
-    monkeypatch.setattr(Intake, "admit", planted)
+    monkeypatch.setattr(Admission, "admit", planted)
     async with running() as site:
         answer = await site.post(BODY)
     assert (answer.status, answer.body) == (500, b'{"error":"internal"}')

@@ -20,7 +20,7 @@ import asyncpg  # noqa: E402
 
 from deploy.cli import main  # noqa: E402
 from ingest.durable.spool_file import SpoolFile  # noqa: E402
-from ingest.kafka.producer import Lanes  # noqa: E402
+from ingest.kafka.producer import Producer  # noqa: E402
 from projections.registry import PROJECTIONS  # noqa: E402
 
 _healthy = {projection.name: projection.rows for projection in PROJECTIONS}
@@ -66,14 +66,14 @@ def die_before_delete() -> None:
 
 def die_at_acknowledgement() -> None:
     """Once Kafka has acknowledged what a request waits for, before it is answered."""
-    settle = Lanes._settle
+    settle = Producer._settle
 
-    def last(lanes: Lanes, lane: Any, error: Any) -> None:
+    def last(producer: Producer, queue: Any, error: Any) -> None:
         if error is None:
             die()
-        settle(lanes, lane, error)
+        settle(producer, queue, error)
 
-    Lanes._settle = last  # type: ignore[method-assign,assignment]
+    Producer._settle = last  # type: ignore[method-assign,assignment]
 
 
 def at_commit(act: Callable[[], object], *, sent: bool) -> None:

@@ -55,7 +55,7 @@ class Receiver:
 
     async def direct_again(self) -> None:
         async def away() -> bool:
-            return self.outbox.target_away
+            return self.outbox.sink_unavailable
 
         await eventually(away, lambda found: not found, timeout_seconds=40)
 

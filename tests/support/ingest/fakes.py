@@ -6,7 +6,7 @@ A fake is kept honest by the contract suite that also runs on the real thing (te
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from ingest.admission.dedupe import Wanted
+from ingest.admission.dedupe import LookupKey
 from schemas.errors import Unavailable
 from schemas.kafka.record import Record
 
@@ -18,7 +18,7 @@ class FakeDurable:
         self.records: list[Record] = []
         self.calls = 0
         self.begun = asyncio.Event()
-        self.able = True
+        self.can_accept = True
         self.gate = asyncio.Event()
         self.gate.set()
         self._waiting = tuple(waiting)
@@ -27,7 +27,7 @@ class FakeDurable:
         """As Durable says."""
         self.calls += 1
         self.begun.set()
-        if not self.able:
+        if not self.can_accept:
             raise Unavailable("the fake is not able")
         try:
             async with asyncio.timeout_at(deadline):
@@ -36,7 +36,7 @@ class FakeDurable:
             raise Unavailable("the fake was late") from None
         self.records.append(record)
 
-    async def in_step(self) -> None:
+    async def wait_for_idle_producer(self) -> None:
         """As Durable says: it would send at once."""
 
     def recent_keys(self) -> Iterable[tuple[str, str]]:
@@ -53,14 +53,14 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.stored: set[str] = set()
-        self.queries: list[list[Wanted]] = []
+        self.queries: list[list[LookupKey]] = []
         self.available = True
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def known(self, wanted: Sequence[Wanted]) -> set[str]:
-        """As Store says."""
+    async def which_are_stored(self, wanted: Sequence[LookupKey]) -> set[str]:
+        """As StoredEvents says."""
         self.queries.append(list(wanted))
         await self.gate.wait()
         if self.broken:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.admission.dedupe import Store
+from ingest.admission.dedupe import StoredEvents
 from ingest.http.connection import Limits
 from ingest.http.listener import bind_all
 from ingest.metrics import IngestMetrics
@@ -128,7 +128,7 @@ def settings(**given: Any) -> ReceiveSettings:
 async def running(
     *,
     durable: FakeDurable | None = None,
-    event_store: Store | None = None,
+    event_store: StoredEvents | None = None,
     metrics: IngestMetrics | None = None,
     limits: dict[str, Any] | None = None,
     **given: Any,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ingest.durable.spool import Spool
-from ingest.durable.spool_file import Entry
+from ingest.durable.spool_file import SpoolEntry
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from schemas.kafka.record import Record
@@ -34,7 +34,7 @@ async def opened(directory: Path, max_bytes: int = ROOMY) -> AsyncIterator[Spool
         await spool.close()
 
 
-async def held(spool: Spool, after: int = 0) -> list[Entry]:
+async def held(spool: Spool, after: int = 0) -> list[SpoolEntry]:
     return await spool.next_batch(after, ALL, ROOMY)
 
 

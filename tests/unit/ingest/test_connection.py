@@ -10,7 +10,7 @@ from uvicorn.server import Server
 from ingest.http.connection import LimitedProtocol
 
 # What is new in our classes; everything else that they define must replace something of uvicorn's.
-OUR_OWN = {"refuse", "linger", "_release", "_refuse_headers", "_exchange", "_read_without_upgrade"}
+OUR_OWN = {"refuse", "close_gracefully", "_release", "_refuse_headers", "_request_cycle", "_read_without_upgrade"}
 
 
 def methods(of: type) -> set[str]:

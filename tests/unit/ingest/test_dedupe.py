@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from ingest.admission.dedupe import Dedupe, LookUps, Outcome, RecentKeys, Wanted
+from ingest.admission.dedupe import Dedupe, DedupeResult, LookupKey, LookUps, RecentKeys
 from ingest.metrics import IngestMetrics
 from schemas.reading.event import Event, read
 from tests.support.ingest.fakes import FakeDurable, FakeStore
 from tests.support.webhooks.builders import encode, message_sent
 
 
-def wanted(number: int) -> Wanted:
+def wanted(number: int) -> LookupKey:
     event = read(encode(message_sent(f"m-{number}")))
     assert isinstance(event, Event)
-    return Wanted.of(event)
+    return LookupKey.of(event)
 
 
 def test_the_newest_keys_are_kept_and_the_oldest_forgotten() -> None:
@@ -34,9 +34,9 @@ class Work:
 
     def __init__(self) -> None:
         self.begun = 0
-        self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.end: asyncio.Future[DedupeResult] = asyncio.get_running_loop().create_future()
 
-    async def __call__(self) -> Outcome:
+    async def __call__(self) -> DedupeResult:
         self.begun += 1
         return await asyncio.shield(self.end)
 
@@ -44,13 +44,13 @@ class Work:
 @pytest.mark.parametrize(
     ("outcome", "others"),
     [
-        (Outcome.NEW, Outcome.KNOWN),
-        (Outcome.KNOWN, Outcome.KNOWN),
-        (Outcome.FAILED, Outcome.FAILED),
+        (DedupeResult.NEW, DedupeResult.KNOWN),
+        (DedupeResult.KNOWN, DedupeResult.KNOWN),
+        (DedupeResult.FAILED, DedupeResult.FAILED),
     ],
 )
 async def test_the_first_gets_the_outcome_and_the_others_what_follows_from_it(
-    outcome: Outcome, others: Outcome
+    outcome: DedupeResult, others: DedupeResult
 ) -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
     tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
@@ -58,13 +58,13 @@ async def test_the_first_gets_the_outcome_and_the_others_what_follows_from_it(
     work.end.set_result(outcome)
     assert await asyncio.gather(*tasks) == [outcome, others, others]
     assert work.begun == 1
-    assert dedupe.knows("k") == (outcome is not Outcome.FAILED)
+    assert dedupe.knows("k") == (outcome is not DedupeResult.FAILED)
 
 
 async def test_a_failure_is_not_remembered() -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
-    work.end.set_result(Outcome.FAILED)
-    assert [await dedupe.once("k", work) for _ in range(2)] == [Outcome.FAILED, Outcome.FAILED]
+    work.end.set_result(DedupeResult.FAILED)
+    assert [await dedupe.once("k", work) for _ in range(2)] == [DedupeResult.FAILED, DedupeResult.FAILED]
     assert work.begun == 2
 
 
@@ -75,10 +75,10 @@ async def test_when_the_first_is_cancelled_another_takes_over() -> None:
     tasks[0].cancel()
     await asyncio.sleep(0.01)
     assert work.begun == 2
-    work.end.set_result(Outcome.NEW)
+    work.end.set_result(DedupeResult.NEW)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(outcomes[0], asyncio.CancelledError)
-    assert outcomes[1:] == [Outcome.NEW, Outcome.KNOWN]
+    assert outcomes[1:] == [DedupeResult.NEW, DedupeResult.KNOWN]
 
 
 async def test_a_cancelled_follower_disturbs_nobody() -> None:
@@ -87,20 +87,24 @@ async def test_a_cancelled_follower_disturbs_nobody() -> None:
     await asyncio.sleep(0)
     tasks[1].cancel()
     await asyncio.sleep(0)
-    work.end.set_result(Outcome.NEW)
-    assert await tasks[0] is Outcome.NEW
-    assert await tasks[2] is Outcome.KNOWN
+    work.end.set_result(DedupeResult.NEW)
+    assert await tasks[0] is DedupeResult.NEW
+    assert await tasks[2] is DedupeResult.KNOWN
 
 
 async def test_keys_are_apart() -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
-    work.end.set_result(Outcome.NEW)
-    assert [await dedupe.once(key, work) for key in ("a", "b", "a")] == [Outcome.NEW, Outcome.NEW, Outcome.KNOWN]
+    work.end.set_result(DedupeResult.NEW)
+    assert [await dedupe.once(key, work) for key in ("a", "b", "a")] == [
+        DedupeResult.NEW,
+        DedupeResult.NEW,
+        DedupeResult.KNOWN,
+    ]
 
 
 async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     store = FakeStore()
-    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
+    look_ups = LookUps(store, IngestMetrics(), wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
     events = [wanted(number) for number in range(10)]
     store.stored = {events[1].event_key, events[5].event_key}
     store.gate.clear()
@@ -118,10 +122,10 @@ async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
 async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() -> None:
     store, turn = FakeStore(), asyncio.Event()
 
-    async def in_step() -> None:
+    async def wait_for_idle_producer() -> None:
         await turn.wait()
 
-    look_ups = LookUps(store, IngestMetrics(), in_step=in_step)
+    look_ups = LookUps(store, IngestMetrics(), wait_for_idle_producer=wait_for_idle_producer)
     tasks = []
     for number in range(3):
         tasks.append(asyncio.create_task(look_ups.stored(wanted(number))))
@@ -134,7 +138,7 @@ async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() ->
 
 async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
     store, metrics = FakeStore(), IngestMetrics()
-    look_ups = LookUps(store, metrics, in_step=FakeDurable().in_step)
+    look_ups = LookUps(store, metrics, wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
     store.gate.clear()
     store.broken = True
     tasks = [asyncio.create_task(look_ups.stored(wanted(0)))]
@@ -150,7 +154,7 @@ async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
 
 async def test_a_cancelled_look_up_leaves_the_others_their_answer() -> None:
     store = FakeStore()
-    look_ups = LookUps(store, IngestMetrics(), in_step=FakeDurable().in_step)
+    look_ups = LookUps(store, IngestMetrics(), wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
     store.gate.clear()
     tasks = [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(3)]
     await asyncio.sleep(0.01)

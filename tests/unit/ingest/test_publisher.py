@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.durable.breaker import Breaker
-from ingest.kafka.producer import judge, key_hash
+from ingest.kafka.producer import error_kind, key_hash
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from ingest.kafka.producer import judge, key_hash
     [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()],
 )
 def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
-    assert judge(error) == "refused"
+    assert error_kind(error) == "refused"
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
     ],
 )
 def test_whatever_may_pass_by_itself_is_away(error: errors.KafkaError) -> None:
-    assert judge(error) == "away"
+    assert error_kind(error) == "away"
 
 
 @pytest.mark.parametrize(
     "error", [errors.KafkaError("Unexpected error during batch delivery"), errors.IllegalStateError()]
 )
 def test_anything_else_is_a_broken_producer(error: errors.KafkaError) -> None:
-    assert judge(error) == "broken"
+    assert error_kind(error) == "broken"
 
 
 @given(st.binary(max_size=80))

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from ingest.admission.dedupe import Wanted
-from ingest.admission.stored_keys import QUERY, SESSION, EventStore, document
+from ingest.admission.dedupe import LookupKey
+from ingest.admission.stored_keys import QUERY, SESSION, StoredKeys, document
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from tests.support.environment.waiting import eventually
@@ -83,8 +83,8 @@ async def wire(database_url: str) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def started(url: str, metrics: IngestMetrics | None = None) -> AsyncIterator[EventStore]:
-    store = EventStore(url, metrics or IngestMetrics())
+async def started(url: str, metrics: IngestMetrics | None = None) -> AsyncIterator[StoredKeys]:
+    store = StoredKeys(url, metrics or IngestMetrics())
     await store.start()
     try:
         yield store
@@ -92,7 +92,7 @@ async def started(url: str, metrics: IngestMetrics | None = None) -> AsyncIterat
         await store.close()
 
 
-async def is_available(store: EventStore) -> None:
+async def is_available(store: StoredKeys) -> None:
     async def probe() -> bool:
         return store.available
 
@@ -106,14 +106,19 @@ async def test_stored_events_are_known_by_their_whole_key(database_url: str, con
     other = str(uuid.uuid4())
     async with started(database_url) as store:
         await is_available(store)
-        assert await store.known([Wanted("traffic", at, key)]) == {key}
-        assert await store.known([Wanted("traffic", at, other), Wanted("consent", at, str(received["event_key"]))]) == {
-            str(received["event_key"])
-        }
+        assert await store.which_are_stored([LookupKey("traffic", at, key)]) == {key}
+        assert await store.which_are_stored(
+            [LookupKey("traffic", at, other), LookupKey("consent", at, str(received["event_key"]))]
+        ) == {str(received["event_key"])}
         assert (
-            await store.known([Wanted("consent", at, key), Wanted("traffic", at + timedelta(days=4000), key)]) == set()
+            await store.which_are_stored(
+                [LookupKey("consent", at, key), LookupKey("traffic", at + timedelta(days=4000), key)]
+            )
+            == set()
         )
-        assert await store.known([Wanted("traffic", at, other)] * 3 + [Wanted("traffic", at, key)] * 3) == {key}
+        assert await store.which_are_stored(
+            [LookupKey("traffic", at, other)] * 3 + [LookupKey("traffic", at, key)] * 3
+        ) == {key}
 
 
 async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, connection: asyncpg.Connection) -> None:
@@ -125,8 +130,8 @@ async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, conne
     try:
         async with started(url) as store:
             await is_available(store)
-            wanted = Wanted("traffic", stored["occurred_at"], str(stored["event_key"]))
-            assert await store.known([wanted]) == {str(stored["event_key"])}
+            wanted = LookupKey("traffic", stored["occurred_at"], str(stored["event_key"]))
+            assert await store.which_are_stored([wanted]) == {str(stored["event_key"])}
     finally:
         await connection.execute(f"drop role {login}")
 
@@ -150,7 +155,7 @@ async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: as
     for name, value in SESSION.items():
         await connection.execute(f"set {name} = '{value}'")
     await connection.execute(f"prepare look_up as {QUERY.read_text()}")
-    asked = document([Wanted("traffic", at, str(uuid.uuid4())) for at in (NOON, months[3])])
+    asked = document([LookupKey("traffic", at, str(uuid.uuid4())) for at in (NOON, months[3])])
     lines = await connection.fetch(f"explain (analyze, costs off, timing off) execute look_up('{asked}')")
     plan = [line[0] for line in lines]
     scans = [line for line in plan if " on events_" in line]
@@ -207,7 +212,9 @@ async def test_without_the_schema_ingest_goes_on_without_look_ups(empty_database
 
 async def test_a_store_that_is_away_says_so_at_once() -> None:
     with pytest.raises(Unavailable):
-        await EventStore("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).known([Wanted("traffic", NOON, "k")])
+        await StoredKeys("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).which_are_stored(
+            [LookupKey("traffic", NOON, "k")]
+        )
 
 
 async def test_a_connection_that_its_driver_lost_track_of_is_an_outage_and_then_replaced(

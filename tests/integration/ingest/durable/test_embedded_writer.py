@@ -85,12 +85,12 @@ async def test_a_target_that_is_away_gets_everything_in_order_when_it_is_back(tm
     keeper.away = True
     async with running(tmp_path, keeper) as (outbox, spool):
         await persist(outbox, *keys(0, 1_000))
-        assert outbox.able
+        assert outbox.can_accept
         await eventually(lambda: attempts(keeper), lambda count: count >= 3)
-        assert outbox.target_away
+        assert outbox.sink_unavailable
         keeper.away = False
         await emptied(spool)
-        assert not outbox.target_away
+        assert not outbox.sink_unavailable
     assert keeper.kept == keys(0, 1_000)
     assert max(keeper.batches[1:3]) <= 20
 
@@ -138,6 +138,6 @@ async def test_more_waiting_entries_than_a_batch_hide_nothing_behind_them(tmp_pa
 async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
     async with running(tmp_path, Keeper()) as (outbox, _):
         pass
-    assert not outbox.able
+    assert not outbox.can_accept
     with pytest.raises(Unavailable):
         await persist(outbox, "late")

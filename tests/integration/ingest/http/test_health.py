@@ -19,7 +19,7 @@ async def test_health_and_metrics(site: Site) -> None:
         text = (await client.get("/metrics")).text
         assert 'ledger_webhooks_total{outcome="accepted"} 1.0' in text
         assert (await client.post("/health/ready")).headers["allow"] == "GET, HEAD"
-        site.durable.able = False
+        site.durable.can_accept = False
         assert (await client.get("/health/ready")).status_code == 503
         assert (await client.get("/health/live")).status_code == 200
 

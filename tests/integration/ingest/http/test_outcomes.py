@@ -72,11 +72,11 @@ async def test_what_is_signed_but_not_understood_is_quarantined_however_often(
 
 @pytest.mark.parametrize("body", [BODY, b"not json"])
 async def test_what_is_not_durable_anywhere_is_503_and_may_be_tried_again(site: Site, body: bytes) -> None:
-    site.durable.able = False
+    site.durable.can_accept = False
     reply = await site.post(body)
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     assert reply.body == b'{"error":"unavailable"}'
-    site.durable.able = True
+    site.durable.can_accept = True
     assert (await site.post(body)).json["status"] != "duplicate"
     assert len(site.durable.records) == 1
 

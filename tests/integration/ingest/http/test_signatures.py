@@ -112,7 +112,7 @@ async def test_a_stale_delivery_does_not_make_the_fresh_one_a_duplicate(site: Si
 
 
 async def test_a_stale_delivery_that_cannot_be_parked_is_503(site: Site) -> None:
-    site.durable.able = False
+    site.durable.can_accept = False
     assert (await site.post(BODY, at=NOW - 900)).status == 503
 
 

@@ -8,7 +8,7 @@ import uvloop
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from ingest.kafka.producer import Lanes
+from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from schemas.kafka.record import Record
@@ -16,7 +16,7 @@ from schemas.kafka.sink import Verdict
 from schemas.settings import KafkaSettings
 from tests.support.environment.waiting import eventually
 
-Fault = Callable[[Lanes], Awaitable[None]]
+Fault = Callable[[Producer], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -35,25 +35,25 @@ async def replaces_its_client(settings: KafkaSettings, fault: Fault) -> None:
     async with publishing(settings) as publisher:
         # A topic that was just made may have no leader yet; nothing is retried for whoever asks.
         await eventually(lambda: publisher.deliver([one]), lambda verdicts: list(verdicts) == [None])
-        before = publisher._lanes
+        before = publisher._producer
         assert before is not None
         await fault(before)
 
         async def published_by_another() -> bool:
             verdicts = await publisher.deliver([one]) if publisher.connected else []
-            return list(verdicts) == [None] and publisher._lanes is not before
+            return list(verdicts) == [None] and publisher._producer is not before
 
         await eventually(published_by_another, bool)
 
 
-async def end_metadata_task(lanes: Lanes) -> None:
+async def end_metadata_task(producer: Producer) -> None:
     """As any error does that the task does not expect."""
-    lanes.client._sync_task.cancel()
+    producer.client._sync_task.cancel()
 
 
-async def fail_to_write(lanes: Lanes) -> None:
+async def fail_to_write(producer: Producer) -> None:
     """What uvloop raises for a connection that closed a moment ago, and aiokafka lets through."""
-    lanes.client.send = _closed
+    producer.client.send = _closed
 
 
 async def _closed(*_request: object) -> None:
@@ -71,9 +71,9 @@ def test_when_a_write_fails_in_a_way_that_aiokafka_does_not_know(kafka_settings:
 async def test_kafka_is_away_where_the_question_cannot_be_written(kafka_settings: KafkaSettings) -> None:
     """What the drainer asks must not end the drainer."""
     async with publishing(kafka_settings) as publisher:
-        assert publisher._lanes is not None
+        assert publisher._producer is not None
         assert await publisher.answers()
-        publisher._lanes.client.fetch_all_metadata = _closed
+        publisher._producer.client.fetch_all_metadata = _closed
         assert not await publisher.answers()
 
 
@@ -83,22 +83,22 @@ async def test_nobody_waits_for_a_request_that_is_not_answered(kafka_settings: K
     answer = asyncio.Event()
     verdicts: list[Verdict] = []
     async with publishing(kafka_settings) as publisher:
-        assert publisher._lanes is not None
-        send = publisher._lanes.client.send
+        assert publisher._producer is not None
+        send = publisher._producer.client.send
 
         async def late(*request: object) -> object:
             await answer.wait()
             return await send(*request)
 
-        publisher._lanes.client.send = late
-        await publisher.in_step()
+        publisher._producer.client.send = late
+        await publisher.wait_for_idle_producer()
         publisher.publish(one, verdicts.append)
         await asyncio.sleep(0)
-        await publisher.in_step()
+        await publisher.wait_for_idle_producer()
         assert verdicts == []
         answer.set()
         await eventually(lambda: _of(verdicts), bool)
-        await publisher.in_step()
+        await publisher.wait_for_idle_producer()
 
 
 async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:
