@@ -13,14 +13,15 @@ import asyncpg
 import orjson
 
 from schemas.errors import Misconfigured, Unavailable
+from schemas.sql.files import in_order, text_of
 
 CURRENT_REVISION = "0011"
+OLDEST_REVISION = "0011"  # the baseline: no revision leads from an older schema to it
 OLDEST_SERVER = 16
 MIGRATE_LOCK = 7310004
 MONTHS_AHEAD = 3
 
-_HERE = Path(__file__).parent
-_ALWAYS = _HERE / "migrations" / "sql" / "always"
+_DATA = Path(__file__).parent.parent / "data"
 
 Report = Callable[[str], None]
 
@@ -36,6 +37,7 @@ async def migrate(database_url: str, report: Report) -> None:
         if before > CURRENT_REVISION:
             report(f"schema is {before}, newer than this program ({CURRENT_REVISION}), nothing to do")
             return
+        _refuse_old(before)
         try:
             async with connection.transaction():
                 await _migrate(connection)
@@ -108,6 +110,12 @@ async def _check_server(connection: asyncpg.Connection) -> None:
         raise Misconfigured(problems)
 
 
+def _refuse_old(revision: str) -> None:
+    if "0000" < revision < OLDEST_REVISION:
+        problem = f"database schema is {revision}, this program upgrades {OLDEST_REVISION} or newer"
+        raise Misconfigured([f"{problem}: run `migrate` of commit 002687a first, or use an empty database"])
+
+
 async def _migrate(connection: asyncpg.Connection) -> None:
     # Here, so that SQLAlchemy stays out of the memory of processes which only ask for the revision.
     from schemas.sql.migrations.upgrade import upgrade  # noqa: PLC0415
@@ -118,17 +126,19 @@ async def _migrate(connection: asyncpg.Connection) -> None:
     if await connection.fetchval("select to_regclass('telnyx.projection_state') is not null"):
         # What every batch locks first: projectors wait before they hold what a revision needs, instead of deadlocking.
         await connection.execute("lock table telnyx.projection_state in exclusive mode")
-    await connection.execute((_ALWAYS / "roles.sql").read_text("utf-8"))
+    await connection.execute(text_of("roles.sql"))
     if await connection.fetchval("select to_regnamespace('telnyx') is null"):
         await connection.execute("create schema telnyx")
     await upgrade(connection)
-    await connection.execute((_ALWAYS / "grants.sql").read_text("utf-8"))
-    await connection.execute((_ALWAYS / "error_codes.sql").read_text("utf-8"), _error_codes())
+    for text in in_order("functions", "views"):
+        await connection.execute(text)
+    await connection.execute(text_of("grants.sql"))
+    await connection.execute(text_of("error_codes.sql"), _error_codes())
     await connection.execute("select telnyx.ensure_partitions(now(), $1)", MONTHS_AHEAD)
 
 
 def _error_codes() -> str:
-    lines = (_HERE.parent / "data" / "error_codes.csv").read_text("utf-8").splitlines()
+    lines = (_DATA / "error_codes.csv").read_text("utf-8").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return orjson.dumps([{name: value or None for name, value in row.items()} for row in rows]).decode()
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
 
-async def upgrade(connection: asyncpg.Connection, revision: str = "head") -> None:
+async def upgrade(connection: asyncpg.Connection) -> None:
     """Runs alembic on this very connection: SQLAlchemy's own transaction becomes a savepoint of ours."""
 
     async def ours() -> asyncpg.Connection:
@@ -18,10 +18,10 @@ async def upgrade(connection: asyncpg.Connection, revision: str = "head") -> Non
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
     async with engine.begin() as borrowed:
-        await borrowed.run_sync(_run_revisions, revision)
+        await borrowed.run_sync(_run_revisions)
 
 
-def _run_revisions(connection: Connection, revision: str) -> None:
+def _run_revisions(connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    command.upgrade(config, revision)
+    command.upgrade(config, "head")

@@ -1,1 +1,1 @@
-"""One module per revision; each runs the files of its folder under sql/."""
+"""The revisions, one module each. After a release none of them changes: a new one is added instead."""

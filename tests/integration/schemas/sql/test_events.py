@@ -49,7 +49,8 @@ async def test_every_partition_refuses_to_be_emptied(connection: asyncpg.Connect
     rows = await connection.fetch("""
         select c.oid::regclass::text as relation, array_agg(t.tgname || t.tgenabled::text order by t.tgname) as triggers
         from pg_class c left join pg_trigger t on t.tgrelid = c.oid
-        where c.relnamespace = 'telnyx_partitions'::regnamespace and c.relkind in ('r', 'p') group by c.oid
+        where c.relnamespace = 'telnyx_partitions'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'months'
+        group by c.oid
     """)
     assert len(rows) > 15
     assert {tuple(row["triggers"]) for row in rows} == {("events_no_changeA", "events_no_truncateA")}, rows
@@ -117,7 +118,7 @@ async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_witho
     """Who reads the list of partitions during the ATTACH can keep it, and must hear of the month afterwards."""
     maker, reader = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     ensure = "select telnyx.ensure_partition('traffic', '2045-05-05')"
-    marks = "select obj_description('telnyx_partitions.events_traffic_2045_05'::regclass, 'pg_class') is not null"
+    mark = "select exists (select from telnyx_partitions.months where name = 'events_traffic_2045_05')"
     try:
         async with reader.transaction():
             await reader.fetchval("select count(*) from telnyx.events")
@@ -126,13 +127,25 @@ async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_witho
             await asyncio.sleep(0.3)
             assert not showing.done()
         await asyncio.wait_for(showing, 1)
-        assert await maker.fetchval(marks)
+        assert await maker.fetchval(mark)
         async with reader.transaction():  # a month that is marked is nothing to wait for
             await reader.fetchval("select count(*) from telnyx.events")
             await asyncio.wait_for(maker.execute(ensure), 1)
     finally:
         await maker.close()
         await reader.close()
+
+
+async def test_a_month_that_was_dropped_is_made_and_shown_again(connection: asyncpg.Connection) -> None:
+    """The mark of the dropped month must not count for its successor."""
+    ensure = "select telnyx.ensure_partition('traffic', '2047-07-07')"
+    marks = "select count(*) from telnyx_partitions.months where name = 'events_traffic_2047_07'"
+    for _ in range(2):
+        await connection.execute(ensure)
+        assert await connection.fetchval(marks) == 0
+        await connection.execute(ensure)
+        assert await connection.fetchval(marks) == 1
+        await connection.execute("drop table telnyx_partitions.events_traffic_2047_07")
 
 
 async def test_writers_who_need_one_month_at_once_wait_for_one_showing_together(database_url: str) -> None:

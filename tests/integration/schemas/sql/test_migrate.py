@@ -109,6 +109,43 @@ async def test_a_failed_migration_leaves_nothing(
     assert await blank.fetchval("select to_regnamespace('telnyx') is null")
 
 
+async def test_a_schema_from_before_the_baseline_is_refused_with_a_remedy(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    await connection.execute("update telnyx.schema_revision set version_num = '0010'")
+    with pytest.raises(Misconfigured) as refused:
+        await migrate(database_url, said.append)
+    (problem,) = refused.value.problems
+    assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: run `migrate` of commit ")
+    assert said == []
+
+
+async def test_views_and_functions_are_those_of_the_program_after_every_migrate(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    await connection.execute("drop view telnyx.pipeline_lag")
+    await connection.execute("""
+        create or replace function telnyx.is_toll_free(number text) returns boolean language sql return false
+    """)
+    await migrate(database_url, said.append)
+    assert await connection.fetchval("select count(*) from telnyx.pipeline_lag") == 0
+    assert await connection.fetchval("select telnyx.is_toll_free('+18005550100')")
+    assert await connection.fetchval("select has_table_privilege('telnyx_reader', 'telnyx.pipeline_lag', 'select')")
+
+
+async def test_months_marked_by_a_comment_stay_marked(
+    database_url: str, connection: asyncpg.Connection, said: list[str]
+) -> None:
+    """Databases made before the table `months` existed keep the mark there."""
+    await connection.execute("drop table telnyx_partitions.months")
+    await connection.execute("comment on table telnyx_partitions.events_traffic_2026_11 is 'known to every session'")
+    await migrate(database_url, said.append)
+    marked = await connection.fetchval("""
+        select shown_at < now() from telnyx_partitions.months where name = 'events_traffic_2026_11'
+    """)
+    assert marked
+
+
 async def test_error_codes_of_a_new_release_take_effect(
     database_url: str, connection: asyncpg.Connection, said: list[str]
 ) -> None:

@@ -1,0 +1,86 @@
+-- A month is filled only after every session knows it.
+-- A session that reads the list of a class's partitions at the moment of the ATTACH may hear of that while it reads, and then keeps the
+-- list without the month for as long as it lives (seen with PostgreSQL 18.4: neither a new text nor DISCARD PLANS helps, a later change
+-- of the class does): a poller missed its events. So a month is made by one transaction and shown by the next one: that waits until the
+-- transactions which may be reading the list have ended (or 2 s: who reads for longer has read the list before), changes the class and
+-- `events`, and marks the month. Whoever writes calls this until the month is marked, each time in a transaction of its own: twice.
+
+-- requires: tables/months.sql
+
+create or replace function telnyx.ensure_partition(class text, at timestamptz) returns text
+  language plpgsql security definer
+  set search_path = pg_catalog, pg_temp
+  set timezone = 'UTC'
+as $$
+declare
+  parent text := 'events_' || class;
+  child text;
+  lower_bound text;
+  upper_bound text;
+  is_shown boolean;  -- null: not made
+begin
+  if class is null or at is null or class not in ('consent', 'registry', 'traffic') then
+    raise exception 'no partition for retention class % at %', class, at using errcode = 'invalid_parameter_value';
+  end if;
+  if at < '2015-01-01 00:00:00+00' then
+    child := parent || '_before_2015';
+    lower_bound := 'minvalue';
+    upper_bound := quote_literal('2015-01-01 00:00:00+00');
+  elsif at >= '2050-01-01 00:00:00+00' then
+    child := parent || '_from_2050';
+    lower_bound := quote_literal('2050-01-01 00:00:00+00');
+    upper_bound := 'maxvalue';
+  else
+    child := parent || to_char(at, '_YYYY_MM');
+    lower_bound := quote_literal(date_trunc('month', at));
+    upper_bound := quote_literal(date_trunc('month', at) + interval '1 month');
+  end if;
+  if exists (select from pg_class join telnyx_partitions.months on months.name = relname
+             where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
+    return child;
+  end if;
+  -- Two writers may need one month at once: the second waits here until the first has committed, and then finds it
+  -- (by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh).
+  perform pg_advisory_xact_lock(7310003);
+  is_shown := (select exists (select from telnyx_partitions.months where name = child) from pg_class
+               where relnamespace = 'telnyx_partitions'::regnamespace and relname = child);
+  if is_shown then
+    return child;
+  elsif not is_shown then
+    <<show>>
+    declare
+      class_oid constant oid := format('telnyx_partitions.%I', parent)::regclass;
+      here constant oid := (select oid from pg_database where datname = current_database());
+      readers constant text[] := array(
+        select virtualtransaction from pg_locks
+        where database = here and relation = class_oid and pid <> pg_backend_pid());
+      deadline constant timestamptz := clock_timestamp() + interval '2 seconds';
+    begin
+      while clock_timestamp() < deadline and exists (
+        select from pg_locks
+        where database = here and relation = class_oid and virtualtransaction = any (readers)) loop
+        perform pg_sleep(0.002);
+      end loop;
+    end show;
+    execute format('alter table only telnyx_partitions.%I alter column position set statistics -1', parent);
+    alter table only telnyx.events alter column position set statistics -1;
+    insert into telnyx_partitions.months (name) values (child) on conflict do nothing;
+    return child;
+  end if;
+  -- A month of this name may have been dropped since it was marked.
+  delete from telnyx_partitions.months where name = child;
+  -- A table of its own, then ATTACH: that takes no lock which stops readers or writers of the other partitions.
+  execute format('create table telnyx_partitions.%I'
+                 ' (like telnyx_partitions.%I including defaults including constraints including comments)', child, parent);
+  execute format('create trigger events_no_truncate before truncate on telnyx_partitions.%I'
+                 ' for each statement execute function telnyx.refuse_change()', child);
+  execute format('alter table telnyx_partitions.%I enable always trigger events_no_truncate', child);
+  execute format('alter table telnyx_partitions.%I attach partition telnyx_partitions.%I for values from (%s) to (%s)',
+                 parent, child, lower_bound, upper_bound);
+  -- Changes nothing, but says to every session that `events` was changed, so that it plans its statements anew.
+  alter table only telnyx.events alter column position set statistics -1;
+  return child;
+end
+$$;
+comment on function telnyx.ensure_partition(text, timestamptz) is
+  'Makes the partition of events for a retention class and moment if it is not there yet, and returns its name. Safe to call from many sessions at once.';

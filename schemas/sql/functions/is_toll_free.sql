@@ -1,0 +1,4 @@
+create or replace function telnyx.is_toll_free(number text) returns boolean
+  language sql immutable parallel safe
+return number ~ '^\+1(800|833|844|855|866|877|888)[0-9]{7}$';
+comment on function telnyx.is_toll_free(text) is 'Whether a number is a toll-free one of the +1 plan: carriers keep a list of blocked people for each of them.';
