@@ -1,1 +1,1 @@
-"""What the other packages agree on: reading a body, events, records, topics, keys, errors, migrations."""
+"""Contracts that the other packages share: reading a body, events, records, topics, keys, errors, migrations."""

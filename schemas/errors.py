@@ -1,20 +1,20 @@
-"""The verdicts that cross a package boundary; anything else that is raised is a bug and crashes.
+"""The errors that cross a package boundary. Any other exception is a bug and crashes the process.
 
 LedgerError
 ├── Rejected        this one input can never be accepted: answer 4xx or park it, never retry
-├── Unavailable     a part is away: nothing was committed, back off and try again (503)
-└── Misconfigured   the operator must act: every problem at once, exit status 2
+├── Unavailable     Kafka, Postgres or the disk does not answer: nothing was committed, back off and retry (503)
+└── Misconfigured   the operator must act: all problems are reported at once, exit status 2
 """
 
 from collections.abc import Iterable
 
 
 class LedgerError(Exception):
-    """Root of the verdicts."""
+    """Base class of the three."""
 
 
 class Rejected(LedgerError):
-    """This input will never be accepted, however often it is tried. `reason` is one stable word."""
+    """This input will never be accepted, however often it is retried. `reason` is one stable word."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -22,11 +22,11 @@ class Rejected(LedgerError):
 
 
 class Unavailable(LedgerError):
-    """A part that is needed is away. Nothing was committed; the same call may succeed later."""
+    """A component does not answer. Nothing was committed, and the same call may succeed later."""
 
 
 class Misconfigured(LedgerError):
-    """The program cannot run as it was set up. Each problem is one line that names a setting or says what to do."""
+    """The program cannot run with this configuration. Each problem is one line: a setting, or a remedy."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)

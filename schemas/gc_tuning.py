@@ -1,16 +1,16 @@
-"""The cyclic garbage collector in a process that serves for months: it looks only at what is new, and not all the time.
+"""Settings of the cyclic garbage collector for a long-running process: it skips start-up objects and runs less often.
 
-What a webhook or an event is made of holds no cycles and is freed by counting references. At its defaults the
-collector goes through the dicts of a batch again and again while they are in use, for about a tenth of the time.
+Webhooks and events contain no cycles, so reference counting frees them. With its default settings the collector scans
+the dicts of a batch repeatedly while they are in use, which takes about a tenth of the CPU time.
 """
 
 import gc
 
-NEW_OBJECTS = 50_000  # between two looks; some megabytes at most
+NEW_OBJECTS = 50_000  # between two collections; a few megabytes at most
 
 
 def freeze_startup_objects() -> None:
-    """Call once, when what lives as long as the process has been made."""
+    """Call once, after everything that lives as long as the process has been created."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

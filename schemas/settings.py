@@ -1,7 +1,7 @@
-"""Pieces of configuration that processes share: the environment only, every problem at once, secrets never printed.
+"""Configuration that processes share. It comes from the environment only, and secrets are never printed.
 
-A process composes its own settings class from these and calls `load`. Field names are the variables' names in lower
-case; a variable that is set to nothing counts as not set.
+A process composes its settings class from these and calls `load`, which reports every problem at once. A field has the
+variable's name in lower case. A variable with an empty value counts as not set.
 """
 
 import os
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Settings(BaseSettings):
-    """Root of every settings class."""
+    """Base of every settings class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True)
 
@@ -39,21 +39,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic-settings passes all four
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the files that `…_FILE` names; nothing else."""
+        """Arguments, then the environment, then the files that `…_FILE` variables name. No other source."""
         return init_settings, env_settings, SecretFiles(settings_cls)
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """`NAME_FILE=/path` gives the value of a secret NAME: the file's content, trimmed."""
+    """`NAME_FILE=/path` sets the secret NAME to the content of the file, without surrounding white space."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The content of the file that the variable names, where the field is a secret and the variable is set."""
+        """The content of the file, if the field is a secret and its `…_FILE` variable is set."""
         extra = field.json_schema_extra
         path = os.environ.get(f"{field_name.upper()}_FILE") if isinstance(extra, dict) and extra.get("secret") else None
         return (Path(path).read_text().strip() if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Every secret that comes from a readable file; `load` reports the others."""
+        """Every secret whose file is readable. `load` reports the others."""
         found = {}
         for name, field in self.settings_cls.model_fields.items():
             with suppress(OSError, UnicodeDecodeError):
@@ -63,7 +63,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         return found
 
     def problems(self) -> dict[str, str]:
-        """By field, why its file cannot be read."""
+        """By field, the reason why its file cannot be read."""
         found = {}
         for name, field in self.settings_cls.model_fields.items():
             try:
@@ -74,12 +74,12 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 def secret(default: Any = ..., *, validate_default: bool = False) -> Any:
-    """A field that is never shown in a repr and may come from a file."""
+    """A field that no repr shows and that may come from a file."""
     return Field(default, repr=False, json_schema_extra={"secret": True}, validate_default=validate_default)
 
 
 def load(settings: type[S], **given: Any) -> S:
-    """Settings from the environment; `given` values win. Raises Misconfigured: every problem, a line each, by name."""
+    """Settings from the environment; `given` values win. Raises Misconfigured with one line per problem, by name."""
     problems = SecretFiles(settings).problems()
     try:
         loaded = settings(**given)
@@ -100,13 +100,13 @@ def _lines(error: ErrorDetails) -> list[str]:
 
 
 class LogSettings(Settings):
-    """How much is logged."""
+    """The level of the log."""
 
     ledger_log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class DatabaseSettings(Settings):
-    """Where the tables are: any URI that asyncpg accepts."""
+    """The database with the tables: any URI that asyncpg accepts."""
 
     database_url: str = secret()
 
@@ -119,7 +119,7 @@ class DatabaseSettings(Settings):
 
 
 class KeySettings(Settings):
-    """Telnyx's public keys, from the variable, from a file (one a line, `#` comments), or from both."""
+    """Telnyx's public keys, from the variable, from a file (one per line, `#` starts a comment), or from both."""
 
     telnyx_public_keys_file: Path | None = None
     telnyx_public_keys: str = Field("", validate_default=True)
@@ -142,7 +142,7 @@ class KeySettings(Settings):
         return value
 
     def key_ring(self) -> KeyRing:
-        """The keys as they are now; the file is read again at every call. Raises Misconfigured, also without a key."""
+        """The current keys. Reads the file again at every call. Raises Misconfigured, also if there is no key."""
         keys = parse_keys([*self.telnyx_public_keys.split(","), *_key_lines(self.telnyx_public_keys_file)])
         if not keys:
             raise Misconfigured(["TELNYX_PUBLIC_KEYS_FILE: there is no key in it"])
@@ -180,7 +180,7 @@ def _check_keys(items: Iterable[str], source: str) -> list[Key]:
 
 
 class KafkaSettings(Settings):
-    """How Kafka is reached, and the names that are used there."""
+    """The connection to Kafka, and the names of the topics."""
 
     kafka_bootstrap_servers: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -225,7 +225,7 @@ class KafkaSettings(Settings):
         return context
 
     def client_options(self) -> dict[str, Any]:
-        """What every aiokafka client of ours is given: addresses, security, names."""
+        """The options of every aiokafka client: addresses, security, names."""
         options: dict[str, Any] = {
             "bootstrap_servers": [address.strip() for address in self.kafka_bootstrap_servers.split(",")],
             "security_protocol": self.kafka_security_protocol,

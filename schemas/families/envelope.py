@@ -1,8 +1,8 @@
-"""The envelope around every event, and the words that its families share, as msgspec types for those who read events.
+"""The envelope around every event, and the fields that families share, as msgspec types for consumers.
 
-The types describe what Telnyx is known to send: everything may be missing or null, whatever else is there is ignored,
-and where the vendor's sources differ a field takes every shape that was seen. The projector does not read by them: it
-must understand what no type foresees (`schemas.reading.normalize`).
+The types describe the bodies that Telnyx is known to send. Every field may be missing or null, unknown fields are
+ignored, and a field takes every shape that the vendor's sources show. The projector does not decode with them, because
+it must also read bodies that no type foresees (`schemas.reading.normalize`).
 """
 
 from typing import Annotated, Any, Generic, TypeVar

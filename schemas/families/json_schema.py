@@ -1,7 +1,7 @@
-"""The published JSON Schemas: generated from the types, so that what consumers validate with is what we decode with.
+"""Generates the published JSON Schemas from the body types, so consumers validate with the types that we decode with.
 
-Permissive on purpose: Telnyx adds fields and values without notice, so that nothing is forbidden and nearly nothing is
-required. JSON Schema draft-07, the dialect that AsyncAPI and schema registries understand.
+They are permissive on purpose. Telnyx adds fields and values without notice, so nothing is forbidden and almost nothing
+is required. The dialect is JSON Schema draft-07, which AsyncAPI and schema registries understand.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def documents() -> dict[str, bytes]:
 
 
 def write(directory: Path = DIRECTORY) -> None:
-    """Writes every schema anew; what is committed must equal it (a test)."""
+    """Write every schema. A test compares the committed files with the generated ones."""
     for name, document in documents().items():
         (directory / name).write_bytes(document)
 
@@ -53,12 +53,12 @@ def _document(title: str, kind: Any, about: str) -> bytes:
 
 
 def _plain(name: str) -> str:
-    """`Data` for `Data_Brand_`: a document has one of each."""
+    """`Data` for `Data_Brand_`: a document has only one of each."""
     return name.partition("_")[0]
 
 
 def _tidy(schema: Any) -> Any:
-    """The same schema, shorter, that says aloud what it does not forbid."""
+    """The same schema without redundant words, with `additionalProperties` stated explicitly."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):

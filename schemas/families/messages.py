@@ -1,6 +1,7 @@
-"""Messages from people and the fate of ours: `message.received`, `.sent`, `.finalized`, `.read`, on every channel.
+"""Messages from people and the delivery of ours: `message.received`, `.sent`, `.finalized`, `.read`, on every channel.
 
-SMS, MMS, group MMS, RCS and WhatsApp differ in who `from` and `to` are and where the text stands, not in the event.
+SMS, MMS, group MMS, RCS and WhatsApp share these events. They differ in the shape of `from` and `to` and in the field
+that holds the text.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
-"""10DLC: events of brands, campaigns and the numbers of campaigns, spelled in camelCase unlike all other events.
+"""10DLC: events of brands, campaigns and the numbers of campaigns. Only these events use camelCase.
 
-What an event is about follows from the ids in its payload, not from its event_type: the vendor's own samples have a
-brand's payload under `10dlc.campaign.update`. So every payload takes what the others may hold.
+The ids in the payload decide which thing an event is about, not the event_type: the vendor's own samples have a brand's
+payload under `10dlc.campaign.update`. So every payload type accepts the fields of the others.
 """
 
 from typing import Annotated

@@ -1,6 +1,6 @@
-"""The headers of the Kafka records as msgspec types, for those who read the topics; `schemas.kafka.record` writes them.
+"""The headers of Kafka records as msgspec types, for consumers of the topics. `schemas.kafka.record` writes them.
 
-Each value is UTF-8 text. The `ce_` ones are CloudEvents 1.0 in binary mode, so that any CloudEvents library reads them.
+Each value is UTF-8 text. The `ce_` headers are CloudEvents 1.0 in binary mode, which any CloudEvents library reads.
 """
 
 from typing import Annotated, Literal

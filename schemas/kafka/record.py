@@ -1,7 +1,7 @@
-"""What travels from ingest to the projector, in Kafka and in the spool: the one place that writes and reads headers.
+"""Records between ingest and the projector, in Kafka and in the spool. No other module writes or reads headers.
 
-Value = the body, byte for byte. Headers follow the CloudEvents 1.0 Kafka binding in binary mode. A reader trusts none
-of them: key, type and time come from the body again, and the signature is verified again.
+The value is the body, byte for byte. Headers follow the CloudEvents 1.0 Kafka binding in binary mode. A reader trusts
+none of them: it takes key, type and time from the body again, and verifies the signature again.
 """
 
 from binascii import Error, a2b_base64, b2a_base64
@@ -23,7 +23,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Delivery(NamedTuple):
-    """One signed webhook as it came: the evidence. `signature` is 64 raw bytes, the account that of the key."""
+    """One signed webhook as received: the evidence. `signature` is 64 raw bytes; `account` is that of the key."""
 
     body: bytes
     signature: bytes
@@ -34,7 +34,7 @@ class Delivery(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A Kafka record, which is also a spool entry. `event_key` is its `ce_id`; `topic` has its prefix."""
+    """A record for Kafka or the spool. `event_key` is its `ce_id`; `topic` includes the prefix."""
 
     topic: str
     key: bytes
@@ -44,7 +44,7 @@ class Record(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A record as it was read back. Everything in it but the body is a claim; '' and b'' where a header is missing."""
+    """A record as read back. Everything in it except the body is unverified. A missing header is '' or b''."""
 
     delivery: Delivery
     quarantine_reason: str | None
@@ -90,19 +90,20 @@ def _evidence(delivery: Delivery) -> Headers:
 
 
 def rfc3339(moment: datetime) -> str:
-    """RFC 3339 with Z, of an aware UTC instant."""
+    """RFC 3339 with Z, for an aware UTC instant."""
     return _written(moment).decode()
 
 
 def _written(moment: datetime) -> bytes:
-    # A quarter of the time of datetime's own isoformat.
+    # Takes a quarter of the time of datetime.isoformat.
     return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1]
 
 
 def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_received_at: datetime) -> Arrival:
-    """What a record claims. Total: a header that is missing or unreadable is empty; the first of a repeated one counts.
+    """The content of a record, unverified. Never raises.
 
-    `fallback_received_at` stands in for `ledger_received_at` where that is unreadable (Kafka's time of append).
+    A header that is missing or unreadable is empty, and the first of a repeated header counts.
+    `fallback_received_at` (Kafka's time of append) replaces a `ledger_received_at` that is unreadable.
     """
     found = dict(reversed(tuple(headers)))
     try:
@@ -135,5 +136,5 @@ def pack(record: Record) -> bytes:
 
 
 def unpack(blob: bytes) -> Record:
-    """The record of a blob. Raises msgspec.DecodeError for anything that `pack` did not make."""
+    """The record in a blob. Raises msgspec.DecodeError for a blob that `pack` did not make."""
     return Record(*_UNPACK.decode(blob))

@@ -1,12 +1,14 @@
-"""Topic names, keys and settings: constants that ingest, the projector, tests and `topics` share.
+"""Topic names, keys and settings, shared by ingest, the projector, tests and the command `topics`.
 
-Order is never promised by a key; it only keeps the events of one thing together (docs/kafka.md).
+A key keeps the events of one thing in one partition. It promises no order (docs/kafka.md).
 """
 
 from schemas.families.table import family_of
 from schemas.reading.event import Event
 
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+# `topics` creates and checks topics but never alters them. With a higher value here, ingest refuses to start until an
+# operator raises retention.ms of the existing topics. A lower value changes only topics that are created later.
 RETENTION_MS = 14 * 24 * 60 * 60 * 1000
 
 
@@ -28,7 +30,7 @@ class Topics:
 
 
 def topic_settings(replication: int) -> dict[str, str]:
-    """What a topic must be set to, so that an acknowledged record outlives the loss of a broker."""
+    """The settings with which an acknowledged record survives the loss of a broker."""
     return {
         "min.insync.replicas": str(max(1, replication - 1)),
         "unclean.leader.election.enable": "false",

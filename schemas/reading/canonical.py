@@ -1,8 +1,8 @@
-"""The canonical JSON of a value, of which identity is a hash: keys sorted, no white space, as orjson writes it.
+"""The canonical JSON of a value: keys sorted, no white space, as orjson writes it. The event_key is a hash of it.
 
-orjson (seen in 3.10 to 3.13) writes behind its buffer where very many arrays end at one place, which aborts the
-process: one signed body, or one record that anybody put into Kafka, could stop ingest or the projector for good. What
-nests deeply is therefore written here, to the same bytes.
+orjson (3.10 to 3.13) writes past its buffer where very many arrays end at one place, which aborts the process. One
+signed body, or one record that anyone put into Kafka, could stop ingest or the projector permanently. Deeply nested
+values are therefore written here, to the same bytes.
 """
 
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ from typing import Any
 
 import orjson
 
-LEVELS = 254  # as deep as orjson writes
-FEW = 24  # the shallowest value that overran the buffer in a search had more than three times as many levels
+LEVELS = 254  # the depth limit of orjson
+FEW = 24  # in a search, the shallowest value that overran the buffer had more than three times as many levels
 
 
 def canonical(value: Any, source: bytes) -> bytes:
-    """The bytes of a value that was read from `source`. Raises orjson.JSONEncodeError beyond 254 levels."""
+    """The canonical bytes of a value that was read from `source`. Raises orjson.JSONEncodeError beyond 254 levels."""
     if source.count(b"[") <= FEW or not _nests(value):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     return _written(value, LEVELS)
 
 
 def _nests(value: Any) -> bool:
-    """Whether it has more than a few levels."""
+    """Whether the value has more than FEW levels."""
     level: list[Any] = [value]
     for _ in range(FEW + 1):
         level = [item for holder in level if isinstance(holder, list | dict) for item in _items(holder)]

@@ -1,7 +1,7 @@
-"""From body to event: `read` is total, and the same `data` is the same event for ever.
+"""Turns a webhook body into an event. `read` never raises, and the same `data` always gives the same event.
 
-Identity is content: event_key = BLAKE2b-128 of the canonical JSON of `data`. Golden vectors in tests/unit pin the
-canonical form, because a change of it would make every stored event look new.
+Identity is content: event_key = BLAKE2b-128 of the canonical JSON of `data`. Test vectors in tests/unit pin the
+canonical form, because a change to it would make every stored event look new.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from schemas.reading.normalize import lower, text, timestamp, vendor_id
 
 
 def _decimal(written: str) -> Decimal:
-    """A fraction as written. Exponents of 19 digits and more are legal JSON, yet no Decimal."""
+    """A fraction as written. Exponents of 19 digits and more are legal JSON, but Decimal cannot hold them."""
     try:
         return Decimal(written)
-    except InvalidOperation:  # the number is finite, so that such an exponent without a sign is that of a zero
+    except InvalidOperation:  # the number is finite, so such an exponent without a minus sign belongs to a zero
         return Decimal("NaN" if "e-" in written.lower() else 0)
 
 
@@ -32,9 +32,9 @@ _EXACT = msgspec.json.Decoder(float_hook=_decimal)
 
 
 class Event(NamedTuple):
-    """One thing that Telnyx reported. `key` is the event_key as canonical uuid text, whose order is that of its bytes.
+    """One event that Telnyx reported. `key` is the event_key as canonical uuid text, which sorts like its bytes.
 
-    `payload` is the object `data.payload`, an empty one where the payload is anything else, and `data` itself for a
+    `payload` is the object `data.payload`. It is empty where the payload is not an object, and is `data` itself for a
     link click.
     """
 
@@ -49,14 +49,14 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A signed body that is not an event: `reason` is a word of the contract, `key` the quarantine_key."""
+    """A signed body that is not an event. `reason` is one of the contract's words, `key` is the quarantine_key."""
 
     reason: str
     key: str
 
 
 def read(body: bytes) -> Event | Unreadable:
-    """What a body says. Never raises, for any bytes."""
+    """The event in a body. Never raises, for any bytes."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -101,16 +101,16 @@ def _fallback_time(event_type: str, payload: dict[str, Any], *, click: bool) -> 
 
 
 def content_key(content: bytes) -> str:
-    """BLAKE2b-128 as canonical uuid text; all 128 bits are hash, none is a version."""
+    """BLAKE2b-128 as canonical uuid text. All 128 bits are hash: none of them is a uuid version."""
     digits = blake2b(content, digest_size=16).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
-    """The event's payload with every fraction as the Decimal that was written, and integers of any size."""
+    """The event's payload with every fraction as the Decimal that was written, and with integers of any size."""
     try:
         data = _EXACT.decode(body)["data"]
-    except RecursionError:  # nested beyond this decoder's depth outside `data`; the shortest form must do
+    except RecursionError:  # nested too deeply for this decoder, outside `data`: use the numbers that orjson read
         return event.payload
     exact: dict[str, Any] = data if event.payload is event.data else data["payload"]
     return exact
@@ -119,6 +119,9 @@ def exact_payload(event: Event, body: bytes) -> dict[str, Any]:
 def with_exact_numbers(
     found_in: Callable[[dict[str, Any]], tuple[Any, ...]], event: Event, body: bytes
 ) -> tuple[Any, ...]:
-    """What `found_in` finds in the payload, fractions as written; the body is decoded again only where it finds any."""
+    """The values that `found_in` takes from the payload, with fractions as written.
+
+    The body is decoded a second time only if one of the values is a fraction.
+    """
     found = found_in(event.payload)
     return found_in(exact_payload(event, body)) if any(isinstance(value, float) for value in found) else found

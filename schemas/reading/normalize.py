@@ -1,7 +1,7 @@
-"""The reading functions of the SQL contract: the only place where a vendor's value becomes ours.
+"""The reading functions of the SQL contract: the only place that converts Telnyx's values to ours.
 
-Each takes any JSON value and gives a value that Postgres can hold, or None ("missing"). None of them ever raises, so
-that no *value* can make a statement fail. U+0000, legal in JSON and impossible in Postgres, becomes U+FFFD.
+Each function takes any JSON value and returns a value that Postgres can hold, or None ("missing"). None of them raises,
+so no value can make a statement fail. U+0000 is legal in JSON and impossible in Postgres: it becomes U+FFFD.
 """
 
 import re
@@ -22,14 +22,14 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?"
 )
-# The webhooks of a message repeat its times, those of a day its prices; what is longer is not worth the memory.
+# Webhooks of one message repeat its times, and webhooks of one day repeat prices. Longer strings are not cached.
 REMEMBERED_CHARACTERS = 40
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def text(value: Any) -> str | None:
-    """A string, trimmed of Unicode white space; an empty one is missing."""
+    """A string without surrounding Unicode white space. An empty string is missing."""
     if not isinstance(value, str):
         return None
     value = value.strip()
@@ -51,7 +51,7 @@ def lower(value: Any) -> str | None:
 
 
 def vendor_id(value: Any) -> str | None:
-    """`text`, or an integer's decimal digits; longer than 255 characters is missing."""
+    """`text`, or the decimal digits of an integer. A value longer than 255 characters is missing."""
     if isinstance(value, str):
         word = text(value)
     elif type(value) is int:
@@ -62,9 +62,9 @@ def vendor_id(value: Any) -> str | None:
 
 
 def phone(value: Any) -> str | None:
-    """E.164 where the digits allow it; short codes, sender names and masked numbers stay as they are."""
+    """E.164 where the digits allow it. Short codes, sender names and masked numbers stay as they are."""
     if type(value) is str and value[:1] == "+" and value[1:].isdigit() and value.isascii():
-        return value if len(value) <= ID_MAX_CHARACTERS else None  # E.164, as nearly always
+        return value if len(value) <= ID_MAX_CHARACTERS else None  # already E.164, as nearly all numbers are
     word = vendor_id(value)
     if word is None:
         return None
@@ -79,26 +79,26 @@ def phone(value: Any) -> str | None:
 
 
 def party(value: Any) -> str | None:
-    """Who: an object's phone_number, else its agent_id (RCS); or a bare number."""
+    """A sender or recipient: the phone_number of an object, else its agent_id (RCS), or a bare number."""
     if isinstance(value, dict):
         return phone(value.get("phone_number")) or vendor_id(value.get("agent_id"))
     return phone(value)
 
 
 def items(value: Any) -> list[Any]:
-    """An array as it is; nothing as an empty one; anything else as an array of that one value."""
+    """An array as it is, null as an empty array, and any other value as an array of that one value."""
     if isinstance(value, list):
         return value
     return [] if value is None else [value]
 
 
 def parties(value: Any) -> list[str]:
-    """The `party` of each item, without missing and repeated ones, in payload order."""
+    """The `party` of each item in payload order, without missing and repeated ones."""
     return unique([party(item) for item in items(value)])
 
 
 def unique(values: Iterable[str | None]) -> list[str]:
-    """What is there, each once, in order."""
+    """The values that are not None, each once, in order."""
     return list(dict.fromkeys([value for value in values if value is not None]))
 
 
@@ -108,9 +108,9 @@ def integer(value: Any) -> int | None:
 
 
 def money(value: Any) -> Decimal | None:
-    """A decimal as written, below 10²⁰. Fractions must come as Decimal (`schemas.reading.event.exact_payload`).
+    """A decimal as written, below 10²⁰. Pass fractions as Decimal (`schemas.reading.event.exact_payload`).
 
-    A binary fraction (float) is read by its shortest decimal form, which is what was written up to 15 digits.
+    A float is read by its shortest decimal form, which equals the written number up to 15 digits.
     """
     if isinstance(value, str):
         return _remembered_amount(value) if len(value) <= REMEMBERED_CHARACTERS else _amount(value)
@@ -129,7 +129,7 @@ def money(value: Any) -> Decimal | None:
 
 
 def timestamp(value: Any) -> datetime | None:
-    """An instant in UTC, cut (not rounded) to microseconds; from 1970 to 2199, else missing. No zone means UTC."""
+    """An instant in UTC from 1970 to 2199, truncated to microseconds. Any other value is missing. No zone means UTC."""
     if not isinstance(value, str):
         return None
     return _remembered_instant(value) if len(value) <= REMEMBERED_CHARACTERS else instant(value)
@@ -158,7 +158,7 @@ _remembered_instant = lru_cache(maxsize=4096)(instant)
 
 
 def printable(value: Any) -> Any:
-    """The same JSON value with U+0000 replaced in every string and name, at any depth that `read` lets through."""
+    """The same JSON value with U+0000 replaced in every string and name, at any depth that `read` accepts."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
     if isinstance(value, list):

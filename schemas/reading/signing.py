@@ -1,7 +1,7 @@
-"""Telnyx's Ed25519 signature over `timestamp|body`, and the ring of public keys that may have made it.
+"""Verifies Telnyx's Ed25519 signature over `timestamp|body` with a ring of public keys.
 
-The same rule is applied by ingest, by the projector and years later by an auditor: a key's validity is compared with
-the *signed* time, never with the clock.
+Ingest, the projector and, years later, an auditor apply the same rule: a key's validity is compared with the *signed*
+time, never with the clock.
 """
 
 import re
@@ -22,7 +22,9 @@ _SECONDS = re.compile(r"[0-9]{1,11}")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key of one account. Validity in Unix seconds of the signed time, both ends included; None is open.
+    """A public key of one account. It is valid from `not_before` to `not_after`, inclusive; None means no limit.
+
+    Both are Unix seconds and are compared with the signed time.
 
     `key_id` is the first 16 hex digits of SHA-256 of the 32 key bytes.
     """
@@ -37,14 +39,14 @@ class Key:
         object.__setattr__(self, "key_id", sha256(self.public_key).hexdigest()[:16])
 
     def valid_at(self, signed_seconds: int) -> bool:
-        """Whether the key may have signed at that time."""
+        """Whether the key was valid at that time."""
         return (self.not_before is None or self.not_before <= signed_seconds) and (
             self.not_after is None or signed_seconds <= self.not_after
         )
 
 
 class KeyRing:
-    """The keys in force. Immutable: a rotation makes a new ring."""
+    """The keys in use. Immutable: a rotation makes a new ring."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self.keys = tuple(keys)
@@ -54,11 +56,11 @@ class KeyRing:
             self._of_account[key.account] = (*self._of_account.get(key.account, ()), key)
 
     def of_account(self, account: str) -> tuple[Key, ...]:
-        """The keys of an account; empty for an unknown one."""
+        """The keys of an account. Empty for an unknown account."""
         return self._of_account.get(account, ())
 
     def match(self, signature: bytes, signed_timestamp: bytes, body: bytes, account: str | None) -> Key | None:
-        """The key that signed, of that account (None: of any). `signed_timestamp` is the header's digits."""
+        """The key of that account (None: of any account) that signed. `signed_timestamp` is the header's digits."""
         seconds = int(signed_timestamp)
         for key in self.keys if account is None else self.of_account(account):
             if key.valid_at(seconds) and verify(key.public_key, signature, signed_timestamp, body):
@@ -67,18 +69,18 @@ class KeyRing:
 
 
 def verify(public_key: bytes, signature: bytes, signed_timestamp: bytes, body: bytes) -> bool:
-    """Whether `public_key` signed `signed_timestamp|body`. False for wrong lengths; small-order points are refused."""
+    """Whether `public_key` signed `signed_timestamp|body`. False for wrong lengths and for small-order points."""
     if len(signature) != 64 or len(public_key) != 32:
         return False
     signed = b"%b%b|%b" % (signature, signed_timestamp, body)
-    # PyNaCl's crypto_sign_open without the copy of the message that it gives back, 3 % of the whole: libsodium's header
-    # allows null for it and for its length.
+    # PyNaCl's crypto_sign_open returns a copy of the message, which costs 3 % of the whole. libsodium's header allows
+    # null for the copy and for its length.
     verdict: int = lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public_key)
     return verdict == 0
 
 
 def decode_signature(header: bytes) -> bytes | None:
-    """64 bytes from canonical base64, else None: one signature has one spelling, so storing its bytes loses nothing."""
+    """64 bytes from canonical base64, else None. One signature has one encoding, so its bytes are all we store."""
     try:
         raw = a2b_base64(header, strict_mode=True)
     except Error:
@@ -87,9 +89,10 @@ def decode_signature(header: bytes) -> bytes | None:
 
 
 def parse_keys(items: Iterable[str], source: str = "TELNYX_PUBLIC_KEYS") -> list[Key]:
-    """Keys from `account:base64key[:not_before[:not_after]]`; a bare key is account `default`; blank items are skipped.
+    """Keys from items `account:base64key[:not_before[:not_after]]`. A bare key belongs to the account `default`.
 
-    Raises Misconfigured with one problem an item, by the `source`'s name; key material is never repeated in it.
+    Blank items are skipped. Raises Misconfigured with one problem per item, under the name of the `source`. Problems
+    never repeat key material.
     """
     keys: dict[bytes, Key] = {}
     problems = []
@@ -109,7 +112,7 @@ def parse_keys(items: Iterable[str], source: str = "TELNYX_PUBLIC_KEYS") -> list
 
 
 def _parse_key(item: str) -> Key | str:
-    """A key, or what is wrong with the item."""
+    """A key, or the problem with the item."""
     parts = item.split(":")
     if not ACCOUNT.fullmatch(parts[0]) or len(parts) == 1:
         parts.insert(0, "default")
