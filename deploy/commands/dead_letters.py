@@ -7,7 +7,7 @@ from deploy import logs
 from deploy.operator_session import operating_on, which_database
 from deploy.output import print_json, print_table
 from deploy.settings import FoundDatabaseSettings
-from projections.engine.projection_status import not_live
+from projections.engine.projection_status import suspended_projections
 from projections.recovery.dead_letters import DeadLetter, dead_letters, retry
 from projections.registry import PROJECTIONS, projections_named
 from schemas.errors import LedgerError
@@ -24,12 +24,12 @@ def retry_dead_letters(projection: str | None, *, as_json: bool) -> None:
     settings = load(FoundDatabaseSettings)
     logs.configure(settings.ledger_log_level)
     projections_named([projection] if projection else [])
-    resolved, left, asleep = asyncio.run(_retry(which_database(settings), projection))
+    resolved, left, suspended = asyncio.run(_retry(which_database(settings), projection))
     if as_json or left:
         _print(left, as_json=as_json)
     else:
         print(f"applied {resolved}; no dead letter is left")
-    for name in [] if as_json else asleep:
+    for name in [] if as_json else suspended:
         print(f"{name} is not live, so that more than these are missing: run `telnyx-ledger rebuild {name}`")
     if left:
         raise LedgerError(f"applied {resolved}; {len(left)} could not be applied and stay dead letters")
@@ -43,7 +43,7 @@ async def _list(database_url: str) -> list[DeadLetter]:
 async def _retry(database_url: str, projection: str | None) -> tuple[int, list[DeadLetter], list[str]]:
     async with operating_on(database_url) as connection:
         resolved = await retry(connection, projection, projections=PROJECTIONS)
-        return resolved, await dead_letters(connection, projection), await not_live(connection)
+        return resolved, await dead_letters(connection, projection), await suspended_projections(connection)
 
 
 def _print(letters: list[DeadLetter], *, as_json: bool) -> None:

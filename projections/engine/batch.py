@@ -14,7 +14,7 @@ from typing import NamedTuple
 from projections.engine.event_store import EventRow, delivery_of, event_row
 from projections.engine.projection import Routing
 from projections.engine.quarantine import Parked, judge, signature_holds
-from projections.engine.row_writer import Drafts, Part, read_again
+from projections.engine.row_writer import PartBuilder, ProjectionPart, read_again
 from schemas.kafka.record import Arrival, decode
 from schemas.reading.event import read
 from schemas.reading.signing import Key
@@ -33,24 +33,24 @@ class Incoming(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class PreparedBatch:
     """A batch, ready to be written: the rows of its events, sorted, what is parked, and what each projection makes.
 
     `keys` has the event_key or quarantine_key of every record, in their order.
     """
 
     keys: Sequence[str]
-    rows: Sequence[EventRow]
+    event_rows: Sequence[EventRow]
     parked: Sequence[Parked]
-    parts: Sequence[Part]
+    parts: Sequence[ProjectionPart]
 
     @property
     def failed(self) -> bool:
         """Whether the code of a projection failed: which event is at fault is found one by one."""
-        return any(part.prepared is None for part in self.parts)
+        return any(part.folded is None for part in self.parts)
 
 
-class Workshop:
+class BatchPreparer:
     """Makes work of batches. Signatures are verified ahead in threads (libsodium releases the GIL)."""
 
     def __init__(self, routing: Routing, *, verify: bool) -> None:
@@ -62,12 +62,12 @@ class Workshop:
         """Lets go of the threads."""
         self._threads.shutdown()
 
-    async def work(self, batch: Sequence[Incoming], keys: Mapping[str, Key]) -> Work:
+    async def prepare(self, batch: Sequence[Incoming], keys: Mapping[str, Key]) -> PreparedBatch:
         """Everything that is known of a batch without asking. Never raises for what is in it."""
         names: list[str] = []
         rows: dict[str, EventRow] = {}
         parked: list[Parked] = []
-        drafts = Drafts(self._routing)
+        parts = PartBuilder(self._routing)
         for arrivals, verification in self._arrivals(batch, keys):
             checks: Sequence[bool | None]
             checks = [None] * len(arrivals) if verification is None else await verification
@@ -82,17 +82,17 @@ class Workshop:
                     parked.append(judged)
                 elif content.key not in rows:
                     rows[content.key] = event_row(*judged)
-                    drafts.add(*judged)
-        return Work(names, sorted(rows.values()), parked, drafts.parts())
+                    parts.add(*judged)
+        return PreparedBatch(names, sorted(rows.values()), parked, parts.parts())
 
-    def again(self, work: Work, accounts: Mapping[str, str]) -> Work:
+    def with_accounts(self, prepared: PreparedBatch, accounts: Mapping[str, str]) -> PreparedBatch:
         """The same with other accounts, by event_key."""
-        drafts = Drafts(self._routing)
-        rows = [row._replace(account=accounts.get(row.event_key, row.account)) for row in work.rows]
+        parts = PartBuilder(self._routing)
+        rows = [row._replace(account=accounts.get(row.event_key, row.account)) for row in prepared.event_rows]
         for row in rows:
             delivery = delivery_of(row)
-            drafts.add(read_again(delivery), delivery)
-        return Work(work.keys, rows, work.parked, drafts.parts())
+            parts.add(read_again(delivery), delivery)
+        return PreparedBatch(prepared.keys, rows, prepared.parked, parts.parts())
 
     def _arrivals(
         self, batch: Sequence[Incoming], keys: Mapping[str, Key]

@@ -16,7 +16,7 @@ import structlog
 
 from projections.engine.database import outages
 from projections.engine.projection import Projection
-from projections.engine.row_writer import prepare, write
+from projections.engine.row_writer import fold_rows, write
 from projections.sql import queries
 from schemas.errors import LedgerError
 from schemas.kafka.record import Delivery
@@ -39,7 +39,7 @@ class Fault:
     sqlstate: str | None
 
 
-class Record:
+class FailureHistory:
     """How the last events of one projection went, as this process saw them."""
 
     def __init__(self) -> None:
@@ -57,11 +57,11 @@ class Record:
         return self._in_a_row > FAILURES_IN_A_ROW or sum(self._window) > FAILURES_IN_WINDOW
 
 
-class Isolation:
+class FaultIsolation:
     """Applies projections one by one, and remembers which of them fail too often."""
 
     def __init__(self) -> None:
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, FailureHistory] = {}
         self._news: list[tuple[str, dict[str, object]]] = []
 
     @contextmanager
@@ -88,11 +88,11 @@ class Isolation:
         """Writes what can be written, inside the caller's transaction. Gives the dead letters by projection."""
         dead: dict[str, int] = {}
         for projection, deliveries in feeds.items():
-            record = self._records.setdefault(projection.name, Record())
+            record = self._records.setdefault(projection.name, FailureHistory())
             faults = await isolate(connection, projection, deliveries, record)
             if faults:
                 dead[projection.name] = len(faults)
-                await bury(connection, projection, faults)
+                await dead_letter(connection, projection, faults)
                 told = {"projection": projection.name, "events": len(faults), "error": faults[0].error_class}
                 self._news.append(("dead_letters", told))
             if record.too_many:
@@ -102,7 +102,7 @@ class Isolation:
 
 
 async def isolate(
-    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], record: Record
+    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], record: FailureHistory
 ) -> list[Fault]:
     """Writes what can be written, in savepoints. Gives the events that cannot; ends early once there are too many."""
     if not deliveries or record.too_many:
@@ -110,7 +110,7 @@ async def isolate(
     try:
         with outages():
             async with connection.transaction():
-                await write(connection, prepare(projection, deliveries))
+                await write(connection, fold_rows(projection, deliveries))
     except LedgerError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
@@ -126,11 +126,11 @@ async def isolate(
     return []
 
 
-async def bury(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
+async def dead_letter(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
     """Makes dead letters of them, or counts one more attempt."""
     ordered = sorted(faults, key=lambda fault: fault.event_key)
     await connection.execute(
-        _SQL["bury"],
+        _SQL["dead_letter"],
         projection.name,
         [fault.event_key for fault in ordered],
         [fault.error_class for fault in ordered],

@@ -22,7 +22,7 @@ class TopicPartition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class StoredOffset:
     """A row of `projection_offsets`. The last three are None where nothing has been applied, or nobody holds it."""
 
     next_offset: int
@@ -46,14 +46,14 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class LogBounds:
     """What a partition's log holds: records from `start` up to, without, `end`."""
 
     start: int
     end: int
 
 
-def misfit(position: Position, bounds: Bounds, cluster_id: str) -> str | None:
+def offset_problem(position: StoredOffset, bounds: LogBounds, cluster_id: str) -> str | None:
     """Why reading on at this position would skip or misread records, None where it fits."""
     if position.cluster_id not in (None, cluster_id):
         return f"position is of Kafka cluster {position.cluster_id}, this is {cluster_id}"
@@ -65,35 +65,33 @@ def misfit(position: Position, bounds: Bounds, cluster_id: str) -> str | None:
     return None
 
 
-def witness(position: Position, bounds: Bounds) -> int | None:
+def sentinel_offset(position: StoredOffset, bounds: LogBounds) -> int | None:
     """The offset of the record that proves the log to be the one that was read; None where it need not be there."""
     if position.last_offset is None or position.last_offset < bounds.start == position.next_offset:
         return None
     return position.last_offset
 
 
-async def read_positions(
+async def read_offsets(
     connection: asyncpg.Connection, partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, Position]:
+) -> dict[TopicPartition, StoredOffset]:
     """The stored positions; a partition that was never read has none."""
     rows = await connection.fetch(queries("offsets")["read"], *_columns(partitions))
     return {
-        TopicPartition(row["topic"], row["partition"]): Position(
+        TopicPartition(row["topic"], row["partition"]): StoredOffset(
             row["next_offset"], row["cluster_id"], row["last_offset"], row["last_event_key"], row["owner"]
         )
         for row in rows
     }
 
 
-async def begin_positions(
-    connection: asyncpg.Connection, starts: Mapping[TopicPartition, int], cluster_id: str
-) -> None:
+async def begin_offsets(connection: asyncpg.Connection, starts: Mapping[TopicPartition, int], cluster_id: str) -> None:
     """Stores a first position for the partitions that have none."""
     await connection.execute(queries("offsets")["begin"], *_columns(list(starts)), list(starts.values()), cluster_id)
 
 
 async def claim(
-    connection: asyncpg.Connection, seen: Mapping[TopicPartition, Position], owner: str, cluster_id: str
+    connection: asyncpg.Connection, seen: Mapping[TopicPartition, StoredOffset], owner: str, cluster_id: str
 ) -> set[TopicPartition]:
     """Takes the partitions whose position and owner are still those that were seen. Gives those that were taken."""
     taken = await connection.fetch(

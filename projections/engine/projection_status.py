@@ -21,7 +21,7 @@ EVERY_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-async def not_live(connection: asyncpg.Connection) -> list[str]:
+async def suspended_projections(connection: asyncpg.Connection) -> list[str]:
     """The names of the projections that are suspended, or being rebuilt."""
     rows = await connection.fetch(queries("projection_status")["projection_states"])
     return sorted(row["name"] for row in rows if row["status"] != LIVE)
@@ -34,10 +34,10 @@ async def rebuilds_due(connection: asyncpg.Connection, projections: Sequence[Pro
     return [row["name"] for row in rows]
 
 
-async def declare(connection: asyncpg.Connection, projections: Sequence[Projection]) -> None:
+async def register(connection: asyncpg.Connection, projections: Sequence[Projection]) -> None:
     """Makes them known where they are not yet, and says in the log which rebuild is due."""
     names, versions = [item.name for item in projections], [item.version for item in projections]
-    await connection.execute(queries("projection_status")["declare_projections"], names, versions)
+    await connection.execute(queries("projection_status")["register_projections"], names, versions)
     due = await rebuilds_due(connection, projections)
     if due:
         what_now = f"once no older `project` runs: `telnyx-ledger rebuild {' '.join(due)}`"
@@ -66,9 +66,9 @@ async def _keep_showing(
     try:
         while True:
             with outages():
-                asleep = await not_live(connection)
+                suspended = await suspended_projections(connection)
             for item in projections:
-                metrics.live.labels(item.name).set(item.name not in asleep)
+                metrics.live.labels(item.name).set(item.name not in suspended)
             await asyncio.sleep(every_seconds)
     finally:
         connection.terminate()

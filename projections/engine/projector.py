@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from projections.engine.batch import Incoming, Work, Workshop
+from projections.engine.batch import BatchPreparer, Incoming, PreparedBatch
 from projections.engine.database import connect, outages
 from projections.engine.event_store import EventRow, Partitions, append
-from projections.engine.fault_isolation import Isolation
+from projections.engine.fault_isolation import FaultIsolation
 from projections.engine.offsets import Advance, advance_offsets
 from projections.engine.projection import Projection, Routing
-from projections.engine.projection_status import declare
+from projections.engine.projection_status import register
 from projections.engine.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.engine.row_writer import COPY_ROWS, upsert, write
 from projections.signing_keys import key_book
@@ -27,7 +27,7 @@ from schemas.errors import LedgerError
 from schemas.reading.signing import Key, KeyRing
 from schemas.sql.migrate import require_current
 
-_NOT_LIVE = queries("dead_letter")["not_live"]
+_LOCK_SUSPENDED = queries("dead_letter")["lock_suspended"]
 
 
 class Fenced(LedgerError):
@@ -75,12 +75,12 @@ class Projector:
         self._ring_is_new = False
         self._owner = owner
         self._projections = projections
-        self._workshop = Workshop(Routing(projections), verify=verify)
+        self._preparer = BatchPreparer(Routing(projections), verify=verify)
         self._connection: asyncpg.Connection | None = None
         self._connecting = asyncio.Lock()
         self._connected_once = False
         self._partitions = Partitions()
-        self._isolation = Isolation()
+        self._isolation = FaultIsolation()
         self._expects_new = True
 
     async def connect(self) -> asyncpg.Connection:
@@ -96,7 +96,7 @@ class Projector:
                 with outages():
                     await require_current(connection)
                     await self._remember_ring(connection)
-                    await declare(connection, self._projections)
+                    await register(connection, self._projections)
             except BaseException:
                 connection.terminate()
                 raise
@@ -124,23 +124,23 @@ class Projector:
     async def close(self) -> None:
         """Lets go of the connection and the threads."""
         self._drop()
-        self._workshop.close()
+        self._preparer.close()
 
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
 
-    async def prepare(self, batch: Sequence[Incoming]) -> Work:
+    async def prepare(self, batch: Sequence[Incoming]) -> PreparedBatch:
         """Everything about a batch that needs no transaction; may be done while another one is committed.
 
         Raises Unavailable and Misconfigured until it was connected once: the keys that ever counted are stored.
         """
         if not self._connected_once:
             await self.connect()
-        return await self._workshop.work(batch, self._keys)
+        return await self._preparer.prepare(batch, self._keys)
 
-    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
         """Writes a batch and moves the offsets of `advances`, in one transaction; idempotent. One at a time.
 
         Raises Unavailable (an outage: whether it was committed is unknown; the stored offsets say so) and Fenced
@@ -150,67 +150,75 @@ class Projector:
         connection = await self.connect()
         try:
             with outages():
-                await self._partitions.ensure(connection, work.rows)
+                await self._partitions.ensure(connection, prepared.event_rows)
             try:
-                stored, dead = await self._settle(connection, work, advances, isolate=work.failed)
+                stored, dead = await self._settle(connection, prepared, advances, isolate=prepared.failed)
             except LedgerError:
                 raise
             except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-                stored, dead = await self._settle(connection, work, advances, isolate=True)
+                stored, dead = await self._settle(connection, prepared, advances, isolate=True)
         except Fenced:
             raise
         except BaseException:
             self._drop()
             raise
-        reasons = [item.reason for item in work.parked]
+        reasons = [item.reason for item in prepared.parked]
         quarantined = {reason: reasons.count(reason) for reason in set(reasons)}
-        return Applied(stored, len(work.keys) - len(work.parked) - stored, quarantined, dead)
+        return Applied(stored, len(prepared.keys) - len(prepared.parked) - stored, quarantined, dead)
 
     async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
         """`prepare` and `commit`."""
         return await self.commit(await self.prepare(batch), advances)
 
     async def _settle(
-        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool
+        self, connection: asyncpg.Connection, prepared: PreparedBatch, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
         """`_commit`: by COPY as long as all events are new, again without it where one is not, and again with the
         stored accounts if one and the same `data` was stored under another one."""
-        copy = self._expects_new and len(work.rows) >= COPY_ROWS
+        copy = self._expects_new and len(prepared.event_rows) >= COPY_ROWS
         while True:
             try:
                 with outages():
-                    stored, dead = await self._commit(connection, work, advances, isolate=isolate, copy=copy)
+                    stored, dead = await self._commit(connection, prepared, advances, isolate=isolate, copy=copy)
             except asyncpg.UniqueViolationError:
                 if not copy:
                     raise
                 copy = False
             except StoredUnderOtherAccount as other:
-                work = self._workshop.again(work, other.accounts)
-                isolate = isolate or work.failed
+                prepared = self._preparer.with_accounts(prepared, other.accounts)
+                isolate = isolate or prepared.failed
             else:
-                self._expects_new = stored == len(work.rows)
+                self._expects_new = stored == len(prepared.event_rows)
                 return stored, dead
 
     async def _commit(
-        self, connection: asyncpg.Connection, work: Work, advances: Sequence[Advance], *, isolate: bool, copy: bool
+        self,
+        connection: asyncpg.Connection,
+        prepared: PreparedBatch,
+        advances: Sequence[Advance],
+        *,
+        isolate: bool,
+        copy: bool,
     ) -> tuple[int, dict[str, int]]:
         dead: dict[str, int] = {}
         async with self._transaction(connection):
-            asleep = {row["name"] for row in await connection.fetch(_NOT_LIVE)}
+            suspended = {row["name"] for row in await connection.fetch(_LOCK_SUSPENDED)}
             if isolate:
-                awake = {part.projection: part.deliveries for part in work.parts if part.projection.name not in asleep}
-                dead = await self._isolation.write(connection, awake)
+                live = {
+                    part.projection: part.deliveries for part in prepared.parts if part.projection.name not in suspended
+                }
+                dead = await self._isolation.write(connection, live)
             else:
-                for part in work.parts:
-                    if part.prepared is not None and part.projection.name not in asleep:
-                        await write(connection, part.prepared, copy=copy)
-            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in work.parked])
-            stored = await self._append(connection, work.rows, copy=copy) if work.rows else 0
+                for part in prepared.parts:
+                    if part.folded is not None and part.projection.name not in suspended:
+                        await write(connection, part.folded, copy=copy)
+            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in prepared.parked])
+            stored = await self._append(connection, prepared.event_rows, copy=copy) if prepared.event_rows else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
         if not isolate:
-            self._isolation.went_well({part.projection: len(part.deliveries) for part in work.parts})
+            self._isolation.went_well({part.projection: len(part.deliveries) for part in prepared.parts})
         return stored, dead
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ COPY_ROWS = 20  # below it COPY's second round trip costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class FoldedRows:
     """What a projection will write: each table's folded rows as a document, and the things to refold, sorted.
 
     `records` has the rows of a table once more, by its name, where they could go by COPY.
@@ -27,7 +27,7 @@ class Prepared:
     touched: Sequence[tuple[Any, ...]]
 
 
-class Draft:
+class RowBuilder:
     """The rows of one projection, event by event. Whatever it raises is a fault in the projection's code."""
 
     def __init__(self, projection: Projection) -> None:
@@ -39,7 +39,7 @@ class Draft:
         for table, row in self._projection.rows(event, delivery):
             self._given[table.name].append(row)
 
-    def prepared(self) -> Prepared:
+    def folded(self) -> FoldedRows:
         """What they come to."""
         projection, given = self._projection, self._given
         touched: set[tuple[Any, ...]] = set()
@@ -51,12 +51,12 @@ class Draft:
         many = [(table, rows) for table, rows in folded if len(rows) >= COPY_ROWS]
         records = {table.name: table.records(rows) for table, rows in many if table.only_inserted}
         ordered = sorted(touched, key=lambda row: [(name is not None, name) for name in row])
-        return Prepared(projection, documents, records, ordered)
+        return FoldedRows(projection, documents, records, ordered)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The events of a batch that a projection takes; `prepared` is None where its code failed on one of them.
+class ProjectionPart:
+    """The events of a batch that a projection takes; `folded` is None where its code failed on one of them.
 
     They are kept as their evidence: what was read from a body is ten times its size, and a batch of that outgrows the
     processor's cache. Who needs an event again reads it again.
@@ -64,39 +64,41 @@ class Part:
 
     projection: Projection
     deliveries: Sequence[Delivery]
-    prepared: Prepared | None
+    folded: FoldedRows | None
 
 
-class Drafts:
+class PartBuilder:
     """What each projection makes of a batch, event by event: all of it while the event is at hand."""
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
         self._deliveries: dict[Projection, list[Delivery]] = {}
-        self._drafts: dict[Projection, Draft | None] = {}
+        self._builders: dict[Projection, RowBuilder | None] = {}
 
     def add(self, event: Event, delivery: Delivery) -> None:
         """An event for every projection that takes it. Never raises."""
         for projection in self._routing.of(event.type):
-            if projection not in self._drafts:
-                self._deliveries[projection], self._drafts[projection] = [], Draft(projection)
+            if projection not in self._builders:
+                self._deliveries[projection], self._builders[projection] = [], RowBuilder(projection)
             self._deliveries[projection].append(delivery)
-            draft = self._drafts[projection]
-            if draft is not None:
+            builder = self._builders[projection]
+            if builder is not None:
                 try:
-                    draft.add(event, delivery)
+                    builder.add(event, delivery)
                 except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-                    self._drafts[projection] = None
+                    self._builders[projection] = None
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ProjectionPart]:
         """In writing order."""
-        fed = [projection for projection in self._routing.projections if projection in self._drafts]
-        return [Part(projection, self._deliveries[projection], self._prepared(projection)) for projection in fed]
+        fed = [projection for projection in self._routing.projections if projection in self._builders]
+        return [
+            ProjectionPart(projection, self._deliveries[projection], self._folded(projection)) for projection in fed
+        ]
 
-    def _prepared(self, projection: Projection) -> Prepared | None:
-        draft = self._drafts[projection]
+    def _folded(self, projection: Projection) -> FoldedRows | None:
+        builder = self._builders[projection]
         try:
-            return draft.prepared() if draft is not None else None
+            return builder.folded() if builder is not None else None
         except Exception:  # noqa: BLE001 -- as above
             return None
 
@@ -109,29 +111,29 @@ def read_again(delivery: Delivery) -> Event:
     return event
 
 
-def prepare(projection: Projection, deliveries: Sequence[Delivery]) -> Prepared:
+def fold_rows(projection: Projection, deliveries: Sequence[Delivery]) -> FoldedRows:
     """The rows of these events. Whatever it raises is a fault in the projection's code."""
-    draft = Draft(projection)
+    builder = RowBuilder(projection)
     for delivery in deliveries:
-        draft.add(read_again(delivery), delivery)
-    return draft.prepared()
+        builder.add(read_again(delivery), delivery)
+    return builder.folded()
 
 
-async def write(connection: asyncpg.Connection, prepared: Prepared, *, copy: bool = False) -> None:
+async def write(connection: asyncpg.Connection, folded: FoldedRows, *, copy: bool = False) -> None:
     """Merges the rows and refolds what they touch, inside the caller's transaction.
 
     With `copy` many rows that are only ever inserted go by COPY, for half of what a merge takes; raises
     asyncpg.UniqueViolationError where one is there already.
     """
-    for table, document in prepared.documents:
-        if copy and table.name in prepared.records:
-            columns, records = table.columns, prepared.records[table.name]
+    for table, document in folded.documents:
+        if copy and table.name in folded.records:
+            columns, records = table.columns, folded.records[table.name]
             await connection.copy_records_to_table(table.name, schema_name="telnyx", columns=columns, records=records)
         else:
             await connection.execute(table.upsert, document)
-    refold = prepared.projection.refold
-    if refold is not None and prepared.touched:
-        await refold.run(connection, prepared.touched)
+    refold = folded.projection.refold
+    if refold is not None and folded.touched:
+        await refold.run(connection, folded.touched)
 
 
 async def upsert(connection: asyncpg.Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from projections.engine.event_reader import LONGEST_SECONDS
-from projections.engine.projection_status import not_live, rebuilds_due
+from projections.engine.projection_status import rebuilds_due, suspended_projections
 from projections.integrity.inclusion_proofs import Proof, proofs, seals_from
 from projections.integrity.sealing import Seal
 from projections.signing_keys import remembered_keys
@@ -120,7 +120,7 @@ async def dossier(connection: asyncpg.Connection, phone: str, profile: str | Non
 
 
 async def _refuse_gaps(connection: asyncpg.Connection) -> None:
-    lacking = {one.name for one in FEEDS} & set(await not_live(connection))
+    lacking = {one.name for one in FEEDS} & set(await suspended_projections(connection))
     lacking |= set(await rebuilds_due(connection, FEEDS))
     if lacking:
         names = " ".join(one.name for one in FEEDS if one.name in lacking)

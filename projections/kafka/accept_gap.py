@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from projections.engine.database import connection_to
-from projections.engine.offsets import Bounds, misfit, read_positions
-from projections.kafka.kafka_log import KAFKA_ERRORS, cluster_id_of, log_bounds, partitions_of
+from projections.engine.offsets import LogBounds, offset_problem, read_offsets
+from projections.kafka.log_bounds import KAFKA_ERRORS, cluster_id_of, log_bounds, partitions_of
 from projections.sql import queries
 from schemas.errors import Misconfigured, Unavailable
 from schemas.settings import KafkaSettings
@@ -44,7 +44,7 @@ async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> Acce
     partition = parse_partition(name)
     cluster_id, bounds = await _log(kafka, partition)
     async with connection_to(database_url) as connection:
-        position = (await read_positions(connection, [partition])).get(partition)
+        position = (await read_offsets(connection, [partition])).get(partition)
         if position is None:
             raise Misconfigured([f"--accept-gap: {name} has no stored position, so there is no gap to accept"])
         await connection.execute(queries("offsets")["accept_gap"], *partition, bounds.start, cluster_id)
@@ -54,13 +54,13 @@ async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> Acce
         from_offset=position.next_offset,
         to_offset=bounds.start,
         skipped_records=max(0, bounds.start - position.next_offset) if same_log else 0,
-        problem=misfit(position, bounds, cluster_id),
+        problem=offset_problem(position, bounds, cluster_id),
     )
     log.warning("gap_accepted", partition=name, from_offset=accepted.from_offset, to_offset=accepted.to_offset)
     return accepted
 
 
-async def _log(kafka: KafkaSettings, partition: TopicPartition) -> tuple[str, Bounds]:
+async def _log(kafka: KafkaSettings, partition: TopicPartition) -> tuple[str, LogBounds]:
     options = kafka.client_options()
     try:
         if partition.partition not in await partitions_of(options, partition.topic):

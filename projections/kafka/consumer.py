@@ -25,13 +25,13 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from projections.engine.batch import Incoming, Work
+from projections.engine.batch import Incoming, PreparedBatch
 from projections.engine.offsets import Advance
 from projections.engine.projector import Applied, Fenced
 from projections.kafka.assignment import Assignment
 from projections.kafka.batches import Batch, advances, batches, incoming
-from projections.kafka.kafka_log import ANSWER_SECONDS, KAFKA_ERRORS
-from projections.kafka.offset_claims import RECHECK_SECONDS, Positioner
+from projections.kafka.log_bounds import ANSWER_SECONDS, KAFKA_ERRORS
+from projections.kafka.offset_claims import RECHECK_SECONDS, OffsetClaims
 from projections.kafka.outage import Outage
 from projections.metrics import ProjectorMetrics
 from projections.settings import ProjectSettings
@@ -65,10 +65,10 @@ log = structlog.get_logger()
 class Applies(Protocol):
     """What the consumer needs of the projector."""
 
-    async def prepare(self, batch: Sequence[Incoming]) -> Work:
+    async def prepare(self, batch: Sequence[Incoming]) -> PreparedBatch:
         """What needs no transaction, while another batch is committed. Raises Unavailable and Misconfigured."""
 
-    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
         """One transaction. Raises Unavailable, Misconfigured and Fenced; anything else is a bug."""
 
 
@@ -121,11 +121,11 @@ class Feed:
         self._kafka = kafka
         self._postgres = postgres
         self._assignment = Assignment(consumer, metrics)
-        self._positioner = Positioner(
+        self._offset_claims = OffsetClaims(
             consumer, self._assignment, settings.client_options(), settings.database_url, owner, postgres, kafka
         )
         self._missing: set[str] = set()
-        self._ahead: asyncio.Queue[tuple[Batch, Work]] = asyncio.Queue(maxsize=1)
+        self._ahead: asyncio.Queue[tuple[Batch, PreparedBatch]] = asyncio.Queue(maxsize=1)
         self._stopping = False
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -176,14 +176,14 @@ class Feed:
 
     async def _feed(self) -> None:
         while True:
-            batch, work = await self._ahead.get()
+            batch, prepared = await self._ahead.get()
             if not self._stopping:
-                await self._apply(batch, work)
+                await self._apply(batch, prepared)
 
     async def _poll(self) -> Batch:
         """The next records of the partitions that are placed, as far as they may be applied."""
         # Where none is placed, nothing but the errors of the group's coordinator can come of it, and those are wanted.
-        reading = self._assignment.reading()
+        reading = self._assignment.readable()
         try:
             polled = await self._consumer.getmany(*reading, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         except OffsetOutOfRangeError as error:
@@ -192,14 +192,14 @@ class Feed:
         stop_until = asyncio.get_running_loop().time() + RECHECK_SECONDS
         return self._assignment.next_segments(polled, stop_until=stop_until)
 
-    async def _apply(self, batch: Batch, work: Work) -> None:
+    async def _apply(self, batch: Batch, prepared: PreparedBatch) -> None:
         """Apply what of the batch is still ours. In doubt about anything, its partitions are placed anew."""
         while live := {one: part for one, part in batch.items() if self._assignment.holds(one, part.held)}:
             try:
                 with self._assignment.batch([part.held for part in live.values()]):
                     if len(live) < len(batch):
-                        work = await self._projector.prepare(incoming(live))
-                    await self._commit(live, work)
+                        prepared = await self._projector.prepare(incoming(live))
+                    await self._commit(live, prepared)
             except Fenced as fenced:
                 self._metrics.fenced.inc(len(fenced.lost))
                 due = asyncio.get_running_loop().time() + 0.2
@@ -216,14 +216,14 @@ class Feed:
             [one for one, part in batch.items() if self._assignment.holds(one, part.held)], due=due
         )
 
-    async def _commit(self, batch: Batch, work: Work) -> None:
+    async def _commit(self, batch: Batch, prepared: PreparedBatch) -> None:
         began = time.perf_counter()
-        applied = await self._projector.commit(work, advances(batch, work.keys))
+        applied = await self._projector.commit(prepared, advances(batch, prepared.keys))
         for part in batch.values():
             part.held.next_offset = part.records[-1].offset + 1
         self._postgres.answered()
         self._metrics.applied(
-            len(work.keys),
+            len(prepared.keys),
             time.perf_counter() - began,
             stored=applied.stored,
             duplicates=applied.duplicates,
@@ -236,13 +236,13 @@ class Feed:
         told = checked = fruitful = time.monotonic()
         while True:
             self._assignment.changed.clear()
-            await self._positioner.place_due()
-            if self._postgres.lately or not self._assignment.fruitless:
+            await self._offset_claims.place_due()
+            if self._postgres.lately or not self._assignment.has_no_readable_partition:
                 fruitful = time.monotonic()
             elif time.monotonic() - fruitful > STALLED_SECONDS:
                 raise GroupCoordinatorNotAvailableError(f"nothing to read for {STALLED_SECONDS:.0f} s")
             if time.monotonic() - checked > CHECK_SECONDS:
-                await self._positioner.check_ready()
+                await self._offset_claims.check_ready()
                 checked = time.monotonic()
             if time.monotonic() - told > COMMIT_SECONDS:
                 await self._tell()

@@ -15,9 +15,17 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import TopicPartition
 
 from projections.engine.database import connection_to
-from projections.engine.offsets import Bounds, Position, begin_positions, claim, misfit, read_positions, witness
-from projections.kafka.assignment import Assignment, Held
-from projections.kafka.kafka_log import ANSWER_SECONDS, KAFKA_ERRORS, cluster_id_of, log_bounds
+from projections.engine.offsets import (
+    LogBounds,
+    StoredOffset,
+    begin_offsets,
+    claim,
+    offset_problem,
+    read_offsets,
+    sentinel_offset,
+)
+from projections.kafka.assignment import AssignedPartition, Assignment
+from projections.kafka.log_bounds import ANSWER_SECONDS, KAFKA_ERRORS, cluster_id_of, log_bounds
 from projections.kafka.outage import Outage
 from schemas.errors import Misconfigured, Unavailable
 
@@ -30,13 +38,13 @@ class Found:
     """What was learnt about partitions; those that could not be asked for are in none of the three."""
 
     cluster_id: str
-    fitting: dict[TopicPartition, tuple[Position, Bounds]]
+    fitting: dict[TopicPartition, tuple[StoredOffset, LogBounds]]
     problems: dict[TopicPartition, str]
     taken: set[TopicPartition]
 
 
 @dataclass(frozen=True, slots=True)
-class Positioner:
+class OffsetClaims:
     """Places the partitions of one assignment."""
 
     consumer: AIOKafkaConsumer
@@ -73,7 +81,7 @@ class Positioner:
             return
         try:
             async with connection_to(self.database_url) as connection:
-                stored = await read_positions(connection, list(before))
+                stored = await read_offsets(connection, list(before))
         except (Unavailable, Misconfigured) as error:
             self.postgres.failed(error)
         else:
@@ -85,9 +93,9 @@ class Positioner:
         cluster_id = await cluster_id_of(self.client_options)
         bounds = await log_bounds(self.consumer, partitions)
         async with connection_to(self.database_url) as connection:
-            await begin_positions(connection, {one: log.start for one, log in bounds.items()}, cluster_id)
-            stored = await read_positions(connection, list(bounds))
-            judged = {one: misfit(stored[one], log, cluster_id) for one, log in bounds.items()}
+            await begin_offsets(connection, {one: log.start for one, log in bounds.items()}, cluster_id)
+            stored = await read_offsets(connection, list(bounds))
+            judged = {one: offset_problem(stored[one], log, cluster_id) for one, log in bounds.items()}
             problems = {one: problem for one, problem in judged.items() if problem is not None}
             fitting = {one: (stored[one], log) for one, log in bounds.items() if one not in problems}
             seen = {one: position for one, (position, _) in fitting.items()}
@@ -96,7 +104,7 @@ class Positioner:
         self.kafka.answered()
         return Found(cluster_id, fitting, problems, taken)
 
-    async def _is_member(self, seen: Mapping[TopicPartition, Position]) -> bool:
+    async def _is_member(self, seen: Mapping[TopicPartition, StoredOffset]) -> bool:
         """Whether the group gave us these, as of now. Kafka's own offsets are written on the way, for lag tools."""
         if not seen:
             return False
@@ -107,7 +115,7 @@ class Positioner:
             return False
         return True
 
-    def _place(self, due: Mapping[TopicPartition, Held], found: Found, now: float) -> None:
+    def _place(self, due: Mapping[TopicPartition, AssignedPartition], found: Found, now: float) -> None:
         """Nothing is awaited here, so that no rebalance comes between the look and the step."""
         for partition, held in due.items():
             if not self.assignment.holds(partition, held):
@@ -116,6 +124,6 @@ class Positioner:
                 self.assignment.stop(partition, problem, due=now + RECHECK_SECONDS)
             elif partition in found.taken:
                 position, bounds = found.fitting[partition]
-                self.assignment.place(partition, position, witness(position, bounds), found.cluster_id)
+                self.assignment.place(partition, position, sentinel_offset(position, bounds), found.cluster_id)
             else:
                 self.assignment.postpone([partition], due=now + RETRY_SECONDS)

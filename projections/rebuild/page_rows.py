@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from projections.engine.event_reader import Page, stored
 from projections.engine.fault_isolation import Fault
 from projections.engine.projection import Projection, Routing
-from projections.engine.row_writer import Drafts, Part
+from projections.engine.row_writer import PartBuilder, ProjectionPart
 
 SLICE = 50  # events between which others run
 
@@ -21,20 +21,20 @@ class PageRows:
     """A page, up to and including `position`; `unreadable` are no events any more, with the type that they had."""
 
     position: int
-    parts: Sequence[Part]
+    parts: Sequence[ProjectionPart]
     unreadable: Sequence[tuple[str, Fault]]
 
 
 async def rows_by_projection(page: Page, projections: Sequence[Projection]) -> PageRows:
     """What each projection makes of a page."""
-    drafts = Drafts(Routing(projections))
+    parts = PartBuilder(Routing(projections))
     unreadable: list[tuple[str, Fault]] = []
     for number, row in enumerate(page.rows):
         found = stored(row)
         if isinstance(found, Fault):
             unreadable.append((row["event_type"], found))
         else:
-            drafts.add(*found)
+            parts.add(*found)
         if number % SLICE == 0:
             await asyncio.sleep(0)
-    return PageRows(page.position, drafts.parts(), unreadable)
+    return PageRows(page.position, parts.parts(), unreadable)

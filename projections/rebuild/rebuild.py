@@ -5,7 +5,7 @@ Why it is right beside any number of projectors:
 - A batch commits its rows with its events, and positions are in the order of commits. So in one snapshot the live
   tables are what the events up to its last position came to, and the shadow tables are brought to that very position
   in it: whatever differs is wrong, without a lock. `check` ends here, and rolls back.
-- What differs is put right in one short transaction that holds projectors back: every batch asks `not_live`
+- What differs is put right in one short transaction that holds projectors back: every batch asks `lock_suspended`
   (isolation.sql) first and keeps that lock until it commits, so that under our lock no batch is half done. The shadow
   takes the events that came since, and the rows that these touch are looked at again with those that differed. Any
   other row was right in the snapshot, and nobody has written it since.
@@ -26,10 +26,10 @@ import asyncpg
 
 from projections.engine.database import connect, outages
 from projections.engine.event_reader import last_position, page_after
-from projections.engine.fault_isolation import Fault, Record, bury, isolate
+from projections.engine.fault_isolation import FailureHistory, Fault, dead_letter, isolate
 from projections.engine.projection import Projection
-from projections.engine.projection_status import not_live
-from projections.engine.row_writer import Part, Prepared, write
+from projections.engine.projection_status import suspended_projections
+from projections.engine.row_writer import FoldedRows, ProjectionPart, write
 from projections.rebuild.drift import Drift, find_drift, repair
 from projections.rebuild.page_rows import PageRows, rows_by_projection
 from projections.rebuild.shadow_tables import ShadowTables
@@ -54,7 +54,7 @@ class RebuildResult:
     """
 
     name: str
-    record: Record = field(default_factory=Record)
+    record: FailureHistory = field(default_factory=FailureHistory)
     events: int = 0
     faults: dict[str, Fault] = field(default_factory=dict)
     drift: list[Drift] = field(default_factory=list)
@@ -130,7 +130,7 @@ class _Run:
         await self._catch_up()
         async with self._session.transaction(isolation="repeatable_read"):
             await self._apply_up_to(await last_position(self._session))
-            asleep = await not_live(self._session)
+            asleep = await suspended_projections(self._session)
             relations = [
                 (one.name, relation) for one in self._remaining for relation in self._shadow.relations[one.name]
             ]
@@ -174,7 +174,7 @@ class _Run:
 
     async def _end(self, projection: Projection) -> None:
         result = self.results[projection.name]
-        await bury(self._session, projection, list(result.faults.values()))
+        await dead_letter(self._session, projection, list(result.faults.values()))
         await self._session.execute(_SQL["resolve_all_but"], projection.name, sorted(result.faults))
         await self._session.execute(_SQL["live"], projection.name, projection.version)
         result.live = True
@@ -217,18 +217,18 @@ class _Run:
         if self._pages & (self._pages - 1) == 0:  # twice as many as when it was last done
             await self._shadow.analyze()
 
-    async def _write(self, part: Part) -> None:
+    async def _write(self, part: ProjectionPart) -> None:
         """As a batch: in one piece, or one by one where that fails."""
         result = self.results[part.projection.name]
         faults: list[Fault] = []
-        if part.prepared is not None and not result.record.too_many and await self._written(part.prepared):
+        if part.folded is not None and not result.record.too_many and await self._written(part.folded):
             result.record.add(failed=False, events=len(part.deliveries))
         else:
             shadow = cast("asyncpg.Connection", self._shadow)
             faults = await isolate(shadow, part.projection, part.deliveries, result.record)
         result.add(len(part.deliveries), faults)
 
-    async def _written(self, prepared: Prepared) -> bool:
+    async def _written(self, prepared: FoldedRows) -> bool:
         """Whether it could be; nothing of it is there where it could not."""
         try:
             with outages():

@@ -11,7 +11,7 @@ from datetime import datetime
 import asyncpg
 
 from projections.engine.event_reader import PAGE_EVENTS, events_by_key
-from projections.engine.fault_isolation import Fault, Record, bury, isolate
+from projections.engine.fault_isolation import FailureHistory, Fault, dead_letter, isolate
 from projections.engine.projection import Projection, Stored
 from projections.sql import queries
 
@@ -58,9 +58,11 @@ async def retry(
 
 async def _retry(connection: asyncpg.Connection, projection: Projection, key: str, event: Stored | Fault) -> bool:
     async with connection.transaction(isolation="read_committed"):
-        faults = [event] if isinstance(event, Fault) else await isolate(connection, projection, [event[1]], Record())
+        faults = (
+            [event] if isinstance(event, Fault) else await isolate(connection, projection, [event[1]], FailureHistory())
+        )
         if faults:
-            await bury(connection, projection, faults)
+            await dead_letter(connection, projection, faults)
         else:
             await connection.execute(_SQL["resolve"], projection.name, key)
     return not faults

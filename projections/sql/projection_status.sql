@@ -13,7 +13,7 @@ on conflict (key_id) do update set
 -- name: known_keys
 select key_id, account, public_key, not_before, not_after, first_seen_at from telnyx.signing_keys;
 
--- name: declare_projections
+-- name: register_projections
 -- One that is new to a store which has events is not live before these are in its tables: half a table looks whole.
 insert into telnyx.projection_state (name, version, status, reason, since)
 select given.name, case when stored.any then 0 else given.version end,

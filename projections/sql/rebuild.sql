@@ -76,9 +76,9 @@ delete from pg_temp.differing_{table};
 select pg_try_advisory_lock(7310006, hashtext($1::text));
 
 -- name: stop_projectors
--- Waits for every batch under way, each of which has asked `not_live`, and holds back the next ones until we commit. A
--- lock of the table rather than the row: its queue is fair, so that batches without a pause between them cannot starve
--- us. Who only reads is not held back.
+-- Waits for every batch under way (each has run `lock_suspended`) and holds back the next ones until we commit. The
+-- lock is on the table, not on the row: its queue is fair, so batches that follow each other without a pause cannot
+-- starve us. Readers are not held back.
 lock table telnyx.projection_state in exclusive mode;
 
 -- name: resolve_all_but

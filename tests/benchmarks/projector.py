@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from projections.engine.batch import Incoming, Work
+from projections.engine.batch import Incoming, PreparedBatch
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
 from schemas import gc_tuning
@@ -65,7 +65,7 @@ async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, veri
     await projector.connect()
     gc_tuning.freeze_startup_objects()  # as `project` does at its start; here it also hides the benchmark's own records
     began = time.perf_counter()
-    ahead: asyncio.Queue[Work | None] = asyncio.Queue(maxsize=1)  # batches are prepared while another is committed
+    ahead: asyncio.Queue[PreparedBatch | None] = asyncio.Queue(maxsize=1)  # prepared while another commits
 
     async def prepare() -> None:
         for start in range(0, len(incoming), batch):

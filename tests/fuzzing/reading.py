@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from random import Random
 
-from projections.engine.batch import Incoming, Workshop
+from projections.engine.batch import BatchPreparer, Incoming
 from projections.engine.projection import Routing
 from projections.engine.quarantine import QUARANTINED_WEBHOOKS, parked_row
 from projections.registry import PROJECTIONS
@@ -34,13 +34,13 @@ class Raised(AssertionError):
 async def survive(seed: int, count: int) -> dict[str, int]:
     """So many bodies of this seed. Gives how many became what. Raises Raised at the first that does harm."""
     given, outcomes = bodies(Random(seed)), dict[str, int]()
-    with_workshop = Workshop(Routing(PROJECTIONS), verify=False)
+    with_preparer = BatchPreparer(Routing(PROJECTIONS), verify=False)
     try:
         for batch in _batches(given, count):
-            for outcome in await checked(with_workshop, batch):
+            for outcome in await checked(with_preparer, batch):
                 outcomes[outcome] = outcomes.get(outcome, 0) + 1
     finally:
-        with_workshop.close()
+        with_preparer.close()
     return outcomes
 
 
@@ -49,26 +49,26 @@ def _batches(given: Iterator[bytes], count: int) -> Iterator[list[bytes]]:
         yield list(islice(given, min(BATCH, count - start)))
 
 
-async def checked(workshop: Workshop, batch: Sequence[bytes]) -> list[str]:
+async def checked(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]:
     """What each body became. Raises Raised, with the one that is at fault."""
     try:
-        return await _through(workshop, batch)
+        return await _through(preparer, batch)
     except Exception as error:
         for body in batch:
             try:
-                await _through(workshop, [body])
+                await _through(preparer, [body])
             except Exception as its_own:
                 raise Raised(f"{its_own!r} for {kept('bodies', body)}") from its_own
         raise Raised(f"{error!r} for a batch, and for none of its bodies alone") from error
 
 
-async def _through(workshop: Workshop, batch: Sequence[bytes]) -> list[str]:
+async def _through(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]:
     outcomes = [_travelled(body) for body in batch]
     records = [record for record, _ in outcomes]
-    work = await workshop.work([Incoming(record.value, record.headers, AT) for record in records], {})
-    assert not work.failed, [part.projection.name for part in work.parts if part.prepared is None]
-    documents = [document for part in work.parts if part.prepared for _, document in part.prepared.documents]
-    documents.append(QUARANTINED_WEBHOOKS.document([parked_row(item) for item in work.parked]))
+    prepared = await preparer.prepare([Incoming(record.value, record.headers, AT) for record in records], {})
+    assert not prepared.failed, [part.projection.name for part in prepared.parts if part.folded is None]
+    documents = [document for part in prepared.parts if part.folded for _, document in part.folded.documents]
+    documents.append(QUARANTINED_WEBHOOKS.document([parked_row(item) for item in prepared.parked]))
     assert [document for document in documents if NUL.search(document)] == []
     return [outcome for _, outcome in outcomes]
 

@@ -9,7 +9,7 @@ from random import Random
 import asyncpg
 import pytest
 
-from projections.engine.batch import Workshop
+from projections.engine.batch import BatchPreparer
 from projections.engine.projection import Routing
 from projections.rebuild.rebuild import check
 from projections.registry import PROJECTIONS
@@ -48,12 +48,12 @@ async def test_a_body_that_makes_something_raise_is_kept(monkeypatch: pytest.Mon
 
 
 async def test_what_was_found_in_bodies_does_no_harm_any_more() -> None:
-    workshop = Workshop(Routing(PROJECTIONS), verify=False)
+    preparer = BatchPreparer(Routing(PROJECTIONS), verify=False)
     try:
         found = corpus.found("bodies")
-        assert len(await reading.checked(workshop, found)) == len(found) > 0
+        assert len(await reading.checked(preparer, found)) == len(found) > 0
     finally:
-        workshop.close()
+        preparer.close()
 
 
 async def test_no_body_makes_a_statement_fail(database_url: str, connection: asyncpg.Connection) -> None:

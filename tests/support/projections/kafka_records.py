@@ -10,7 +10,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from nacl.signing import SigningKey
 
-from projections.engine.batch import Incoming, Work
+from projections.engine.batch import Incoming, PreparedBatch
 from projections.engine.database import connect, outages
 from projections.engine.offsets import Advance, advance_offsets
 from projections.engine.projector import Applied, Fenced, Projector
@@ -28,7 +28,7 @@ RECEIVED_AT = NOON + timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Noted(Work):
+class Noted(PreparedBatch):
     """The values of a batch, of which nothing else is wanted."""
 
     values: Sequence[bytes]
@@ -48,9 +48,9 @@ class Journalist:
         values = [item.value for item in batch]
         return Noted([read(value).key for value in values], (), (), (), values)
 
-    async def commit(self, work: Work, advances: Sequence[Advance] = ()) -> Applied:
+    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
         """As the port promises."""
-        assert isinstance(work, Noted)
+        assert isinstance(prepared, Noted)
         try:
             if self._connection is None:
                 self._connection = await connect(self._database_url)
@@ -62,8 +62,8 @@ class Journalist:
         except BaseException:
             self._drop()
             raise
-        self.seen += work.values
-        return Applied(len(work.keys), 0)
+        self.seen += prepared.values
+        return Applied(len(prepared.keys), 0)
 
     async def _commit(self, connection: asyncpg.Connection, advances: Sequence[Advance]) -> None:
         async with connection.transaction():

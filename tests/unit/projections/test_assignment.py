@@ -27,4 +27,4 @@ async def test_what_is_assigned_is_paused_until_its_position_was_sought() -> Non
     assignment = Assignment(consumer, ProjectorMetrics())
     assignment.on_partitions_assigned(partitions)
     assert consumer.asked == [(what, one) for one in partitions for what in ("pause", "seek")]
-    assert assignment.reading() == []
+    assert assignment.readable() == []

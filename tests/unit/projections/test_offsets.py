@@ -5,37 +5,39 @@ from dataclasses import replace
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from projections.engine.offsets import Bounds, Position, misfit, witness
+from projections.engine.offsets import LogBounds, StoredOffset, offset_problem, sentinel_offset
 from projections.kafka.accept_gap import parse_partition
-from projections.kafka.assignment import Held, Segment, event_key
+from projections.kafka.assignment import AssignedPartition, Segment, event_key
 from projections.kafka.batches import BATCH_BYTES, BATCH_RECORDS, advances, batches, incoming
 from schemas.errors import Misconfigured
 
-STORED = Position(next_offset=10, cluster_id="here", last_offset=9, last_event_key="key", owner="somebody")
+STORED = StoredOffset(next_offset=10, cluster_id="here", last_offset=9, last_event_key="key", owner="somebody")
 
 
 @pytest.mark.parametrize(
     ("position", "bounds", "words"),
     [
-        (STORED, Bounds(0, 10), None),
-        (STORED, Bounds(10, 10), None),
-        (STORED, Bounds(10, 50), None),
-        (replace(STORED, cluster_id=None), Bounds(0, 10), None),
-        (STORED, Bounds(11, 50), "1 records were deleted"),
-        (STORED, Bounds(0, 9), "ends before"),
-        (replace(STORED, cluster_id="there"), Bounds(0, 10), "cluster there"),
+        (STORED, LogBounds(0, 10), None),
+        (STORED, LogBounds(10, 10), None),
+        (STORED, LogBounds(10, 50), None),
+        (replace(STORED, cluster_id=None), LogBounds(0, 10), None),
+        (STORED, LogBounds(11, 50), "1 records were deleted"),
+        (STORED, LogBounds(0, 9), "ends before"),
+        (replace(STORED, cluster_id="there"), LogBounds(0, 10), "cluster there"),
     ],
 )
-def test_a_position_fits_within_the_log_of_its_cluster(position: Position, bounds: Bounds, words: str | None) -> None:
-    problem = misfit(position, bounds, "here")
+def test_a_position_fits_within_the_log_of_its_cluster(
+    position: StoredOffset, bounds: LogBounds, words: str | None
+) -> None:
+    problem = offset_problem(position, bounds, "here")
     assert problem is None if words is None else words in (problem or "")
 
 
 def test_the_last_applied_record_proves_the_log_unless_it_was_deleted_in_its_turn() -> None:
-    assert witness(STORED, Bounds(0, 20)) == 9
-    assert witness(STORED, Bounds(9, 20)) == 9
-    assert witness(STORED, Bounds(10, 20)) is None
-    assert witness(replace(STORED, last_offset=None, last_event_key=None), Bounds(0, 20)) is None
+    assert sentinel_offset(STORED, LogBounds(0, 20)) == 9
+    assert sentinel_offset(STORED, LogBounds(9, 20)) == 9
+    assert sentinel_offset(STORED, LogBounds(10, 20)) is None
+    assert sentinel_offset(replace(STORED, last_offset=None, last_event_key=None), LogBounds(0, 20)) is None
 
 
 def record(offset: int, value: bytes | None = b"{}", *, timestamp: int = 0) -> ConsumerRecord:
@@ -43,7 +45,7 @@ def record(offset: int, value: bytes | None = b"{}", *, timestamp: int = 0) -> C
 
 
 def test_batches_are_bounded_by_records_and_each_advance_begins_where_the_one_before_ended() -> None:
-    partition, held = TopicPartition("t", 0), Held(next_offset=5)
+    partition, held = TopicPartition("t", 0), AssignedPartition(next_offset=5)
     polled = {partition: Segment(held, [record(offset) for offset in range(5, 5 + 2 * BATCH_RECORDS + 1)])}
     moves = []
     for batch in batches(polled):
@@ -56,13 +58,15 @@ def test_batches_are_bounded_by_records_and_each_advance_begins_where_the_one_be
 def test_batches_are_bounded_by_bytes_and_a_larger_record_goes_alone() -> None:
     half = b"x" * (BATCH_BYTES // 2)
     values = [half, half, b"y", b"z" * (BATCH_BYTES + 1), b"y"]
-    polled = {TopicPartition("t", 0): Segment(Held(), [record(at, value) for at, value in enumerate(values)])}
+    polled = {
+        TopicPartition("t", 0): Segment(AssignedPartition(), [record(at, value) for at, value in enumerate(values)])
+    }
     assert [len(incoming(batch)) for batch in batches(polled)] == [2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("timestamp", [-1, 0, 253_402_300_799_999, 253_402_300_800_000, 2**63 - 1, -(2**63)])
 def test_any_value_and_any_time_of_a_record_is_taken(timestamp: int) -> None:
-    polled = {TopicPartition("t", 0): Segment(Held(), [record(0, None, timestamp=timestamp)])}
+    polled = {TopicPartition("t", 0): Segment(AssignedPartition(), [record(0, None, timestamp=timestamp)])}
     ((taken,),) = (incoming(batch) for batch in batches(polled))
     assert taken.value == b""
     assert taken.appended_at.tzinfo is not None

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from projections.kafka import consumer
-from projections.kafka.offset_claims import Positioner
+from projections.kafka.offset_claims import OffsetClaims
 from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
 from tests.support.environment.waiting import eventually
@@ -16,15 +16,15 @@ async def test_one_that_places_nothing_for_long_joins_anew_and_reads(
     database_url: str, kafka_settings: KafkaSettings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keep_journal(connection)
-    place_due, clients = Positioner.place_due, []
+    place_due, clients = OffsetClaims.place_due, []
 
-    async def wedged_in_the_first(self: Positioner) -> None:
+    async def wedged_in_the_first(self: OffsetClaims) -> None:
         if self.consumer not in clients:
             clients.append(self.consumer)
         if len(clients) > 1:
             await place_due(self)
 
-    monkeypatch.setattr(Positioner, "place_due", wedged_in_the_first)
+    monkeypatch.setattr(OffsetClaims, "place_due", wedged_in_the_first)
     monkeypatch.setattr(consumer, "STALLED_SECONDS", 1.0)
     topic = Topics(kafka_settings.ledger_topic_prefix).other
     await produce(kafka_settings.kafka_bootstrap_servers, topic, [b"{}"] * 5)

@@ -104,7 +104,7 @@ async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, con
     batch = await asyncpg.connect(database_url)
     late = batch.transaction()
     await late.start()
-    assert await batch.fetch(queries("dead_letter")["not_live"])
+    assert await batch.fetch(queries("dead_letter")["lock_suspended"])
     working = asyncio.create_task(rebuilt(database_url, DELIVERIES))
     waiting = "select count(*) from pg_locks where not granted and relation = 'telnyx.projection_state'::regclass"
     await eventually(lambda: connection.fetchval(waiting), lambda found: found == 1)

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from projections.engine.offsets import Bounds
+from projections.engine.offsets import LogBounds
 
 ANSWER_SECONDS = 4.0
 # What a client raises when the brokers are away, a part of them is, or they refuse us for now.
@@ -45,7 +45,7 @@ async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdm
 
 async def log_bounds(
     consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
-) -> dict[TopicPartition, Bounds]:
+) -> dict[TopicPartition, LogBounds]:
     """Start and end of each log; one whose leader does not answer is left out. Raises one of KAFKA_ERRORS for none."""
     try:
         return await _bounds(consumer, partitions)
@@ -61,8 +61,10 @@ async def log_bounds(
     return {one: bounds for answer in answers if isinstance(answer, dict) for one, bounds in answer.items()}
 
 
-async def _bounds(consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+async def _bounds(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, LogBounds]:
     async with asyncio.timeout(ANSWER_SECONDS):
         starts = await consumer.beginning_offsets(list(partitions))
         ends = await consumer.end_offsets(list(partitions))
-    return {one: Bounds(starts[one], ends[one]) for one in partitions}
+    return {one: LogBounds(starts[one], ends[one]) for one in partitions}
