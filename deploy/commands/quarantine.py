@@ -16,7 +16,7 @@ from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings, RequeueSettings
 from projections.engine.projector import Projector
 from projections.kafka.consumer import owner_name
-from projections.recovery.requeue import Quarantined, Requeued, keys_by_reason, quarantined, requeue
+from projections.recovery.requeue import Quarantined, RequeuedPage, keys_by_reason, quarantined, requeue
 from projections.registry import PROJECTIONS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.sink import RecordSink
@@ -53,22 +53,20 @@ async def _list(database_url: str, reason: str | None) -> list[Quarantined]:
         return await quarantined(connection, reason)
 
 
-async def _requeued(settings: RequeueSettings, keys: Sequence[str], reason: str | None) -> Requeued:
+async def _requeued(settings: RequeueSettings, keys: Sequence[str], reason: str | None) -> RequeuedPage:
     database_url = which_database(settings)
     async with operating_on(database_url) as connection:
         if reason:
             keys = await keys_by_reason(connection, reason)
         topics = Topics(settings.ledger_topic_prefix)
+        done = RequeuedPage([], {})
         async with _sink(settings, database_url) as sink:
             with progress_bar() as bar:
                 task = bar.add_task("requeued", total=len(keys))
-                return await requeue(
-                    connection,
-                    keys,
-                    topics=topics,
-                    sink=sink,
-                    tick=lambda done: bar.update(task, completed=done),
-                )
+                async for page in requeue(connection, keys, topics=topics, sink=sink):
+                    done = RequeuedPage(done.requeued + page.requeued, done.refused | page.refused)
+                    bar.update(task, completed=len(done.requeued) + len(done.refused))
+        return done
 
 
 @asynccontextmanager

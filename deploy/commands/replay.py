@@ -4,9 +4,10 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.progress import TextColumn
 
@@ -15,7 +16,7 @@ from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operating_on, which_database
 from deploy.progress import progress_bar
 from deploy.settings import ReplaySettings
-from projections.recovery.replay import Replay, ReplayFilter, ReplayProgress
+from projections.recovery.replay import ReplayProgress, ReplayRequest, replay
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.kafka.topics import Topics
 from schemas.reading.normalize import timestamp
@@ -34,21 +35,14 @@ class Asked:
 
 
 def run_replay(asked: Asked, *, as_json: bool) -> None:
-    """Prints how many went where. Raises LedgerError where some were refused, or it was interrupted; Unavailable: the
-    line says how to go on."""
-    wanted = wanted_by(asked)
+    """Prints the number of events. Raises LedgerError if some were refused or a signal interrupted it, and Unavailable.
+
+    The message of an unfinished run says how to continue it.
+    """
+    request = requested(asked)
     settings = load(ReplaySettings)
     logs.configure(settings.ledger_log_level)
-    done = ReplayProgress(position=asked.after)
-    began_at = datetime.now(UTC)
-    try:
-        interrupted = asyncio.run(_replay(settings, wanted, done, began_at, asked.rate))
-    except Unavailable as away:
-        raise Unavailable(f"{away}: {_how_far(done)}") from None
-    for key, why in done.refused.items():
-        print(f"{key}: {why}", file=sys.stderr)
-    if interrupted:
-        raise LedgerError(f"interrupted: {_how_far(done)}")
+    done = asyncio.run(_interruptible(_replay(settings, request)))
     if as_json:
         print(json.dumps(asdict(done)))
     else:
@@ -58,7 +52,7 @@ def run_replay(asked: Asked, *, as_json: bool) -> None:
         raise LedgerError(f"{len(done.refused)} events could not be replayed")
 
 
-def wanted_by(asked: Asked) -> ReplayFilter:
+def requested(asked: Asked) -> ReplayRequest:
     """Raises Misconfigured with everything that is wrong."""
     problems = []
     times = {}
@@ -76,36 +70,35 @@ def wanted_by(asked: Asked) -> ReplayFilter:
     ]
     if problems:
         raise Misconfigured(problems)
-    return ReplayFilter(since, until, tuple(asked.types) or ("*",), asked.after)
+    return ReplayRequest(since, until, tuple(asked.types) or ("*",), asked.after, asked.rate)
 
 
 def _how_far(done: ReplayProgress) -> str:
     return f"{done.events} events replayed; go on with the same command and `--after {done.position}`"
 
 
-async def _replay(
-    settings: ReplaySettings, wanted: ReplayFilter, done: ReplayProgress, began_at: datetime, rate: float
-) -> bool:
-    """Whether a signal ended it."""
-    working = asyncio.ensure_future(_work(settings, wanted, done, began_at, rate))
+async def _interruptible(work: Coroutine[Any, Any, ReplayProgress]) -> ReplayProgress:
+    """Cancels the work on SIGINT and SIGTERM."""
+    working = asyncio.ensure_future(work)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    await asyncio.wait([working])
-    if working.cancelled():
-        return True
-    working.result()
-    return False
+    return await working
 
 
-async def _work(
-    settings: ReplaySettings, wanted: ReplayFilter, done: ReplayProgress, began_at: datetime, rate: float
-) -> None:
-    topics = Topics(settings.ledger_topic_prefix)
-    async with operating_on(which_database(settings)) as connection, kafka_sink(settings) as kafka:
-        with progress_bar(TextColumn("{task.fields[events]} events")) as bar:
-            task = bar.add_task("position", total=None, events=0)
-
-            def tick() -> None:
-                bar.update(task, completed=done.position, total=done.end, events=done.events)
-
-            await Replay(connection, kafka, topics, began_at, rate).run(wanted, done, tick)
+async def _replay(settings: ReplaySettings, request: ReplayRequest) -> ReplayProgress:
+    done = ReplayProgress(position=request.after)
+    topics, began_at = Topics(settings.ledger_topic_prefix), datetime.now(UTC)
+    try:
+        async with operating_on(which_database(settings)) as connection, kafka_sink(settings) as kafka:
+            with progress_bar(TextColumn("{task.fields[events]} events")) as bar:
+                task = bar.add_task("position", total=None, events=0)
+                async for done in replay(connection, kafka, request=request, topics=topics, began_at=began_at):
+                    bar.update(task, completed=done.position, total=done.end, events=done.events)
+    except asyncio.CancelledError:
+        raise LedgerError(f"interrupted: {_how_far(done)}") from None
+    except Unavailable as unavailable:
+        raise Unavailable(f"{unavailable}: {_how_far(done)}") from None
+    finally:
+        for key, why in done.refused.items():
+            print(f"{key}: {why}", file=sys.stderr)
+    return done

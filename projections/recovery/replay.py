@@ -1,12 +1,12 @@
-"""Stored events into Kafka once more, for a consumer that is new or has lost what it had.
+"""Publishes stored events to Kafka again, for a consumer that is new or has lost its data.
 
-A record is what ingest made of the same delivery, and the header `ledger_replay` besides; who had it before has a
-duplicate. What is in Kafka is always everything that was wanted up to a position, so that the next run goes on there.
+A replayed record equals the record that ingest made, plus the header `ledger_replay`. Everything selected up to the
+reported position is in Kafka, so the next run can start there. Consumers that had the event before get a duplicate.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import asyncpg
@@ -19,28 +19,35 @@ from schemas.families.event_types import EventTypes
 from schemas.kafka.record import Record, event_record, rfc3339
 from schemas.kafka.sink import RecordSink
 from schemas.kafka.topics import Topics
+from schemas.retry import Backoff
 
 REPLAYED = "ledger_replay"
-CHUNKS_PER_SECOND = 10  # of a limited rate: how smooth it is
-WAIT_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # for a partition without leader, a broker that restarts
+CHUNKS_PER_SECOND = 10  # a limited rate is spread over the second in this many deliveries
+PATIENCE_SECONDS = 30.0  # with a partition that has no leader, a broker that restarts
 
 _SQL = queries("replay")
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayFilter:
-    """Events that occurred in [since, until), of these types (exact, or a prefix with `*`), after a position."""
+class ReplayRequest:
+    """Events after position `after` that occurred in [since, until), of these types (exact, or a prefix with `*`).
+
+    `rate` is the limit in events per second; 0 is as fast as Kafka acknowledges them.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     types: Sequence[str] = ("*",)
     after: int = 0
+    rate: float = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ReplayProgress:
-    """How far it is. Up to and including `position` everything that was wanted is in Kafka, but for `refused`: by
-    event_key, why Kafka does not take it, or that its body is no event any more."""
+    """Every requested event up to and including `position` is in Kafka, except `refused`: reasons by event_key.
+
+    An event is refused when Kafka rejects its record, or when its stored body is not an event any more.
+    """
 
     position: int = 0
     end: int = 0
@@ -48,73 +55,82 @@ class ReplayProgress:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """One run: from `connection`, whose login may read bodies, to `sink`. `rate` is events a second at most,
-    0: as fast as they are acknowledged. `began_at` is the value of the header: it tells one run from another."""
+async def replay(
+    connection: asyncpg.Connection, sink: RecordSink, *, request: ReplayRequest, topics: Topics, began_at: datetime
+) -> AsyncIterator[ReplayProgress]:
+    """Delivers the requested events that are stored when it starts, and yields the progress after each delivery.
 
-    connection: asyncpg.Connection
-    sink: RecordSink
-    topics: Topics
-    began_at: datetime
-    rate: float = 0
+    The login of `connection` must be allowed to read bodies. `began_at` becomes the value of the header `ledger_replay`
+    and identifies the run. Raises Unavailable when Kafka stays unavailable.
+    """
+    now = asyncio.get_running_loop().time
+    mark = (REPLAYED, rfc3339(began_at).encode())
+    progress = ReplayProgress(request.after, await last_position(connection))
+    yield progress
+    while progress.position < progress.end:
+        upto = min(progress.end, progress.position + PAGE_POSITIONS)
+        rows = await _page(connection, request, progress.position, upto)
+        for chunk in _chunks(rows, request.rate):
+            due = now() + (len(chunk) / request.rate if request.rate else 0)
+            records, refused = _records(chunk, topics, mark)
+            refused |= await acknowledged(sink, records)
+            progress = replace(
+                progress,
+                position=chunk[-1]["position"],
+                events=progress.events + len(chunk) - len(refused),
+                refused=progress.refused | refused,
+            )
+            yield progress
+            await asyncio.sleep(due - now())
+        if len(rows) < PAGE_EVENTS:
+            progress = replace(progress, position=upto)
+            yield progress
 
-    async def run(self, wanted: ReplayFilter, done: ReplayProgress, tick: Callable[[], None]) -> None:
-        """Up to what is stored at the start: what comes later is published as it comes. `done` is kept up to date, also
-        when this is cancelled, and `tick` called as it grows. Raises Unavailable where Kafka stays away."""
-        done.position, done.end = wanted.after, await last_position(self.connection)
-        while done.position < done.end:
-            upto = min(done.end, done.position + PAGE_POSITIONS)
-            rows = await self._page(wanted, done.position, upto)
-            for start in range(0, len(rows), self._chunk):
-                await self._deliver(rows[start : start + self._chunk], done)
-                tick()
-            if len(rows) < PAGE_EVENTS:
-                done.position = upto
-                tick()
 
-    async def _page(self, wanted: ReplayFilter, position: int, upto: int) -> Sequence[asyncpg.Record]:
-        names, prefixes = EventTypes(*wanted.types).sql_patterns
-        rows: Sequence[asyncpg.Record] = await self.connection.fetch(
-            _SQL["page"], position, upto, wanted.since, wanted.until, names, prefixes, PAGE_EVENTS
-        )
-        return rows
+async def _page(
+    connection: asyncpg.Connection, request: ReplayRequest, position: int, upto: int
+) -> Sequence[asyncpg.Record]:
+    names, prefixes = EventTypes(*request.types).sql_patterns
+    rows: Sequence[asyncpg.Record] = await connection.fetch(
+        _SQL["page"], position, upto, request.since, request.until, names, prefixes, PAGE_EVENTS
+    )
+    return rows
 
-    @property
-    def _chunk(self) -> int:
-        return min(PAGE_EVENTS, max(1, int(self.rate / CHUNKS_PER_SECOND))) if self.rate else PAGE_EVENTS
 
-    async def _deliver(self, rows: Sequence[asyncpg.Record], done: ReplayProgress) -> None:
-        now = asyncio.get_running_loop().time
-        due = now() + (len(rows) / self.rate if self.rate else 0)
-        records = []
-        for row in rows:
-            found = stored(row)
-            if isinstance(found, Fault):
-                done.refused[found.event_key] = f"its body is no event any more: {found.error_class}"
-            else:
-                records.append(self._marked(event_record(self.topics, *found)))
-        refused = await acknowledged(self.sink, records)
-        done.refused |= refused
-        done.events += len(records) - len(refused)
-        done.position = rows[-1]["position"]
-        await asyncio.sleep(due - now())
+def _chunks(rows: Sequence[asyncpg.Record], rate: float) -> list[Sequence[asyncpg.Record]]:
+    size = min(PAGE_EVENTS, max(1, int(rate / CHUNKS_PER_SECOND))) if rate else PAGE_EVENTS
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
-    def _marked(self, record: Record) -> Record:
-        return record._replace(headers=(*record.headers, (REPLAYED, rfc3339(self.began_at).encode())))
+
+def _records(
+    rows: Sequence[asyncpg.Record], topics: Topics, mark: tuple[str, bytes]
+) -> tuple[list[Record], dict[str, str]]:
+    """(records, reasons by event_key for the rows whose body is not an event any more)."""
+    records, refused = [], {}
+    for row in rows:
+        found = stored(row)
+        if isinstance(found, Fault):
+            refused[found.event_key] = f"its body is not an event any more: {found.error_class}"
+        else:
+            record = event_record(topics, *found)
+            records.append(record._replace(headers=(*record.headers, mark)))
+    return records, refused
 
 
 async def acknowledged(sink: RecordSink, records: Sequence[Record]) -> dict[str, str]:
-    """Returns when Kafka has them all; gives those that it refuses, by event_key. Raises Unavailable after half a
-    minute of trying: some may be there by then, and are duplicates later."""
+    """Returns when Kafka has acknowledged or refused every record; gives the reasons of the refused, by event_key.
+
+    Raises Unavailable after PATIENCE_SECONDS. Some records may be in Kafka by then: the next run repeats them.
+    """
+    now = asyncio.get_running_loop().time
+    give_up_at, backoff = now() + PATIENCE_SECONDS, Backoff(0.5, 8.0)
     refused: dict[str, str] = {}
     left = list(records)
-    waits = iter(WAIT_SECONDS)
     while left:
         try:
             verdicts = await sink.deliver(left)
-        except Unavailable as away:
-            verdicts = [away] * len(left)
+        except Unavailable as unavailable:
+            verdicts = [unavailable] * len(left)
         answers = list(zip(left, verdicts, strict=True))
         refused |= {
             record.event_key: f"not taken: {verdict}"
@@ -123,8 +139,7 @@ async def acknowledged(sink: RecordSink, records: Sequence[Record]) -> dict[str,
         }
         left = [record for record, verdict in answers if isinstance(verdict, Unavailable)]
         if left:
-            wait = next(waits, None)
-            if wait is None:
+            if now() >= give_up_at:
                 raise next(verdict for verdict in verdicts if isinstance(verdict, Unavailable))
-            await asyncio.sleep(wait)
+            await asyncio.sleep(backoff.next_seconds())
     return refused

@@ -130,7 +130,7 @@ async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_proje
     released = programs.run("quarantine", "requeue", *keys, environment=mode.environment)
     assert released.returncode == 1
     assert released.stdout == "1 requeued and published to Kafka\n"
-    assert "its body still is no event: no_data" in released.stderr
+    assert "its body is still not an event: no_data" in released.stderr
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 1)
 
     # A rotation in the wrong order: ingest knows the new key first, the projector parks what it signed.

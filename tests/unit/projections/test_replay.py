@@ -1,4 +1,4 @@
-"""What a replay does with Kafka's answers: who is away is asked again, what is refused is named, nothing is skipped."""
+"""A replay repeats records until Kafka acknowledges them, names those that Kafka refuses, and skips none."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from projections.recovery.replay import acknowledged
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.retry import Backoff
 
 RECORDS = [Record("t", b"", b"", (), key) for key in "abc"]
 
 
 class Answers:
-    """Gives these answers in turn, and remembers what it was asked for."""
+    """A sink that gives these answers in turn, and remembers the records it was asked to take."""
 
     def __init__(self, *answers: Sequence[Verdict] | Unavailable) -> None:
         self._answers = list(answers)
@@ -30,26 +31,29 @@ class Answers:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "WAIT_SECONDS", (0.0, 0.0))
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "Backoff", lambda *_: Backoff(0.01, 0.01))
 
 
-async def test_only_what_is_not_there_yet_is_tried_again() -> None:
+async def test_only_unacknowledged_records_are_tried_again() -> None:
     away = Unavailable("no leader")
     kafka = Answers(away, [None, away, Rejected("too_large")], [None])
     assert await acknowledged(kafka, RECORDS) == {"c": "not taken: too_large"}
     assert kafka.asked == ["abc", "abc", "b"]
 
 
-async def test_kafka_that_stays_away_ends_it() -> None:
+async def test_kafka_that_stays_unavailable_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "PATIENCE_SECONDS", 0.1)
     away = Unavailable("no leader")
-    kafka = Answers([None, away, None], away, [away])
+    kafka = Answers([None, away, None], *[away] * 50)
     with pytest.raises(Unavailable, match="no leader"):
         await asyncio.wait_for(acknowledged(kafka, RECORDS), 5)
-    assert kafka.asked == ["abc", "b", "b"]
+    assert len(kafka.asked) > 2
+    assert kafka.asked[0] == "abc"
+    assert set(kafka.asked[1:]) == {"b"}
 
 
-async def test_nothing_to_deliver_asks_nobody() -> None:
+async def test_no_record_needs_no_delivery() -> None:
     kafka = Answers()
     assert await acknowledged(kafka, []) == {}
     assert kafka.asked == []

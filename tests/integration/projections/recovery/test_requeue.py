@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
-from projections.recovery.requeue import keys_by_reason, quarantined, requeue
+from projections.recovery.requeue import RequeuedPage, keys_by_reason, quarantined, requeue
 from projections.registry import PROJECTIONS
 from schemas.errors import Rejected
 from schemas.kafka.record import Record
@@ -44,13 +44,18 @@ async def parked(connection: asyncpg.Connection) -> list[tuple[str, bool]]:
     return [(row.reason, row.requeued_at is not None) for row in await quarantined(connection)]
 
 
+async def requeue_all(connection: asyncpg.Connection, keys: Sequence[str], shelf: Shelf) -> RequeuedPage:
+    [page] = [page async for page in requeue(connection, keys, topics=TOPICS, sink=shelf)]
+    return page
+
+
 async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     await park(database_url, GOOD, reason="stale_timestamp")
     shelf = Shelf()
     [key] = await keys_by_reason(connection, "stale_timestamp")
-    done = await requeue(connection, [key], topics=TOPICS, sink=shelf)
+    done = await requeue_all(connection, [key], shelf)
     assert (done.requeued, done.refused) == ([key], {})
     [record] = shelf.records
     assert (record.topic, record.value, record.event_key) == ("ours.messages", GOOD, key)
@@ -68,11 +73,11 @@ async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, con
     await projector.close()
     shelf = Shelf()
     rows = await quarantined(connection)
-    done = await requeue(connection, [row.quarantine_key for row in rows], topics=TOPICS, sink=shelf)
+    done = await requeue_all(connection, [row.quarantine_key for row in rows], shelf)
     why = {row.reason: done.refused[row.quarantine_key] for row in rows}
     assert why == {
         "forged": "its signature does not verify: Telnyx did not send this",
-        "no_data": "its body still is no event: no_data",
+        "no_data": "its body is still not an event: no_data",
     }
     assert (shelf.records, done.requeued) == ([], [])
     assert {requeued for _, requeued in await parked(connection)} == {False}
@@ -84,25 +89,25 @@ async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
     await park(database_url, GOOD, ring=OTHER)
     assert await parked(connection) == [("forged", False)]
     [key] = await keys_by_reason(connection, "forged")
-    done = await requeue(connection, [key], topics=TOPICS, sink=Shelf())
+    done = await requeue_all(connection, [key], Shelf())
     assert done.refused[key].startswith(f"key {builders.key_id()} is not known here")
     await park(database_url)  # a projector that knows the key remembers it
     shelf = Shelf()
-    assert (await requeue(connection, [key], topics=TOPICS, sink=shelf)).requeued == [key]
+    assert (await requeue_all(connection, [key], shelf)).requeued == [key]
     assert dict(shelf.records[0].headers)["ce_source"] == b"telnyx/default"
 
 
 async def test_what_is_not_taken_stays(database_url: str, connection: asyncpg.Connection) -> None:
     await park(database_url, GOOD, reason="future_timestamp")
     [key] = await keys_by_reason(connection, "future_timestamp")
-    done = await requeue(connection, [key], topics=TOPICS, sink=Shelf(verdict=Rejected("too_large")))
+    done = await requeue_all(connection, [key], Shelf(verdict=Rejected("too_large")))
     assert (done.requeued, done.refused) == ([], {key: "not taken: too_large"})
     assert await parked(connection) == [("future_timestamp", False)]
 
 
 async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -> None:
     missing = "00000000-0000-0000-0000-000000000000"
-    done = await requeue(connection, [missing], topics=TOPICS, sink=Shelf())
+    done = await requeue_all(connection, [missing], Shelf())
     assert done.refused == {missing: "there is no such row in quarantine"}
 
 
