@@ -53,7 +53,7 @@ kafka: $(VENV)/.embedded ## Run a local Kafka broker until Ctrl-C (Java and Mave
 	@exec $(BIN)/python -m deploy.local_kafka.broker
 
 run-kafka: $(VENV)/.embedded ## Run the whole Kafka mode on this machine, with synthetic traffic (Java and Maven)
-	@exec $(BIN)/telnyx-ledger kafka-mode
+	@exec $(BIN)/python -m deploy.local_kafka.stack
 
 clean: ## Remove what was built or downloaded, never data
 	rm -rf $(VENV) dist deploy/local_kafka/libs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

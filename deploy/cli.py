@@ -1,23 +1,55 @@
-"""The command line and composition root: each command loads its settings, wires the parts and runs them.
+"""The command line: a table of commands, each imported when it is used. `--help` and `--version` import none."""
 
-What fails is a verdict (schemas.errors): configuration is exit status 2 with every problem on its own line, a part that
-is away is exit status 1 with one line. Imports are made in the command that needs them: `--version` loads none of them.
-"""
-# ruff: noqa: PLC0415
-
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from deploy.operator_cli import Json, operator
-from schemas.errors import LedgerError, Misconfigured
+from deploy.exit_status import errors_as_exit_status
+
+# Name → line of `telnyx-ledger --help`. The file is deploy/commands/<name>.py; the listing imports none of them.
+COMMANDS = {
+    "dev": "Run everything in one process, Postgres included.",
+    "ingest": "Receive webhooks and publish them to Kafka.",
+    "project": "Read the topics and keep the tables in Postgres.",
+    "migrate": "Create the schema, or upgrade it.",
+    "topics": "Create the Kafka topics, or check existing ones.",
+    "simulate": "Send signed, realistic traffic and check the answers.",
+    "rebuild": "Recompute tables from the events and repair differences.",
+    "dead-letters": "Events that a projection could not apply.",
+    "quarantine": "Webhooks that did not become events.",
+    "replay": "Publish stored events to Kafka again.",
+    "verify": "Check every stored signature, event_key and seal.",
+    "seal": "Seals over the events, which show whether one was removed.",
+    "keys": "List every public key that is or was in force.",
+    "evidence": "Write a folder that proves what is known about a person.",
+    "sql": "Run one read-only query and print a table.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands from COMMANDS, and imports the file of the one that is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"deploy.commands.{cmd_name.replace('-', '_')}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
 
 app = typer.Typer(
+    cls=LazyGroup,
     help="Telnyx messaging webhooks, kept as signed evidence and turned into SQL tables.",
     no_args_is_help=True,
     add_completion=False,
@@ -25,35 +57,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(operator)
 
 
 def main() -> None:
     """Entry point of the console script."""
-    with verdicts_as_exit_status():
+    with errors_as_exit_status():
         app()
-
-
-@contextmanager
-def verdicts_as_exit_status() -> Iterator[None]:
-    """Exit 2 for Misconfigured, 1 for every other verdict, each problem on a line; a bug keeps its traceback."""
-    try:
-        yield
-    except* LedgerError as group:
-        errors = list(_leaves(group))
-        for error in errors:
-            for problem in error.problems if isinstance(error, Misconfigured) else [str(error)]:
-                print(problem, file=sys.stderr)
-        status = 2 if any(isinstance(error, Misconfigured) for error in errors) else 1
-        raise SystemExit(status) from None
-
-
-def _leaves(group: BaseExceptionGroup[LedgerError]) -> Iterator[LedgerError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _print_version(wanted: bool) -> None:
@@ -66,99 +75,4 @@ def _print_version(wanted: bool) -> None:
 def program(
     *, _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False
 ) -> None:
-    """Configuration is read from the environment: see README.md."""
-
-
-@app.command()
-def dev(
-    *,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="Add live synthetic traffic, signed by a key of its own.")
-    ] = False,
-) -> None:
-    """Run everything in one process, Postgres included (embedded mode).
-
-    With DATABASE_URL set, that database is used and migrated instead of an embedded one.
-    """
-    from deploy.embedded.dev import run_dev
-
-    run_dev(simulate=simulate)
-
-
-@app.command()
-def ingest() -> None:
-    """Receive webhooks and publish them to Kafka.
-
-    While Kafka is away they wait in the spool, and every 2xx stays true.
-    """
-    from deploy.commands.ingest import run_ingest
-
-    run_ingest()
-
-
-@app.command()
-def project(
-    *,
-    accept_gap: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TOPIC:PARTITION", help="Let a stopped partition go on where its log begins, and exit."),
-    ] = None,
-) -> None:
-    """Read the topics and keep the tables in Postgres."""
-    from deploy.commands.project import run_project
-
-    run_project(accept_gap or [])
-
-
-@app.command()
-def migrate() -> None:
-    """Create the schema, or bring it up to date."""
-    from deploy.commands.migrate import run_migrate
-
-    run_migrate()
-
-
-@app.command()
-def topics(*, json: Json = False) -> None:
-    """Create the Kafka topics, and check those that exist."""
-    from deploy.commands.topics import run_topics
-
-    run_topics(as_json=json)
-
-
-@app.command()
-def simulate(
-    *,
-    url: Annotated[str, typer.Option(help="Where to post.")] = "http://127.0.0.1:8080/webhooks/telnyx",
-    rate: Annotated[float, typer.Option(min=0, help="Webhooks a second; 0: as fast as they are answered.")] = 10,
-    count: Annotated[int, typer.Option(min=0, help="How many; 0: until stopped.")] = 100,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed sends the same bytes; unset: new events, now.")
-    ] = None,
-    chaos: Annotated[
-        bool, typer.Option("--chaos", help="Add bad signatures, unreadable bodies and odd shapes.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="One JSON line per request: what was sent, the answer.")] = None,
-    public_key: Annotated[
-        bool, typer.Option("--public-key", help="Print the entry for TELNYX_PUBLIC_KEYS, and exit.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Send signed, realistic traffic and judge the answers.
-
-    Exit status 1 if an answer was not as expected.
-    """
-    from deploy.commands.simulate import Plan, run_simulate, show_public_key
-
-    if public_key:
-        show_public_key()
-    else:
-        run_simulate(Plan(url=url, rate=rate, count=count, seed=seed, chaos=chaos, out=out), as_json=json)
-
-
-@app.command(hidden=True)
-def kafka_mode() -> None:
-    """The whole Kafka mode on this machine, with a local broker: what `make run-kafka` starts."""
-    from deploy.local_kafka.stack import run_kafka_mode
-
-    run_kafka_mode()
+    """Configuration is read from the environment: see docs/configuration.md."""

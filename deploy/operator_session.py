@@ -1,7 +1,9 @@
-"""Which database a command looks into, and with which rights: what is wrong with either is one line."""
+"""An operator command's database: the configured one, else that of a running `dev`; its errors are one line each."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import asyncpg
 
@@ -11,31 +13,46 @@ from projections.engine.database import connection_to
 from schemas.errors import Misconfigured
 from schemas.sql.migrate import require_current
 
+T = TypeVar("T")
 
-def which_database(settings: FoundDatabaseSettings) -> str:
-    """The one that is named, else that of a `dev` which runs here. Raises Misconfigured where there is neither."""
-    url = settings.database_url or running_url(settings.ledger_data_dir)
-    if url is None:
-        raise Misconfigured(
-            [f"DATABASE_URL: not set, and no `dev` is running with its data in {settings.ledger_data_dir}"]
-        )
-    return url
+
+def query_database(settings: FoundDatabaseSettings, query: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Run one query in an operator session and return its result."""
+
+    async def answer() -> T:
+        async with operator_session(settings) as connection:
+            return await query(connection)
+
+    return asyncio.run(answer())
 
 
 @asynccontextmanager
-async def operating_on(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection for an operator's command. Raises Unavailable and Misconfigured, also for what the block does."""
-    with enough_rights():
-        async with connection_to(database_url) as connection:
+async def operator_session(settings: FoundDatabaseSettings) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection to a database with the current schema.
+
+    Raises Unavailable if the database does not answer, and Misconfigured if there is none, if its schema is old, or if
+    the login lacks a right that the block needs.
+    """
+    with rights_explained():
+        async with connection_to(resolve_database_url(settings)) as connection:
             await require_current(connection)
             yield connection
 
 
+def resolve_database_url(settings: FoundDatabaseSettings) -> str:
+    """Return DATABASE_URL, else the URL of a running `dev`. Raises Misconfigured if there is neither."""
+    url = settings.database_url or running_url(settings.ledger_data_dir)
+    if url is None:
+        problem = f"DATABASE_URL: not set, and no `dev` is running with its data in {settings.ledger_data_dir}"
+        raise Misconfigured([f"{problem}; set it, or start `telnyx-ledger dev`"])
+    return url
+
+
 @contextmanager
-def enough_rights() -> Iterator[None]:
-    """Raises Misconfigured where the login may not do what the block does."""
+def rights_explained() -> Iterator[None]:
+    """Raise Misconfigured, naming the roles, if the database login lacks a right that the block needs."""
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
-        problem = "to change something it needs the role telnyx_writer, to look at bodies telnyx_auditor"
-        raise Misconfigured([f"DATABASE_URL: {error.args[0]}: {problem}"]) from None
+        remedy = "log in with the role telnyx_writer to change rows, or telnyx_auditor to read bodies"
+        raise Misconfigured([f"DATABASE_URL: {error.args[0]}; {remedy}"]) from None

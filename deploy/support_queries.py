@@ -1,6 +1,6 @@
-"""The worked questions of `schemas/queries`, and statements with psql's variables: `:'name'` stands for a value.
+"""The support queries of `schemas/queries`, and psql's variables, where `:'name'` stands for a value.
 
-A value is never pasted into a statement: it becomes a parameter, so that no value can change what is asked.
+A value is passed as a parameter and never pasted into a statement. No value can change the question.
 """
 
 import re
@@ -12,48 +12,50 @@ from schemas.errors import Misconfigured
 _VARIABLE = re.compile(r"(?<!:):'(\w+)'")
 
 
-def questions() -> dict[str, str]:
-    """Statements by name; the first line of each, a comment, is the question."""
+def support_queries() -> dict[str, str]:
+    """Return the statements by name. The first line of each, a comment, is the question."""
     return {
         path.name.removesuffix(".sql"): path.read_text("utf-8")
         for path in sorted((files("schemas") / "queries").iterdir(), key=lambda path: path.name)
     }
 
 
-def wording(statement: str) -> str:
-    """The question that a worked statement answers."""
+def question_of(statement: str) -> str:
+    """Return the question that a support query answers."""
     return statement.partition("\n")[0].removeprefix("-- ")
 
 
-def question(name: str) -> str:
-    """The statement of this name. Raises Misconfigured with those that there are."""
-    known = questions()
+def support_query(name: str) -> str:
+    """Return the statement of this name. Raises Misconfigured, listing the known names."""
+    known = support_queries()
     if name not in known:
-        there = [f"  {known_name}: {wording(statement)}" for known_name, statement in known.items()]
-        raise Misconfigured([f"--ask: no question {name!r}; there are", *there])
+        available = [f"  {known_name}: {question_of(statement)}" for known_name, statement in known.items()]
+        raise Misconfigured([f"--ask: unknown query {name!r}. Available:", *available])
     return known[name]
 
 
 def variables(statement: str) -> list[str]:
-    """The names in it that stand for values, in order."""
+    """Return the names of its variables, in order."""
     return list(dict.fromkeys(_VARIABLE.findall(statement)))
 
 
-def bound(statement: str, given: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The statement with parameters, and their values: text, to be cast where it is used. Raises Misconfigured for a
-    variable without a value, and a value without a variable."""
+def bound(statement: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return the statement with parameters, and their values as text, which the statement casts where it uses them.
+
+    Raises Misconfigured for a variable without a value, and for a value without a variable.
+    """
     names = variables(statement)
-    problems = [f"--set {name}=…: missing{_meaning(statement, name)}" for name in names if name not in given]
+    problems = [f"--set {name}=…: missing{_meaning(statement, name)}" for name in names if name not in values]
     problems += [
-        f"--set {name}: no such variable; expected {', '.join(names) or 'none'}" for name in given if name not in names
+        f"--set {name}: unknown variable; expected {', '.join(names) or 'none'}" for name in values if name not in names
     ]
     if problems:
         raise Misconfigured(problems)
     places = {name: f"${number}::text" for number, name in enumerate(names, 1)}
-    return _VARIABLE.sub(lambda found: places[found[1]], statement), [given[name] for name in names]
+    return _VARIABLE.sub(lambda match: places[match[1]], statement), [values[name] for name in names]
 
 
 def _meaning(statement: str, name: str) -> str:
-    """What the comment above a worked statement says of a variable."""
-    found = re.search(rf"^-- (?:\w+, )*{name}(?:, \w+)*: (.+)$", statement, re.MULTILINE)
-    return f"; {found[1]}" if found else ""
+    """Return what the comment of a support query says about a variable."""
+    match = re.search(rf"^-- (?:\w+, )*{name}(?:, \w+)*: (.+)$", statement, re.MULTILINE)
+    return f"; {match[1]}" if match else ""

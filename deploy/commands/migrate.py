@@ -1,21 +1,26 @@
-"""`migrate`: the schema in DATABASE_URL at this release's revision."""
+"""`migrate`: brings the schema in DATABASE_URL to this release's revision, and says which command comes next."""
 
 import asyncio
 
 import asyncpg
 
 from deploy import logs
+from deploy.commands import command_app
 from deploy.settings import MigrateSettings
 from projections.engine.projection_status import rebuilds_due
 from projections.registry import PROJECTIONS
 from schemas.settings import load
-from schemas.sql.migrate import connected, migrate
+from schemas.sql.migrate import connected
+from schemas.sql.migrate import migrate as migrate_schema
 
-SSD_PAGE_COST = 2.0  # nobody who has one asks for more
+SSD_PAGE_COST = 2.0  # an installation on an SSD sets no more than this
+
+app = command_app()
 
 
-def run_migrate() -> None:
-    """Prints what was done. Raises Misconfigured or Unavailable; then nothing was."""
+@app.command()
+def migrate() -> None:
+    """Create the schema, or upgrade it."""
     settings = load(MigrateSettings)
     logs.configure(settings.ledger_log_level)
     due, advice = asyncio.run(_migrate(settings.database_url))
@@ -23,25 +28,24 @@ def run_migrate() -> None:
         print(advice)
     print("next: `telnyx-ledger topics`, then `telnyx-ledger ingest` and `telnyx-ledger project`")
     if due:
-        print(
-            f"then, once no older `project` runs: `telnyx-ledger rebuild {' '.join(due)}`, for what is stored already"
-        )
+        rebuild = f"`telnyx-ledger rebuild {' '.join(due)}`"
+        print(f"then, once every older `project` has stopped: {rebuild}, for the events that are already stored")
 
 
 async def _migrate(database_url: str) -> tuple[list[str], str]:
-    await migrate(database_url, print)
+    await migrate_schema(database_url, print)
     async with connected(database_url) as connection:
         return await rebuilds_due(connection, PROJECTIONS), await _advice(connection)
 
 
 async def _advice(connection: asyncpg.Connection) -> str:
-    """What makes dashboards slow on the usual disk; empty where nothing does."""
+    """Return advice about a setting that makes dashboards slow on an SSD; empty if there is none."""
     name, cost = await connection.fetchrow(
         "select quote_ident(current_database()), current_setting('random_page_cost')::float8"
     )
     if cost <= SSD_PAGE_COST:
         return ""
     return (
-        f"advice: random_page_cost is {cost:g}, for spinning disks; on an SSD `alter database {name} set"
-        " random_page_cost = 1.1`, or a month of some million deliveries is found by reading all of them"
+        f"advice: random_page_cost is {cost:g}, a value for spinning disks; on an SSD, run `alter database {name} set"
+        " random_page_cost = 1.1`, or a query for one month scans every delivery"
     )

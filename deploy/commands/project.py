@@ -1,16 +1,20 @@
-"""`project`: Kafka in, tables out; or, with `--accept-gap`, the one decision that it leaves to a person."""
+"""`project`: reads the topics and keeps the tables; with `--accept-gap` it lets a stopped partition continue."""
 
 import asyncio
 import signal
+from typing import Annotated
+
+import typer
 
 from deploy import logs
+from deploy.commands import command_app
 from deploy.health import health
-from deploy.schema_check import refuse_old_schema
+from deploy.schema_check import require_current_schema
 from deploy.settings import ProjectCommandSettings
 from projections.engine.projection_status import watch
 from projections.engine.projector import Projector
 from projections.integrity.sealing import keep_sealing
-from projections.kafka.accept_gap import accept_gap
+from projections.kafka.accept_gap import accept_gap as accept_gap_of
 from projections.kafka.consumer import owner_name, run
 from projections.metrics import ProjectorMetrics
 from projections.registry import PROJECTIONS
@@ -19,29 +23,40 @@ from schemas import gc_tuning
 from schemas.background import background
 from schemas.settings import load, reload_keys
 
+app = command_app()
 
-def run_project(accepted_gaps: list[str]) -> None:
-    """Until SIGTERM or SIGINT. Raises Misconfigured at the start only."""
+
+@app.command()
+def project(
+    *,
+    accept_gap: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC:PARTITION", help="Let a stopped partition continue at the beginning of its log, and exit."
+        ),
+    ] = None,
+) -> None:
+    """Read the topics and keep the tables in Postgres."""
     settings = load(ProjectCommandSettings)
     logs.configure(settings.ledger_log_level)
-    if accepted_gaps:
-        asyncio.run(_accept(settings, accepted_gaps))
+    if accept_gap:
+        asyncio.run(_accept(settings, accept_gap))
     else:
-        # Not on uvloop: its transport raises RuntimeError where asyncio's drops what is written to a connection that
-        # has just closed, and that ends aiokafka's own tasks: a broker that came back was never noticed.
+        # Not on uvloop: its transport raises RuntimeError on a write to a connection that has just closed, where
+        # asyncio's drops the data. The error ends aiokafka's own tasks: a broker that came back was never noticed.
         asyncio.run(_run(settings))
 
 
 async def _accept(settings: ProjectSettings, names: list[str]) -> None:
     for name in names:
-        gap = await accept_gap(settings.database_url, settings, name)
+        gap = await accept_gap_of(settings.database_url, settings, name)
         lost = f"; {gap.skipped_records} records are gone from the log" if gap.skipped_records else ""
-        print(f"{gap.partition}: position {gap.from_offset} -> {gap.to_offset}{lost}")
-    print("a running `project` goes on from there by itself")
+        print(f"{gap.partition}: offset {gap.from_offset} -> {gap.to_offset}{lost}")
+    print("a running `project` resumes from there automatically")
 
 
 async def _run(settings: ProjectCommandSettings) -> None:
-    await refuse_old_schema(settings.database_url)
+    await require_current_schema(settings.database_url)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

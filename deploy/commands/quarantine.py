@@ -1,22 +1,27 @@
-"""`quarantine`: what was parked, and the requeue of what can become an event."""
+"""`quarantine`: lists the webhooks that did not become events, and requeues those that can."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import astuple, fields
+from typing import Annotated
 from uuid import UUID
 
+import asyncpg
+import typer
+
 from deploy import logs
+from deploy.commands import AsJson, command_app
 from deploy.embedded.projector_sink import ProjectorSink
 from deploy.kafka_sink import kafka_sink
-from deploy.operator_session import operating_on, which_database
-from deploy.output import print_json, print_table
+from deploy.operator_session import operator_session, query_database, resolve_database_url
+from deploy.output import show_objects
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings, RequeueSettings
 from projections.engine.projector import Projector
 from projections.kafka.consumer import owner_name
-from projections.recovery.requeue import Quarantined, RequeuedPage, keys_by_reason, quarantined, requeue
+from projections.recovery.requeue import Quarantined, RequeuedPage, keys_by_reason, quarantined
+from projections.recovery.requeue import requeue as requeue_webhooks
 from projections.registry import PROJECTIONS
 from schemas.errors import LedgerError, Misconfigured
 from schemas.kafka.sink import RecordSink
@@ -24,59 +29,73 @@ from schemas.kafka.topics import Topics
 from schemas.reading.signing import KeyRing
 from schemas.settings import load
 
-
-def list_quarantine(reason: str | None, *, as_json: bool) -> None:
-    """Prints the rows without their bodies, oldest first."""
-    rows = asyncio.run(_list(which_database(load(FoundDatabaseSettings)), reason))
-    columns = [field.name for field in fields(Quarantined)]
-    (print_json if as_json else print_table)(columns, [astuple(row) for row in rows])
+app = command_app("Webhooks that did not become events.")
 
 
-def run_requeue(keys: Sequence[str], reason: str | None) -> None:
-    """Requeues these rows, or all of a reason that nobody requeued yet. Raises LedgerError if one was refused."""
+@app.command("list")
+def list_quarantine(
+    *, reason: Annotated[str | None, typer.Option(help="Only those with this reason.")] = None, as_json: AsJson = False
+) -> None:
+    """List the quarantined webhooks without their bodies, oldest first.
+
+    They were signed but not understood, came outside the time window, or were forged.
+    """
+
+    async def rows(connection: asyncpg.Connection) -> list[Quarantined]:
+        return await quarantined(connection, reason)
+
+    show_objects(Quarantined, query_database(load(FoundDatabaseSettings), rows), as_json=as_json)
+
+
+@app.command("requeue")
+def requeue(
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys, from `quarantine list`.")] = None,
+    *,
+    reason: Annotated[str | None, typer.Option(help="All with this reason that were not requeued yet.")] = None,
+) -> None:
+    """Requeue authentic events: to Kafka if it is configured, else into the tables.
+
+    Signature and body are checked again. Exit status 1 if a webhook was refused.
+    """
     if bool(keys) == bool(reason):
         raise Misconfigured(["quarantine requeue: expected keys, or --reason"])
-    wanted = [_uuid(key) for key in keys]
+    chosen = [_uuid(key) for key in keys or []]
     settings = load(RequeueSettings)
     logs.configure(settings.ledger_log_level)
-    done = asyncio.run(_requeued(settings, wanted, reason))
-    for key, why in done.refused.items():
-        print(f"{key}: {why}", file=sys.stderr)
+    done = asyncio.run(_requeue(settings, chosen, reason))
+    for key, problem in done.refused.items():
+        print(f"{key}: {problem}", file=sys.stderr)
     where = "published to Kafka" if settings.kafka_bootstrap_servers else "applied"
     print(f"{len(done.requeued)} requeued and {where}")
     if done.refused:
-        raise LedgerError(f"{len(done.refused)} stay in quarantine")
+        raise LedgerError(f"{len(done.refused)} remain in quarantine")
 
 
-async def _list(database_url: str, reason: str | None) -> list[Quarantined]:
-    async with operating_on(database_url) as connection:
-        return await quarantined(connection, reason)
-
-
-async def _requeued(settings: RequeueSettings, keys: Sequence[str], reason: str | None) -> RequeuedPage:
-    database_url = which_database(settings)
-    async with operating_on(database_url) as connection:
+async def _requeue(settings: RequeueSettings, keys: Sequence[str], reason: str | None) -> RequeuedPage:
+    async with operator_session(settings) as connection:
         if reason:
             keys = await keys_by_reason(connection, reason)
         topics = Topics(settings.ledger_topic_prefix)
         done = RequeuedPage([], {})
-        async with _sink(settings, database_url) as sink:
+        async with _sink(settings) as sink:
             with progress_bar() as bar:
                 task = bar.add_task("requeued", total=len(keys))
-                async for page in requeue(connection, keys, topics=topics, sink=sink):
+                async for page in requeue_webhooks(connection, keys, topics=topics, sink=sink):
                     done = RequeuedPage(done.requeued + page.requeued, done.refused | page.refused)
                     bar.update(task, completed=len(done.requeued) + len(done.refused))
         return done
 
 
 @asynccontextmanager
-async def _sink(settings: RequeueSettings, database_url: str) -> AsyncIterator[RecordSink]:
+async def _sink(settings: RequeueSettings) -> AsyncIterator[RecordSink]:
     if settings.kafka_bootstrap_servers:
         async with kafka_sink(settings) as publisher:
             yield publisher
         return
-    # Every key that ever counted is remembered in the database; a ring of our own is not needed.
-    projector = Projector(database_url, keys=KeyRing([]), verify=True, owner=owner_name(), projections=PROJECTIONS)
+    # The database remembers every key that was ever in force: no configured key ring is needed.
+    projector = Projector(
+        resolve_database_url(settings), keys=KeyRing([]), verify=True, owner=owner_name(), projections=PROJECTIONS
+    )
     try:
         yield ProjectorSink(projector)
     finally:
@@ -87,4 +106,4 @@ def _uuid(key: str) -> str:
     try:
         return str(UUID(key))
     except ValueError:
-        raise Misconfigured([f"quarantine requeue: {key!r} is no key; see `quarantine list`"]) from None
+        raise Misconfigured([f"quarantine requeue: {key!r} is not a key; see `quarantine list`"]) from None

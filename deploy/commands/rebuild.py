@@ -1,69 +1,91 @@
-"""`rebuild`: the tables as the events give them; what differed is named and mended, or with `--check` only named."""
+"""`rebuild`: recomputes tables from the events and repairs every row that differs, or with `--check` names them."""
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from deploy import logs
-from deploy.operator_session import enough_rights, which_database
-from deploy.output import print_json
+from deploy.commands import AsJson, command_app
+from deploy.interruption import Interrupted, interruptible
+from deploy.operator_session import resolve_database_url, rights_explained
+from deploy.output import show
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
 from projections.engine.projection import Projection
+from projections.rebuild import rebuild as rebuilding
 from projections.rebuild.drift import Drift
-from projections.rebuild.rebuild import Progress, RebuildResult, check, rebuild
+from projections.rebuild.rebuild import Progress, RebuildResult
 from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
 from schemas.settings import load
 
-Work = Callable[[str, Sequence[Projection], Progress], Awaitable[list[RebuildResult]]]
+RebuildFunction = Callable[[str, Sequence[Projection], Progress], Awaitable[list[RebuildResult]]]
+
+app = command_app()
 
 
-def run_rebuild(names: Sequence[str], *, check_only: bool, as_json: bool) -> None:
-    """Without names: all. Raises LedgerError for what differs (checked only), has dead letters or was given up."""
+@app.command()
+def rebuild(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Projections, by their names in `projection_state`; none: all.")
+    ] = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing. Exit status 1 if anything differs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute tables from the events and repair differences.
+
+    Other processes keep running. A suspended projection becomes live again. Exit status 1 if an event could not be
+    applied.
+    """
     settings = load(FoundDatabaseSettings)
     logs.configure(settings.ledger_log_level)
     projections = projections_named(names) if names else PROJECTIONS
-    work = check if check_only else rebuild
     gc_tuning.freeze_startup_objects()
-    results = asyncio.run(_with_progress(which_database(settings), projections, work))
-    if as_json:
-        _print_json(results)
-    else:
-        for result in results:
-            _print(result, check_only=check_only)
-    problems = [problem for result in results for problem in _problems(result, check_only=check_only)]
+    database_url = resolve_database_url(settings)
+    try:
+        with rights_explained():
+            work = rebuilding.check if check else rebuilding.rebuild
+            results = asyncio.run(interruptible(_with_progress(work, database_url, projections)))
+    except Interrupted:
+        raise LedgerError("interrupted: nothing was changed") from None
+    except Unavailable as unavailable:
+        raise Unavailable(f"{unavailable}: nothing was changed; run it again") from None
+    _show(results, check_only=check, as_json=as_json)
+    problems = [problem for result in results for problem in _problems(result, check_only=check)]
     if problems:
         raise LedgerError("\n".join(problems))
 
 
-async def _with_progress(database_url: str, projections: Sequence[Projection], work: Work) -> list[RebuildResult]:
+async def _with_progress(
+    work: RebuildFunction, database_url: str, projections: Sequence[Projection]
+) -> list[RebuildResult]:
     with progress_bar() as bar:
         task = bar.add_task("reading events", total=None)
-        working = asyncio.ensure_future(
-            work(
-                database_url,
-                projections,
-                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-            )
-        )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-        await asyncio.wait([working])
-    if working.cancelled():
-        raise LedgerError("interrupted: nothing was changed")
-    try:
-        with enough_rights():
-            return working.result()
-    except Unavailable as away:
-        raise Unavailable(f"{away}: nothing was changed; run it again") from None
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
+
+        return await work(database_url, projections, progress)
+
+
+def _show(results: Sequence[RebuildResult], *, check_only: bool, as_json: bool) -> None:
+    if as_json:
+        rows = [{"projection": result.name, **asdict(drift)} for result in results for drift in result.drift]
+        columns = ["projection", "table", "kind", "columns", "rows", "keys"]
+        show(columns, [[row[name] for name in columns] for row in rows], as_json=True)
+        return
+    for result in results:
+        _print(result, check_only=check_only)
 
 
 def _print(result: RebuildResult, *, check_only: bool) -> None:
-    for difference in result.drift:
-        print(f"{difference.table}: {_words(difference)}")
+    for drift in result.drift:
+        print(f"{drift.table}: {_description(drift)}")
     found = "no difference"
     if result.rows:
         found = f"differs in {_rows(result)}" if check_only else f"{_rows(result)} repaired"
@@ -75,18 +97,12 @@ def _rows(result: RebuildResult) -> str:
     return f"{result.rows} row{'' if result.rows == 1 else 's'}"
 
 
-def _words(difference: Drift) -> str:
-    """`2 wrong in status, parts: message_id=a recipient=b; …`"""
-    what = difference.kind + (f" in {', '.join(difference.columns)}" if difference.columns else "")
-    keys = "; ".join(" ".join(f"{name}={value}" for name, value in key.items()) for key in difference.keys)
-    more = "; …" if difference.rows > len(difference.keys) else ""
-    return f"{difference.rows} {what}: {keys}{more}"
-
-
-def _print_json(results: Sequence[RebuildResult]) -> None:
-    rows = [{"projection": result.name, **asdict(difference)} for result in results for difference in result.drift]
-    columns = ["projection", "table", "kind", "columns", "rows", "keys"]
-    print_json(columns, [[row[name] for name in columns] for row in rows])
+def _description(drift: Drift) -> str:
+    """Return e.g. `2 wrong in status, parts: message_id=a recipient=b; …`."""
+    kind = drift.kind + (f" in {', '.join(drift.columns)}" if drift.columns else "")
+    keys = "; ".join(" ".join(f"{name}={value}" for name, value in key.items()) for key in drift.keys)
+    more = "; …" if drift.rows > len(drift.keys) else ""
+    return f"{drift.rows} {kind}: {keys}{more}"
 
 
 def _problems(result: RebuildResult, *, check_only: bool) -> list[str]:

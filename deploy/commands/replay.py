@@ -1,104 +1,104 @@
-"""`replay`: stored events into the Kafka topics once more, for a consumer that is new or has lost what it had."""
+"""`replay`: publishes stored events to the Kafka topics again, for a consumer that is new or lost its data."""
 
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 
+import typer
 from rich.progress import TextColumn
 
 from deploy import logs
+from deploy.commands import AsJson, command_app
+from deploy.interruption import interruptible
 from deploy.kafka_sink import kafka_sink
-from deploy.operator_session import operating_on, which_database
+from deploy.operator_session import operator_session
 from deploy.progress import progress_bar
 from deploy.settings import ReplaySettings
-from projections.recovery.replay import ReplayProgress, ReplayRequest, replay
+from projections.recovery.replay import ReplayProgress, ReplayRequest
+from projections.recovery.replay import replay as replay_events
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.kafka.topics import Topics
 from schemas.reading.normalize import timestamp
 from schemas.settings import load
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What stands on the command line."""
-
-    since: str | None
-    until: str | None
-    types: Sequence[str]
-    rate: float
-    after: int
+app = command_app()
 
 
-def run_replay(asked: Asked, *, as_json: bool) -> None:
-    """Prints the number of events. Raises LedgerError if some were refused or a signal interrupted it, and Unavailable.
+@app.command()
+def replay(
+    *,
+    since: Annotated[str | None, typer.Option(help="Events that occurred at or after this time (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Events that occurred before this time (UTC).")] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only this event type, or with a final `*` a prefix: 'message.*'. Repeatable."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0, help="At most this many events per second; 0: no limit.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Continue after this position of an interrupted run.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Publish stored events to Kafka again.
 
-    The message of an unfinished run says how to continue it.
+    They go to the topics of LEDGER_TOPIC_PREFIX, as ingest published them, with the header `ledger_replay`. Existing
+    consumers see duplicates. The tables here do not change.
     """
-    request = requested(asked)
+    request = request_of(since, until, types or [], after=after, rate=rate)
     settings = load(ReplaySettings)
     logs.configure(settings.ledger_log_level)
-    done = asyncio.run(_interruptible(_replay(settings, request)))
+    done = asyncio.run(interruptible(_replay(settings, request)))
     if as_json:
         print(json.dumps(asdict(done)))
     else:
         print(f"{done.events} events replayed to {settings.ledger_topic_prefix}.*, up to position {done.position}")
-        print("what is stored from now on is published as it comes")
+        print("`ingest` publishes later events as they arrive")
     if done.refused:
         raise LedgerError(f"{len(done.refused)} events could not be replayed")
 
 
-def requested(asked: Asked) -> ReplayRequest:
-    """Raises Misconfigured with everything that is wrong."""
+def request_of(since: str | None, until: str | None, types: Sequence[str], *, after: int, rate: float) -> ReplayRequest:
+    """Return the events to replay, and how. Raises Misconfigured with every problem."""
     problems = []
     times = {}
-    for name, words in (("--since", asked.since), ("--until", asked.until)):
-        times[name] = None if words is None else timestamp(words) or timestamp(f"{words}T00:00Z")
-        if words is not None and times[name] is None:
-            problems.append(f"{name}: expected a time such as 2026-03-01 or 2026-03-01T12:00:00Z, found {words!r}")
-    since, until = times["--since"], times["--until"]
-    if since and until and since >= until:
+    for name, text in (("--since", since), ("--until", until)):
+        times[name] = None if text is None else timestamp(text) or timestamp(f"{text}T00:00Z")
+        if text is not None and times[name] is None:
+            problems.append(f"{name}: expected a time such as 2026-03-01 or 2026-03-01T12:00:00Z, found {text!r}")
+    start, end = times["--since"], times["--until"]
+    if start and end and start >= end:
         problems.append("--since: is not before --until")
     problems += [
         f"--type: {name!r}: expected an event type, or the beginning of one and `*`"
-        for name in asked.types
+        for name in types
         if "*" in name[:-1] or not name
     ]
     if problems:
         raise Misconfigured(problems)
-    return ReplayRequest(since, until, tuple(asked.types) or ("*",), asked.after, asked.rate)
+    return ReplayRequest(start, end, tuple(types) or ("*",), after, rate)
 
 
-def _how_far(done: ReplayProgress) -> str:
-    return f"{done.events} events replayed; go on with the same command and `--after {done.position}`"
-
-
-async def _interruptible(work: Coroutine[Any, Any, ReplayProgress]) -> ReplayProgress:
-    """Cancels the work on SIGINT and SIGTERM."""
-    working = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    return await working
+def _how_to_continue(done: ReplayProgress) -> str:
+    return f"{done.events} events replayed; continue with the same command and `--after {done.position}`"
 
 
 async def _replay(settings: ReplaySettings, request: ReplayRequest) -> ReplayProgress:
+    """Replay to the end. An unfinished run raises LedgerError or Unavailable, and its message says how to continue."""
     done = ReplayProgress(position=request.after)
     topics, began_at = Topics(settings.ledger_topic_prefix), datetime.now(UTC)
     try:
-        async with operating_on(which_database(settings)) as connection, kafka_sink(settings) as kafka:
+        async with operator_session(settings) as connection, kafka_sink(settings) as kafka:
             with progress_bar(TextColumn("{task.fields[events]} events")) as bar:
                 task = bar.add_task("position", total=None, events=0)
-                async for done in replay(connection, kafka, request=request, topics=topics, began_at=began_at):
+                async for done in replay_events(connection, kafka, request=request, topics=topics, began_at=began_at):
                     bar.update(task, completed=done.position, total=done.end, events=done.events)
     except asyncio.CancelledError:
-        raise LedgerError(f"interrupted: {_how_far(done)}") from None
+        raise LedgerError(f"interrupted: {_how_to_continue(done)}") from None
     except Unavailable as unavailable:
-        raise Unavailable(f"{unavailable}: {_how_far(done)}") from None
+        raise Unavailable(f"{unavailable}: {_how_to_continue(done)}") from None
     finally:
-        for key, why in done.refused.items():
-            print(f"{key}: {why}", file=sys.stderr)
+        for key, problem in done.refused.items():
+            print(f"{key}: {problem}", file=sys.stderr)
     return done

@@ -1,77 +1,74 @@
-"""`simulate`: a stream by its seed, sent at a rate, and a verdict on the answers."""
+"""`simulate`: sends a stream given by its seed, at a rate, and compares the answers with the expected ones."""
 
 import asyncio
 import json
-import signal
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated, TextIO
 
-from rich.progress import Progress, TextColumn
+import typer
+from rich.progress import TextColumn
 
+from deploy.commands import AsJson, command_app
+from deploy.interruption import Interrupted, interruptible
 from deploy.progress import progress_bar
 from deploy.settings import DataSettings
 from deploy.simulator.connection import Target
 from deploy.simulator.expectation import Totals
-from deploy.simulator.key import DevelopmentKey, development_key
+from deploy.simulator.key import development_key
 from deploy.simulator.run import Pace, Simulator
 from deploy.simulator.traffic import seeded_clock, traffic, wall_clock
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What was asked for on the command line."""
-
-    url: str
-    rate: float
-    count: int
-    seed: int | None
-    chaos: bool
-    out: Path | None
+app = command_app()
 
 
-def show_public_key() -> None:
-    """The entry for TELNYX_PUBLIC_KEYS, alone on stdout."""
-    print(development_key(load(DataSettings).ledger_data_dir).public_line)
+@app.command()
+def simulate(
+    *,
+    url: Annotated[str, typer.Option(help="The webhook URL.")] = "http://127.0.0.1:8080/webhooks/telnyx",
+    rate: Annotated[float, typer.Option(min=0, help="Webhooks per second; 0: as fast as they are answered.")] = 10,
+    count: Annotated[int, typer.Option(min=0, help="Number of webhooks; 0: until stopped.")] = 100,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed sends the same bytes; unset: new events, now.")
+    ] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Add bad signatures, unreadable bodies and odd shapes.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write one JSON line per request: the webhook, the answer.")] = None,
+    public_key: Annotated[
+        bool, typer.Option("--public-key", help="Print the entry for TELNYX_PUBLIC_KEYS, and exit.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send signed, realistic traffic and check the answers.
 
-
-def run_simulate(plan: Plan, *, as_json: bool) -> None:
-    """Raises LedgerError, once the totals are printed, if an answer was not as expected."""
-    target = Target.parse(plan.url)
-    key = development_key(load(DataSettings).ledger_data_dir)
+    Exit status 1 if an answer was not as expected.
+    """
+    data_dir = load(DataSettings).ledger_data_dir
+    if public_key:
+        print(development_key(data_dir).public_line)
+        return
+    simulator = Simulator(Target.parse(url), development_key(data_dir), Pace(rate, count))
+    clock = wall_clock if seed is None else seeded_clock()
+    webhooks = traffic(time.time_ns() if seed is None else seed, clock, chaos=chaos)
     totals = Totals()
     started = time.monotonic()
     with ExitStack() as stack:
-        if plan.out:
-            totals.out = stack.enter_context(_writable(plan.out))
-        progress = stack.enter_context(progress_bar(TextColumn("{task.fields[unexpected]} unexpected")))
-        asyncio.run(_send(plan, target, key, totals, progress))
+        if out:
+            totals.out = stack.enter_context(_writable(out))
+        bar = stack.enter_context(progress_bar(TextColumn("{task.fields[unexpected]} unexpected")))
+        task = bar.add_task("sent", total=count or None, unexpected=0)
+        try:
+            sending = simulator.run(
+                webhooks, totals, lambda: bar.update(task, completed=totals.sent, unexpected=totals.surprising)
+            )
+            asyncio.run(interruptible(sending))
+        except Interrupted:
+            pass  # the usual end of a run without a count
     _report(totals, time.monotonic() - started, as_json=as_json)
-    if totals.surprising:
-        raise LedgerError("\n".join([f"{totals.surprising} answers were not as expected, such as:", *totals.surprises]))
-
-
-async def _send(plan: Plan, target: Target, key: DevelopmentKey, totals: Totals, progress: Progress) -> None:
-    task = progress.add_task("sent", total=plan.count or None, unexpected=0)
-    seed = time.time_ns() if plan.seed is None else plan.seed
-    clock = wall_clock if plan.seed is None else seeded_clock()
-    simulator = Simulator(target, key, Pace(plan.rate, plan.count))
-    sending = asyncio.ensure_future(
-        simulator.run(
-            traffic(seed, clock, chaos=plan.chaos),
-            totals,
-            lambda: progress.update(task, completed=totals.sent, unexpected=totals.surprising),
-        )
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, sending.cancel)
-    await asyncio.wait([sending])
-    if not sending.cancelled():
-        sending.result()
 
 
 def _writable(path: Path) -> TextIO:
@@ -82,11 +79,14 @@ def _writable(path: Path) -> TextIO:
 
 
 def _report(totals: Totals, seconds: float, *, as_json: bool) -> None:
+    """Print the totals. Raises LedgerError after that if an answer was not as expected."""
     if as_json:
         print(json.dumps(totals.summary() | {"seconds": round(seconds, 3)}))
-        return
-    print(f"sent {totals.sent} webhooks in {seconds:.1f} s ({totals.sent / max(seconds, 0.001):.0f}/s)")
-    for answer, count in totals.answers.most_common():
-        print(f"{count:>8}  {answer}")
-    if totals.latencies:
-        print(f"answered in {totals.percentile_ms(0.5)} ms (median), {totals.percentile_ms(0.99)} ms (99 %)")
+    else:
+        print(f"sent {totals.sent} webhooks in {seconds:.1f} s ({totals.sent / max(seconds, 0.001):.0f}/s)")
+        for answer, count in totals.answers.most_common():
+            print(f"{count:>8}  {answer}")
+        if totals.latencies:
+            print(f"answered in {totals.percentile_ms(0.5)} ms (median), {totals.percentile_ms(0.99)} ms (99 %)")
+    if totals.surprising:
+        raise LedgerError("\n".join([f"{totals.surprising} answers were not as expected, such as:", *totals.surprises]))

@@ -1,66 +1,72 @@
-"""`sql`: one statement with the rights of `telnyx_reader`, in a transaction that cannot write and ends in time."""
+"""`sql`: runs one statement with the rights of `telnyx_reader`, in a read-only transaction with a time limit."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
+import typer
 
-from deploy.operator_session import which_database
-from deploy.output import print_json, print_table
+from deploy.commands import AsJson, command_app
+from deploy.operator_session import resolve_database_url
+from deploy.output import show
 from deploy.settings import FoundDatabaseSettings
-from deploy.support_queries import bound, question, questions, wording
+from deploy.support_queries import bound, question_of, support_queries, support_query
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
 from schemas.sql.migrate import connected
 
 READER = "telnyx_reader"
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What stands on the command line: the statement itself, the name of a question, or a file; and its values."""
-
-    query: str | None
-    ask: str | None
-    file: Path | None
-    given: Sequence[str]
-    timeout_seconds: float
+app = command_app()
 
 
-def run_sql(asked: Asked, *, as_json: bool) -> None:
-    """Prints the rows. Raises LedgerError with the database's own words if the query fails or takes too long."""
-    query, values = bound(_statement(asked), _values(asked.given))
-    url = which_database(load(FoundDatabaseSettings))
-    columns, rows = asyncio.run(_fetch(url, query, values, asked.timeout_seconds))
-    (print_json if as_json else print_table)(columns, rows)
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One statement.")] = None,
+    *,
+    ask: Annotated[str | None, typer.Option(metavar="NAME", help="Run this support query instead.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Run the one statement in this file instead.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="The value of :'NAME' in the statement.")
+    ] = None,
+    list_queries: Annotated[bool, typer.Option("--list", help="List the support queries.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Time limit in seconds.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Run one read-only query and print a table.
+
+    It runs as the role telnyx_reader on DATABASE_URL, or on the Postgres of a running `dev`.
+    """
+    if list_queries:
+        queries = [(name, question_of(statement)) for name, statement in support_queries().items()]
+        show(["name", "question"], queries, as_json=as_json)
+        return
+    statement, parameters = bound(_statement(query, ask, file), _named_values(values or []))
+    url = resolve_database_url(load(FoundDatabaseSettings))
+    columns, rows = asyncio.run(_fetch(url, statement, parameters, timeout_seconds=timeout))
+    show(columns, rows, as_json=as_json)
 
 
-def list_questions(*, as_json: bool) -> None:
-    """Prints the worked questions; `--ask NAME` answers one."""
-    rows = [(name, wording(statement)) for name, statement in questions().items()]
-    (print_json if as_json else print_table)(["name", "question"], rows)
-
-
-def _statement(asked: Asked) -> str:
-    given = [name for name in ("query", "ask", "file") if getattr(asked, name) is not None]
-    if len(given) != 1:
-        raise Misconfigured(["sql: expected a query, or --ask NAME, or --file PATH; `sql --list` shows the questions"])
-    if asked.ask is not None:
-        return question(asked.ask)
-    if asked.file is None:
-        return asked.query or ""
+def _statement(query: str | None, ask: str | None, file: Path | None) -> str:
+    if [query, ask, file].count(None) != 2:
+        raise Misconfigured(
+            ["sql: expected a query, or --ask NAME, or --file PATH; `sql --list` shows the support queries"]
+        )
+    if ask is not None:
+        return support_query(ask)
+    if file is None:
+        return query or ""
     try:
-        return asked.file.read_text("utf-8")
+        return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text in UTF-8"
-        raise Misconfigured([f"--file: {asked.file} cannot be read: {reason}"]) from None
+        raise Misconfigured([f"--file: {file} cannot be read: {reason}"]) from None
 
 
-def _values(given: Sequence[str]) -> dict[str, str]:
-    pairs = [item.partition("=") for item in given]
+def _named_values(assignments: Sequence[str]) -> dict[str, str]:
+    pairs = [assignment.partition("=") for assignment in assignments]
     problems = [f"--set {name}: expected NAME=VALUE" for name, equals, _ in pairs if not equals]
     if problems:
         raise Misconfigured(problems)
@@ -68,8 +74,9 @@ def _values(given: Sequence[str]) -> dict[str, str]:
 
 
 async def _fetch(
-    database_url: str, query: str, values: Sequence[str], timeout_seconds: float
+    database_url: str, query: str, values: Sequence[str], *, timeout_seconds: float
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return column names and rows. Raises LedgerError with the database's message if the query fails."""
     async with connected(database_url) as connection, connection.transaction(readonly=True):
         if await connection.fetchval("select pg_has_role(oid, 'member') from pg_roles where rolname = $1", READER):
             await connection.execute(f"set local role {READER}")
@@ -79,8 +86,8 @@ async def _fetch(
             statement = await connection.prepare(query)
             rows = await statement.fetch(*values)
         except asyncpg.QueryCanceledError as error:
-            problem = f"{error.sqlstate} no answer within {timeout_seconds:g} s: narrow it, or raise --timeout"
-            raise LedgerError(problem) from None
+            problem = f"no answer within {timeout_seconds:g} s: narrow the query, or raise --timeout"
+            raise LedgerError(f"{error.sqlstate} {problem}") from None
         except asyncpg.PostgresError as error:
             raise LedgerError(f"{error.sqlstate} {error.message}") from None
         return [attribute.name for attribute in statement.get_attributes()], [tuple(row) for row in rows]

@@ -1,27 +1,34 @@
-"""`topics`: the four topics as the contract has them, or what is missing and weaker."""
+"""`topics`: creates the four topics, or names every setting of an existing one that is weaker than required."""
 
 import asyncio
 import json
 
 from deploy import logs
+from deploy.commands import AsJson, command_app
 from deploy.settings import TopicsSettings
 from ingest.kafka.topic_check import create_or_check
 from schemas.errors import LedgerError
 from schemas.kafka.topics import Topics
 from schemas.settings import load
 
+app = command_app()
 
-def run_topics(*, as_json: bool) -> None:
-    """Prints the topics. Raises LedgerError with every weakness, one a line; Unavailable when Kafka does not answer."""
+
+@app.command()
+def topics(*, as_json: AsJson = False) -> None:
+    """Create the Kafka topics, or check existing ones.
+
+    Exit status 1 if a topic is weaker than required.
+    """
     settings = load(TopicsSettings)
     logs.configure(settings.ledger_log_level)
     problems = asyncio.run(create_or_check(settings, create=True))
-    topics = Topics(settings.ledger_topic_prefix)
+    required = Topics(settings.ledger_topic_prefix).partitions
     if as_json:
-        print(json.dumps({"topics": topics.partitions, "problems": problems}))
+        print(json.dumps({"topics": required, "problems": problems}))
     if problems:
         raise LedgerError("\n".join(problems))
     if not as_json:
-        for name, partitions in topics.partitions.items():
+        for name, partitions in required.items():
             print(f"{name}: {partitions} partitions, replication {settings.ledger_topic_replication} or more")
         print("next: `telnyx-ledger ingest` and `telnyx-ledger project`")

@@ -1,20 +1,20 @@
-"""`verify`: every stored signature, identity and seal, on all cores; what does not hold is named, to the end."""
+"""`verify`: checks every stored signature, identity and seal on all cores, and names every problem up to the end."""
 
 import asyncio
 import re
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import FrameType
-from typing import NoReturn
+from typing import Annotated
+
+import typer
 
 from deploy import logs
-from deploy.operator_session import operating_on, which_database
-from deploy.output import print_json
+from deploy.commands import AsJson, command_app
+from deploy.interruption import Interrupted, interruptible_block
+from deploy.operator_session import operator_session, resolve_database_url
+from deploy.output import show
 from deploy.progress import progress_bar
 from deploy.settings import KeysSettings
 from projections.integrity.checks import EventRange
@@ -27,74 +27,80 @@ from schemas.settings import load
 
 _CHAIN = re.compile(r"[0-9a-fA-F]{64}")
 
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How to verify: `chains` are values that were kept elsewhere; `anew` forgets what an interrupted run did."""
-
-    chains: Sequence[str]
-    anew: bool
-    as_json: bool
+app = command_app()
 
 
-class _Stopped(Exception):
-    """Ctrl-C, or SIGTERM."""
+@app.command()
+def verify(
+    *,
+    chain: Annotated[
+        list[str] | None, typer.Option(metavar="HEX", help="A value of `seal export` that was kept elsewhere.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Do not resume an interrupted run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every stored signature, event_key and seal.
 
-
-def run_verify(wanted: Wanted) -> None:
-    """Prints every finding. Raises LedgerError if there is one, or if it was interrupted: the next run goes on then."""
+    Also checks that no event is stored twice. Every problem is named up to the end, and the exit status is 1 then. An
+    interrupted run resumes from a checkpoint in LEDGER_DATA_DIR.
+    """
     settings = load(KeysSettings)
     logs.configure(settings.ledger_log_level)
-    wrong = [value for value in wanted.chains if not _CHAIN.fullmatch(value)]
-    if wrong:
-        raise Misconfigured([f"--chain: {value!r} is not a chain value of 64 hex digits" for value in wrong])
-    database_url = which_database(settings)
-    planned, source = asyncio.run(_plan(database_url, [bytes.fromhex(value) for value in wanted.chains]))
+    planned, source = asyncio.run(_plan(settings, _chains(chain or [])))
     if settings.telnyx_public_keys or settings.telnyx_public_keys_file:
-        source.keys.update(settings.key_ring().by_id)  # the word of who verifies counts first
-    state = _state(settings, planned, anew=wanted.anew)
+        source.keys.update(settings.key_ring().by_id)  # a configured key takes precedence over a remembered one
+    state = _state(settings, planned, anew=anew)
     began = time.monotonic()
     try:
-        with _stoppable():
+        with interruptible_block():
             _check(source, planned, state)
-    except _Stopped:
-        _print(planned, state, as_json=wanted.as_json)
-        raise LedgerError("interrupted: run `telnyx-ledger verify` again, and it goes on from there") from None
+    except Interrupted:
+        _print(planned, state, as_json=as_json)
+        raise LedgerError("interrupted: run `telnyx-ledger verify` again to resume") from None
     state.delete()
-    found = _print(planned, state, as_json=wanted.as_json)
-    looked_at = f"{state.events} events, {state.quarantined} quarantined webhooks, {planned.seals} seals"
-    if found:
-        problem = "keep this database as it is, and compare it with a backup and with Kafka"
-        raise LedgerError(f"{looked_at}: {found} findings. What is stored is not what was stored: {problem}")
-    if not wanted.as_json:
-        print(f"{looked_at}: all of it holds ({time.monotonic() - began:.1f} s)")
+    problems = _print(planned, state, as_json=as_json)
+    checked = f"{state.events} events, {state.quarantined} quarantined webhooks and {planned.seals} seals"
+    if problems:
+        raise LedgerError(
+            f"{problems} problems found in {checked}: stored data was altered or lost. Do not change this database;"
+            " compare it with a backup and with Kafka"
+        )
+    if not as_json:
+        print(f"{checked}: OK ({time.monotonic() - began:.1f} s)")
 
 
-async def _plan(database_url: str, chains: Sequence[bytes]) -> tuple[VerificationPlan, WorkerSetup]:
-    async with operating_on(database_url) as connection:
+def _chains(values: Sequence[str]) -> list[bytes]:
+    wrong = [value for value in values if not _CHAIN.fullmatch(value)]
+    if wrong:
+        raise Misconfigured([f"--chain: {value!r} is not a chain value of 64 hex digits" for value in wrong])
+    return [bytes.fromhex(value) for value in values]
+
+
+async def _plan(settings: KeysSettings, chains: Sequence[bytes]) -> tuple[VerificationPlan, WorkerSetup]:
+    async with operator_session(settings) as connection:
         keys = {key.key_id: key for key, _ in await remembered_keys(connection)}
-        return await plan_verification(connection, chains), WorkerSetup(database_url, keys)
+        return await plan_verification(connection, chains), WorkerSetup(resolve_database_url(settings), keys)
 
 
 def _state(settings: KeysSettings, planned: VerificationPlan, *, anew: bool) -> VerificationProgress:
-    """Where an interrupted run left off, or a new one. Raises Misconfigured where nothing can be left."""
+    """Return the checkpoint of an interrupted run, or a new one. Raises Misconfigured if it cannot be saved."""
     path = settings.ledger_data_dir / f"verify-{planned.identity}.json"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     state = VerificationProgress(path, now) if anew else load_progress(path, now=now)
     try:
         state.save()
     except OSError as error:
-        problem = f"{error.strerror}; what a verify that is interrupted has done is kept there"
+        problem = f"{error.strerror}; verify keeps its checkpoint there, so name a writable directory"
         raise Misconfigured([f"LEDGER_DATA_DIR: {settings.ledger_data_dir}: {problem}"]) from None
     if state.done:
-        done = f"{state.events} events were done by then"
-        print(f"going on where the verify of {state.began_at} was interrupted: {done} (--anew: all)", file=sys.stderr)
+        done = f"{state.events} events are checked already"
+        print(f"resuming the verify that began at {state.began_at}: {done} (--anew: start again)", file=sys.stderr)
     return state
 
 
 def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationProgress) -> None:
-    """Everything that is not done yet. Whatever ends it, what is done is saved."""
-    work: list[Work] = [KEYS, *planned.ranges, QUARANTINE]  # the one that takes longest is not the last to begin
+    """Check everything that the checkpoint does not hold yet, and save each piece as it is done."""
+    work: list[Work] = [KEYS, *planned.ranges, QUARANTINE]  # the longest piece must not begin last
     left = [item for item in work if name_of(item) not in state.done]
     expected = state.events + sum(item.expected_events for item in left if isinstance(item, EventRange))
     with workers(source, min(cores(), len(left))) as pipes, progress_bar() as bar:
@@ -107,30 +113,11 @@ def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationPr
 
 
 def _print(planned: VerificationPlan, state: VerificationProgress, *, as_json: bool) -> int:
-    """Prints the findings, each once; how many there are."""
-    findings = list(dict.fromkeys([*planned.findings, *state.findings]))
+    """Print each problem once, and return their number."""
+    problems = list(dict.fromkeys([*planned.findings, *state.findings]))
     if as_json:
-        print_json(["what", "problem"], findings)
+        show(["what", "problem"], problems, as_json=True)
     else:
-        for what, problem in findings:
+        for what, problem in problems:
             print(f"{what}  {problem}")
-    return len(findings)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Raises _Stopped in the block on the first SIGINT or SIGTERM; further ones do not disturb what then ends."""
-
-    def stop(*_: int | FrameType | None) -> NoReturn:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        raise _Stopped
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return len(problems)

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from deploy import logs
 from deploy.embedded.postgres import EmbeddedPostgres
+from deploy.exit_status import errors_as_exit_status
 from deploy.local_kafka.broker import LocalKafka, port_is_free
 from deploy.settings import KafkaModeSettings
 from deploy.simulator.key import development_key
@@ -24,6 +26,7 @@ from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.settings import load
 from schemas.sql.migrate import migrate
 
+PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
 KAFKA_PORT = 9092
 LISTENING_SECONDS = 30
 STOP_SECONDS = 25  # a little more than what `ingest` promises
@@ -79,14 +82,14 @@ def _surroundings(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
 
 
 def _run_to_end(command: str, environment: Mapping[str, str]) -> None:
-    if subprocess.run([sys.argv[0], command], env=environment, check=False).returncode:
+    if subprocess.run([PROGRAM, command], env=environment, check=False).returncode:
         raise LedgerError(f"`{command}` failed")
 
 
 @contextmanager
 def _process(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """One of our programs while the block runs, in a session of its own: Ctrl-C reaches only us."""
-    process = subprocess.Popen([sys.argv[0], *arguments], env=environment, start_new_session=True)
+    process = subprocess.Popen([PROGRAM, *arguments], env=environment, start_new_session=True)
     try:
         yield process
     finally:
@@ -117,3 +120,8 @@ def _watch(running: Mapping[str, subprocess.Popen[bytes]], stopping: threading.E
         for name, process in running.items():
             if process.poll() is not None:
                 raise LedgerError(f"`{name}` ended with exit status {process.returncode}")
+
+
+if __name__ == "__main__":
+    with errors_as_exit_status():
+        run_kafka_mode()

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import sys
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -10,10 +12,12 @@ from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually
 from tests.support.sql.seals import seals_what_has_waited
 
+STACK = ("-m", "deploy.local_kafka.stack")
+
 
 async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_programs: None, programs: Programs) -> None:
     port = str(free_port())
-    running = programs.start("kafka-mode", LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
+    running = programs.start(*STACK, program=Path(sys.executable), LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
     url = (await running.says(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
     connection = await asyncpg.connect(url)
 
@@ -35,6 +39,6 @@ async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_program
 def test_a_port_in_use_is_known_before_anything_is_started(programs: Programs) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = programs.run("kafka-mode", LEDGER_PORT=str(port))
+        refused = programs.run(*STACK, program=Path(sys.executable), LEDGER_PORT=str(port))
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith(f"LEDGER_PORT: port {port} ")

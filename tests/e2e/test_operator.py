@@ -61,7 +61,7 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
     assert await deliveries() == 2
     left = programs.run("dead-letters", "retry", "--json", environment=mode.environment)
     assert left.returncode == 1
-    assert left.stderr == "applied 0; 1 could not be applied and stay dead letters\n"
+    assert left.stderr == "applied 0; 1 could not be applied and remain dead letters\n"
     [letter] = json.loads(left.stdout)
     assert (letter["projection"], letter["sqlstate"], letter["attempts"]) == ("deliveries", "23514", 2)
     assert await project.metric(live[0], **live[1]) == 1
@@ -86,7 +86,7 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
     retried = programs.run("dead-letters", "retry", environment=mode.environment)
     assert retried.returncode == 0, retried.stdout
     assert retried.stdout.splitlines()[1:] == [
-        "deliveries is not live, so that more than these are missing: run `telnyx-ledger rebuild deliveries`"
+        "deliveries is suspended and misses more events than these: run `telnyx-ledger rebuild deliveries`"
     ]
     checked = programs.run("rebuild", "--check", environment=mode.environment)
     # Missing is what came after the batch in which there were too many: how batches are cut decides how much that is.
@@ -239,7 +239,7 @@ def test_the_writers_role_is_enough_and_the_readers_is_one_line(
         (("rebuild", "delivery"), "delivery: no projection of this name; there are deliveries, inbound"),
         (("dead-letters", "retry", "delivery"), "delivery: no projection of this name"),
         (("quarantine", "requeue"), "quarantine requeue: expected keys, or --reason"),
-        (("quarantine", "requeue", "x"), "quarantine requeue: 'x' is no key"),
+        (("quarantine", "requeue", "x"), "quarantine requeue: 'x' is not a key"),
         (("keys",), "DATABASE_URL: not set, and no `dev` is running"),
     ],
 )

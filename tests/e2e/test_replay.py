@@ -157,7 +157,7 @@ async def test_an_interrupted_one_says_how_far_it_went_and_goes_on_there(mode: K
     await eventually(lambda: records(mode.bootstrap, prefix), lambda found: len(found) >= 2)
     assert slow.ends(signal.SIGINT) == 1
     told = re.search(
-        r"^interrupted: (\d+) events replayed; go on with the same command and `--after (\d+)`$",
+        r"^interrupted: (\d+) events replayed; continue with the same command and `--after (\d+)`$",
         slow.output,
         re.MULTILINE,
     )

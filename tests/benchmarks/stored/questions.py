@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from deploy.support_queries import bound, questions, variables
+from deploy.support_queries import bound, support_queries, variables
 from schemas.sql.migrate import migrate
 from tests.benchmarks.stored.events import LARGE
 
@@ -88,7 +88,7 @@ async def view_questions(url: str) -> list[Answer]:
         )
         person = (given["profile"], given["phone"])
         answers.append(await timed(connection, "opt_outs_as_of, a person", PERSON_MS, as_of, *person))
-        for name, statement in questions().items():
+        for name, statement in support_queries().items():
             query, values = bound(statement, {variable: given[variable] for variable in variables(statement)})
             answers.append(await timed(connection, f"--ask {name}", DASHBOARD_MS, query, *values))
         return answers

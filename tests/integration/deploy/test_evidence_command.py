@@ -76,7 +76,7 @@ def test_the_command_says_what_it_did_and_what_is_wrong(programs: Programs, data
     assert json.loads(machine.stdout)["originals"] == THEIRS
     for arguments, status, said in (
         (["--phone", PERSON, "--out", "out"], 2, "--out: "),
-        (["--phone", PERSON, "--out", "x", "--at", "yesterday"], 2, "--at: 'yesterday' is no time"),
+        (["--phone", PERSON, "--out", "x", "--at", "yesterday"], 2, "--at: 'yesterday' is not a time"),
         (["--phone", PERSON, "--out", "x", "--at", "2199-01-01T00:00:00Z"], 2, "--at: 2199"),
         (["--phone", "+13125550002", "--out", "x"], 1, "no event names +13125550002: check the number"),
         (["--phone", PERSON, "--out", "x", "--profile", "x"], 1, "--profile: "),

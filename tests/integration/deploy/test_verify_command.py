@@ -45,7 +45,7 @@ def left_behind(programs: Programs) -> list[Path]:
 async def test_what_holds_is_said_so(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     done = programs.run("verify", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("40 events, 1 quarantined webhooks, 2 seals: all of it holds (")
+    assert done.stdout.startswith("40 events, 1 quarantined webhooks and 2 seals: OK (")
     assert left_behind(programs) == []
 
 
@@ -58,7 +58,7 @@ async def test_every_damage_is_named_to_the_end(
     assert done.returncode == 1
     named = [line.split("  ")[0] for line in done.stdout.splitlines()]
     assert sorted(named) == sorted([*keys, "seal 1", "seal 2", f"chain {'00' * 32}"])
-    assert done.stderr.startswith("40 events, 1 quarantined webhooks, 1 seals: 5 findings. ")
+    assert done.stderr.startswith("5 problems found in 40 events, 1 quarantined webhooks and 1 seals: ")
     assert left_behind(programs) == []
     again = orjson.loads(programs.run("verify", "--json", DATABASE_URL=database_url).stdout)
     assert sorted(finding["what"] for finding in again) == sorted([*keys, "seal 1", "seal 2"])
@@ -98,12 +98,12 @@ async def test_an_interrupted_one_resumes_and_a_finished_one_starts_anew(
     await eventually(lambda: ledger.fetchval(others), lambda seen: seen == 0)  # no worker outlives it
     await ledger.execute(DAMAGED.format("= 2"))  # where the first run has been
     resumed = programs.run("verify", DATABASE_URL=database_url)
-    assert "going on where the verify of" in resumed.stderr
-    assert "40 events, 1 quarantined webhooks, 2 seals: 2 findings" in resumed.stderr
+    assert "resuming the verify that began at" in resumed.stderr
+    assert "2 problems found in 40 events, 1 quarantined webhooks and 2 seals" in resumed.stderr
     assert len(resumed.stdout.splitlines()) == 2  # event 1 and its seal, from before
     anew = programs.run("verify", DATABASE_URL=database_url)
     assert (anew.returncode, len(anew.stdout.splitlines())) == (1, 3)
-    assert "going on" not in anew.stderr
+    assert "resuming" not in anew.stderr
 
 
 async def test_what_was_left_behind_can_be_forgotten(

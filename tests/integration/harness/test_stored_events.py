@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from deploy.support_queries import bound, questions, variables
+from deploy.support_queries import bound, support_queries, variables
 from projections.rebuild.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from schemas.reading.signing import verify
@@ -70,7 +70,7 @@ async def nothing_reads_all_events(stored: asyncpg.Connection) -> None:
     asked: dict[str, tuple[str, list[str]]] = {
         view: (f"select * from telnyx.{view}", []) for view in stored_questions.VIEWS
     }
-    for name, statement in questions().items():
+    for name, statement in support_queries().items():
         asked[name] = bound(statement, dict.fromkeys(variables(statement), "2026-01-01"))
     for name, (query, values) in asked.items():
         seen = await plan(stored, query, *values)

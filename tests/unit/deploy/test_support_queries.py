@@ -2,13 +2,13 @@
 
 import pytest
 
-from deploy.support_queries import bound, question
+from deploy.support_queries import bound, support_query
 from schemas.errors import Misconfigured
 
 
 def test_a_value_that_belongs_nowhere_is_a_mistake() -> None:
-    with pytest.raises(Misconfigured, match="--set nubmer: no such variable; expected number"):
-        bound(question("number_ready"), {"number": "1", "nubmer": "2"})
+    with pytest.raises(Misconfigured, match="--set nubmer: unknown variable; expected number"):
+        bound(support_query("number_ready"), {"number": "1", "nubmer": "2"})
 
 
 def test_a_variable_becomes_a_parameter_and_a_cast_stays_a_cast() -> None:

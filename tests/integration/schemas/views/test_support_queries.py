@@ -13,7 +13,7 @@ import pytest
 
 import schemas
 from deploy.embedded.postgres import _binaries
-from deploy.support_queries import bound, question, questions, wording
+from deploy.support_queries import bound, question_of, support_queries, support_query
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
 from schemas.errors import Misconfigured
@@ -275,17 +275,17 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
 
 async def test_each_question_is_answered_in_one_statement(seeded: asyncpg.Connection) -> None:
     for name, given, columns, expected in ASKED:
-        statement, values = bound(question(name), given)
+        statement, values = bound(support_query(name), given)
         found = await seeded.fetch(f"select {columns} from ({statement.rstrip().rstrip(';')}) as answered", *values)
         assert [tuple(row) for row in found] == expected, (name, given)
 
 
 def test_every_question_is_asked_here_and_says_how_it_is_asked() -> None:
-    assert {name for name, *_ in ASKED} == questions().keys() == {path.stem for path in FILES.iterdir()}
-    for name, statement in questions().items():
+    assert {name for name, *_ in ASKED} == support_queries().keys() == {path.stem for path in FILES.iterdir()}
+    for name, statement in support_queries().items():
         variables = set(re.findall(r":'(\w+)'", statement))
         head = statement.partition("\n\n")[0].splitlines()
-        assert wording(statement).endswith("?")
+        assert question_of(statement).endswith("?")
         [ours] = [line for line in head if line.startswith("-- telnyx-ledger sql")]
         [psql] = [line for line in head if line.startswith("-- psql")]
         assert ours.split()[3:5] == ["--ask", name]

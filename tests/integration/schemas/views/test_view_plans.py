@@ -5,7 +5,7 @@ import re
 import asyncpg
 import pytest
 
-from deploy.support_queries import bound, question
+from deploy.support_queries import bound, support_query
 from tests.support.environment.waiting import eventually
 from tests.support.sql.rows import plan
 
@@ -95,7 +95,7 @@ async def test_only_those_who_opted_out_before_are_folded(stored: asyncpg.Connec
 
 async def test_why_a_message_was_not_delivered_reads_the_blocks_of_one_person(stored: asyncpg.Connection) -> None:
     message = await stored.fetchval("select message_id from telnyx.message_deliveries limit 1")
-    query, values = bound(question("why_not_delivered"), {"message": message})
+    query, values = bound(support_query("why_not_delivered"), {"message": message})
     assert "Seq Scan on opt_out_events" not in (seen := await plan(stored, query, *values)), seen
 
 
