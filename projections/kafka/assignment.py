@@ -106,7 +106,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         return [one for one, held in self._held.items() if held.stage in (Stage.VERIFYING_LOG, Stage.READY)]
 
     @property
-    def fruitless(self) -> bool:
+    def has_no_readable_partition(self) -> bool:
         """Whether nothing is read although something should be: the group gave nothing yet, or nothing is placed.
 
         No partitions at all is no such case (a group may have more members than partitions), nor are stopped ones.
