@@ -38,10 +38,6 @@ def test_an_event_type_has_one_schema_topic_and_retention_class(event_type: str)
     assert (family.schema, family.topic, family.retention_class) == ROUTES[event_type]
 
 
-def test_every_schema_has_an_example_here() -> None:
-    assert {family.schema for family in FAMILIES} == {schema for schema, _, _ in ROUTES.values()}
-
-
 def test_a_family_is_reached_by_each_of_its_patterns() -> None:
     for family in FAMILIES:
         for pattern in family.event_types.patterns:
