@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ingest.http.request_cycle import DEADLINE, RequestCycle
+from ingest.http.uvicorn_internals import STATUS_LINE, HttpToolsProtocol
 from ingest.metrics import IngestMetrics
 
 SWEEP_SECONDS = 0.25

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from ingest.http.uvicorn_internals import STATUS_LINE
 
 DEADLINE = "ledger.deadline"  # in the scope: loop time by which the request must be answered
 HEAD = "ledger.head"  # in a start of ours: status line and headers as they are sent

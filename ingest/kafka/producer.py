@@ -14,7 +14,6 @@ from struct import unpack_from
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     BrokerResponseError,
     CorruptRecordException,
@@ -30,9 +29,8 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
     for_code,
 )
-from aiokafka.protocol.produce import ProduceRequest
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from ingest.kafka.aiokafka_internals import AIOKafkaClient, batch_builder, produce_request
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
@@ -99,8 +97,7 @@ class PartitionQueue:
     def fill(self) -> bytes:
         """The next batch: suspects alone, else what waits, as far as it goes in."""
         source = self.suspects.pop() if self.suspects else self.waiting
-        # magic 2, no compression, no transaction, no producer id
-        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
+        builder = batch_builder(BATCH_BYTES)
         taken = 0
         while taken < len(source) and _appended(builder, taken, source[taken][0]):
             taken += 1
@@ -204,11 +201,8 @@ class Producer:
         began = self._loop.time()
         if self.unanswered_since is None:
             self.unanswered_since = began
-        request = ProduceRequest(
-            transactional_id=None, required_acks=-1, timeout=REQUEST_TIMEOUT_MS, topics=list(topics.items())
-        )
         try:
-            response = await self.client.send(leader, request)
+            response = await self.client.send(leader, produce_request(topics, timeout_ms=REQUEST_TIMEOUT_MS))
         except KafkaError as error:
             return {queue.topic_partition: error for queue in queues}
         except RuntimeError as error:  # uvloop's word for a connection that has just closed; aiokafka does not know it

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from aiokafka.client import AIOKafkaClient
 
+from ingest.kafka.aiokafka_internals import AIOKafkaClient, metadata_task_ended
 from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, Producer, ProducerMetrics
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
@@ -179,7 +179,7 @@ class Publisher:
             since = producer.unanswered_since
             if since is not None and loop.time() - since > UNANSWERED_SECONDS:
                 break
-            if producer.client._sync_task.done():  # it ends by an error that aiokafka does not know, and then for ever
+            if metadata_task_ended(producer.client):
                 return "no metadata any more"
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._broken.wait(), 1.0)

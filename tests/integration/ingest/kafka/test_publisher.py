@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import uvloop
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
+from ingest.kafka.aiokafka_internals import batch_builder
 from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
@@ -107,7 +107,7 @@ async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:
 
 def test_a_batch_is_what_a_consumer_reads() -> None:
     """The builder is none of aiokafka's documented names."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 400)
+    builder = batch_builder(400)
     headers = [("ce_id", b"1")]
     fitted = [builder.append(number, None, b"key", b"x" * 100, headers) is not None for number in range(3)]
     records = MemoryRecords(bytes(builder.build()))
