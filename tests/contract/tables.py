@@ -199,3 +199,7 @@ PROJECTION_VERSIONS = {
     "link_clicks": (1, "96f1bcb3762f3f34"),
     "persons": (1, "1818814951c43c4b"),
 }
+
+# By revision of the schema: a digest of its files. Before the first release a digest may follow its revision. After it,
+# add a revision instead.
+REVISIONS = {"0011": "c6474cac55741cc0a30a70821d684d375f8ce88e5503546092a23f28a7509f8f"}

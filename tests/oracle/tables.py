@@ -1,47 +1,21 @@
 """All expected tables of a list of deliveries, in the order in which they were stored.
 
-A family of events is a file of its own that adds its tables to `FOLDS`: functions from the stored events to rows.
+Each module of the oracle holds one function per table, from the stored events to rows.
 """
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
-from tests.oracle.accounts import (
-    hosted_number_orders,
-    hosted_numbers,
-    link_clicks,
-    spend_limit_events,
-    toll_free_verifications,
-)
+from tests.contract import tables as contract
+from tests.oracle import accounts, deliveries, inbound, opt_outs, persons
 from tests.oracle.bodies import Delivery, Event, Quarantined, read
-from tests.oracle.deliveries import message_deliveries
-from tests.oracle.inbound import inbound_messages, message_contents
-from tests.oracle.opt_outs import opt_out_events, opt_outs
-from tests.oracle.persons import person_events
 from tests.oracle.rows import Rows
-from tests.oracle.ten_dlc.brands import brands, campaign_numbers
-from tests.oracle.ten_dlc.campaigns import campaign_transitions, campaigns
-from tests.oracle.ten_dlc.facts import ten_dlc_events
-from tests.oracle.ten_dlc.ids import ten_dlc_aliases
+from tests.oracle.ten_dlc import brands, campaigns, facts, ids
 
+MODULES = (accounts, deliveries, inbound, opt_outs, persons, brands, campaigns, facts, ids)
+# A function that has the name of a table of the contract computes that table from the stored events.
 FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
-    "message_deliveries": message_deliveries,
-    "inbound_messages": inbound_messages,
-    "message_contents": message_contents,
-    "opt_out_events": opt_out_events,
-    "opt_outs": opt_outs,
-    "ten_dlc_events": ten_dlc_events,
-    "ten_dlc_aliases": ten_dlc_aliases,
-    "brands": brands,
-    "campaigns": campaigns,
-    "campaign_transitions": campaign_transitions,
-    "campaign_numbers": campaign_numbers,
-    "spend_limit_events": spend_limit_events,
-    "hosted_number_orders": hosted_number_orders,
-    "hosted_numbers": hosted_numbers,
-    "toll_free_verifications": toll_free_verifications,
-    "link_clicks": link_clicks,
-    "person_events": person_events,
+    table: getattr(module, table) for table in contract.TABLES for module in MODULES if hasattr(module, table)
 }
 
 

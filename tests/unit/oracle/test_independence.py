@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests import oracle
 from tests.contract import tables
+from tests.oracle.tables import FOLDS
 
 ORACLE = Path(oracle.__file__).parent
 
@@ -30,3 +31,9 @@ def test_the_oracle_imports_itself_and_the_literal_contract() -> None:
 
 def test_the_contract_computes_nothing_with_the_product() -> None:
     assert imported(Path(tables.__file__)) == {"dataclasses.dataclass"}
+
+
+def test_every_table_that_follows_from_events_is_computed_twice() -> None:
+    operation = {"dead_letters", "projection_state", "projection_offsets", "signing_keys", "error_codes"}
+    seals = {"event_seals", "seal_count", "seal_groups"}
+    assert tables.TABLES.keys() - FOLDS.keys() - operation - seals == {"events", "quarantined_webhooks"}
