@@ -4,22 +4,21 @@ Invariant: one server per data directory, and never one without its keeper: it s
 killed, because a shell beside it holds the other end of a pipe of ours.
 """
 
-import fcntl
 import importlib.util
 import os
 import secrets
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from deploy.embedded.os_user import Account, account_for
+from deploy.embedded.ports import free_ports, port_is_free
 from deploy.embedded.postmaster import first_number, is_alive, is_ready, is_server_of, text_of
 from schemas.errors import Misconfigured
+from schemas.file_lock import FileLock
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -37,7 +36,7 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
 }
 # The server is the child of a shell whose sibling waits for the end of our pipe: that comes even if we are killed.
-_KEEPER = """
+_WATCHDOG = """
 exec 3<&0
 "$@" 3<&- </dev/null &
 server=$!
@@ -62,7 +61,7 @@ class EmbeddedPostgres:
         self._log = self._dir / "postgres.log"
         self._report = report
         self._settings = {**_SETTINGS, **(settings or {})}
-        self._lock: IO[bytes] | None = None
+        self._lock: FileLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
@@ -134,8 +133,8 @@ class EmbeddedPostgres:
         """The port of last time while it is free, else a new one."""
         kept = self._dir / "postgres.port"
         port = first_number(kept)
-        if port is None or not _is_free(port):
-            port = _free_port()
+        if port is None or not port_is_free(port):
+            [port] = free_ports(1)
             kept.write_text(str(port), "ascii")
         return port
 
@@ -145,7 +144,7 @@ class EmbeddedPostgres:
         pid_file = self._cluster / "postmaster.pid"
         stale = text_of(pid_file)
         with self._log.open("wb") as log:
-            self._process = account.start(["/bin/sh", "-c", _KEEPER, "postgres-keeper", *server], log=log.fileno())
+            self._process = account.start(["/bin/sh", "-c", _WATCHDOG, "postgres-watchdog", *server], log=log.fileno())
         deadline = time.monotonic() + _START_SECONDS
         while (state := text_of(pid_file)) == stale or not is_ready(state):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -186,14 +185,11 @@ def _binaries(cluster: Path) -> Path:
     return versions[wanted]
 
 
-def _lock(path: Path) -> IO[bytes]:
-    lock = path.open("ab")
+def _lock(path: Path) -> FileLock:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return FileLock(path)
     except BlockingIOError as error:
-        lock.close()
         raise Misconfigured([f"LEDGER_DATA_DIR: {path.parent} is in use by another telnyx-ledger"]) from error
-    return lock
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -206,19 +202,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         # A session of its own: the group is the keeper and the server. What was committed survives this too.
         os.killpg(process.pid, 9)
         process.wait()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

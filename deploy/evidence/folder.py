@@ -5,7 +5,6 @@ of a sibling is thrown away by the next one that writes there.
 """
 
 import base64
-import fcntl
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from deploy.evidence.timeline import timeline
 from projections.evidence.dossier import Dossier, EvidenceRow, Original
 from projections.integrity.merkle import FIRST_CHAIN
 from schemas.errors import LedgerError, Misconfigured
+from schemas.file_lock import FileLock
 from schemas.kafka.record import rfc3339
 
 WRITERS = 16  # so that the disk takes the files together
@@ -140,20 +140,17 @@ def _unfinished(out: Path) -> Iterator[Path]:
     """The hidden sibling, locked; gone at the end if it has not got its name."""
     folder = out.with_name(f".{out.name}.unfinished")
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LedgerError(f"--out: another process is writing {out}") from None
+        lock = FileLock(folder)
+    except BlockingIOError:
+        raise LedgerError(f"--out: another process is writing {out}") from None
+    with lock:
         for left in folder.iterdir():  # by a process that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(lock)
 
 
 def _write_all(folder: Path, contents: Mapping[str, bytes], written: Callable[[int, int], None]) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from deploy.embedded.ports import free_ports, port_is_free
 from deploy.local_kafka.jars import LIBS, fetch
 from deploy.local_kafka.node import Node
 from schemas.errors import Misconfigured
@@ -140,24 +141,6 @@ def brokers_in_metadata(port: int) -> int:
     except OSError:
         return 0
     return int(struct.unpack(">iii", answer)[2]) if len(answer) == 12 else 0
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct free ports of 127.0.0.1, held together while they are picked."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a broker could listen there now."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def run(directory: Path, *, port: int = 9092, report: Callable[[str], None] = print) -> None:

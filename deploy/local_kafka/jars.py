@@ -1,12 +1,12 @@
 """Fetches the broker's jars by Maven, once: whoever asks while another process is fetching waits and finds them."""
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
 from schemas.errors import Misconfigured
+from schemas.file_lock import FileLock
 
 POM = Path(__file__).with_name("pom.xml")
 LIBS = Path(__file__).with_name("libs")
@@ -28,8 +28,7 @@ def fetch(libs: Path = LIBS) -> Path:
     if problems := missing_programs(libs):
         raise Misconfigured(problems)
     libs.mkdir(parents=True, exist_ok=True)
-    with (libs / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(libs / ".lock", wait=True):
         if not _complete(libs):
             _copy_jars(libs)
             _marker(libs).write_text(_wanted())

@@ -17,9 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deploy import logs
+from deploy.embedded.ports import port_is_free
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.exit_status import errors_as_exit_status
-from deploy.local_kafka.broker import LocalKafka, port_is_free
+from deploy.local_kafka.broker import LocalKafka
 from deploy.settings import KafkaModeSettings
 from deploy.simulator.key import development_key
 from schemas.errors import LedgerError, Misconfigured, Unavailable

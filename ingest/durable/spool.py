@@ -4,19 +4,18 @@ Bounded, private to one process, and open to new entries again by itself after a
 """
 
 import asyncio
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from ingest.durable.spool_file import Inventory, SpoolEntry, SpoolFile, checksum
 from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
+from schemas.file_lock import FileLock
 from schemas.kafka.record import Record, pack
 from schemas.retry import SayOnce
 
@@ -51,7 +50,7 @@ class Spool:
             on_writable=self._can_write,
             on_failure=self._failed,
         )
-        self._lock: IO[bytes] | None = None
+        self._lock: FileLock | None = None
         self._readable = self._writable = self._full = False
         self._failure = SayOnce("")
         self.on_opened: Callable[[], None] = _nothing
@@ -201,19 +200,15 @@ def _refuse(future: "asyncio.Future[Any]") -> None:
         future.set_exception(Unavailable("the spool could not be written"))
 
 
-def _taken(directory: Path) -> IO[bytes]:
+def _taken(directory: Path) -> FileLock:
     """The lock of a directory that is ours alone, and unreadable to others."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(PermissionError):  # a mounted volume may belong to somebody else; the files' own modes still hold
             directory.chmod(0o700)
-        lock = os.fdopen(os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600), "r+b")
-    except OSError as error:
-        raise Misconfigured([f"LEDGER_SPOOL_DIR: {directory} cannot be used: {error.strerror}"]) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return FileLock(directory / "lock")
     except BlockingIOError:
-        lock.close()
         problem = f"LEDGER_SPOOL_DIR: {directory} is used by another process; each needs a directory of its own"
         raise Misconfigured([problem]) from None
-    return lock
+    except OSError as error:
+        raise Misconfigured([f"LEDGER_SPOOL_DIR: {directory} cannot be used: {error.strerror}"]) from None

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.local_kafka.broker import LocalKafka, free_ports
+from deploy.embedded.ports import free_ports
+from deploy.local_kafka.broker import LocalKafka
 from tests.support.environment.tcp_proxy import TcpProxy
 
 BROKERS = 2

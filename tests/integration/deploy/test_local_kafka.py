@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import NewTopic
 
+from deploy.embedded.ports import free_ports, port_is_free
 from deploy.local_kafka import broker as local
 from deploy.local_kafka.broker import LocalKafka
 from deploy.local_kafka.jars import missing_programs
@@ -59,7 +60,7 @@ async def test_a_broker_does_not_outlive_a_parent_that_was_killed_but_its_data_d
 
 
 async def test_a_person_is_told_the_address_and_ends_it_with_ctrl_c(kafka_programs: None, tmp_path: Path) -> None:
-    (port,) = local.free_ports(1)
+    (port,) = free_ports(1)
     arguments = [str(ROOT / "deploy/local_kafka/broker.py"), "--port", str(port), "--directory", str(tmp_path)]
     person = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, cwd=tmp_path
@@ -70,7 +71,7 @@ async def test_a_person_is_told_the_address_and_ends_it_with_ctrl_c(kafka_progra
     assert "telnyx-ledger topics" in said[3]
     person.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(person.wait(), 20) == 0
-    assert local.port_is_free(port)
+    assert port_is_free(port)
 
 
 def test_a_port_in_use_is_one_clear_line_and_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

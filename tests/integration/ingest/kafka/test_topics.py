@@ -10,7 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.new_partitions import NewPartitions
 
-from deploy.local_kafka.broker import LocalKafka, free_ports
+from deploy.embedded.ports import free_ports
+from deploy.local_kafka.broker import LocalKafka
 from ingest.durable.spool import Spool
 from ingest.durable.writer import Outbox
 from ingest.kafka import topic_check
