@@ -17,10 +17,9 @@ from deploy.operator_session import operator_session, resolve_database_url
 from deploy.output import show
 from deploy.progress import progress_bar
 from deploy.settings import KeysSettings
-from projections.integrity.checks import EventRange
 from projections.integrity.plan import VerificationPlan, plan_verification
 from projections.integrity.progress import VerificationProgress, load_progress
-from projections.integrity.workers import KEYS, QUARANTINE, Work, WorkerSetup, check_all, cores, name_of, workers
+from projections.integrity.workers import WorkerSetup, running_checks
 from projections.signing_keys import remembered_keys
 from schemas.errors import LedgerError, Misconfigured
 from schemas.settings import load
@@ -100,15 +99,14 @@ def _state(settings: KeysSettings, planned: VerificationPlan, *, anew: bool) -> 
 
 def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationProgress) -> None:
     """Check everything that the checkpoint does not hold yet, and save each piece as it is done."""
-    work: list[Work] = [KEYS, *planned.ranges, QUARANTINE]  # the longest piece must not begin last
-    left = [item for item in work if name_of(item) not in state.done]
-    expected = state.events + sum(item.expected_events for item in left if isinstance(item, EventRange))
-    with workers(source, min(cores(), len(left))) as pipes, progress_bar() as bar:
+    left = [check for check in planned.checks if check.name not in state.done]
+    expected = state.events + sum(check.expected_events for check in left)
+    with running_checks(source, left) as results, progress_bar() as bar:
         task = bar.add_task("events verified", completed=state.events, total=expected)
-        for item, checked in check_all(pipes, left):
-            state.add(name_of(item), checked)
+        for check, result in results:
+            state.add(check.name, result)
             state.save()
-            expected += checked.events - (item.expected_events if isinstance(item, EventRange) else 0)
+            expected += result.events - check.expected_events
             bar.update(task, completed=state.events, total=expected)
 
 

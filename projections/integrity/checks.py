@@ -1,17 +1,17 @@
-"""Holds stored evidence against itself: signatures, identities, and the seals over a range of events.
+"""Checks stored evidence against itself: signatures, event keys, and the seals over a range of events.
 
-What was read from the body when the event was stored is read again and compared, so that a body cannot be swapped for
-another one that is just as genuine. Pure but for the reading; a finding is a fact about one row, and ends nothing.
+The columns that were read from a body when it was stored are read from it again and compared. A swapped body is found
+even if it is just as genuine. Checks only read; a finding is about one row, and does not end the check.
 """
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -36,7 +36,7 @@ _SQL = queries("integrity")
 
 
 class Finding(NamedTuple):
-    """What does not hold: `what` is an event_key, a quarantine_key or the number of a seal."""
+    """One problem: `what` is an event_key, a quarantine_key, or the number or chain of a seal."""
 
     what: str
     problem: str
@@ -44,9 +44,9 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventRange:
-    """Positions from first to last, both included; `seals` tile all of it, or there are none.
+    """Positions from first to last, both included. The seals cover all of it, or there are none.
 
-    `missed`: there is no seal although there is one for later positions.
+    `missed`: no seal covers it although a seal covers later positions.
     """
 
     first: int
@@ -56,40 +56,53 @@ class EventRange:
 
     @property
     def expected_events(self) -> int:
-        """How many there may be: for a progress bar."""
+        """An estimate, for a progress bar."""
         return sum(seal.events for seal in self.seals) or min(EVENTS_A_SEAL, self.last - self.first + 1)
 
     @property
     def name(self) -> str:
-        """Changes when anything does that the result depends on."""
+        """Identifies everything that the result depends on, so that a saved result is not used for another range."""
         seals = [(seal.seq, seal.first_position, seal.last_position, seal.events, seal.root) for seal in self.seals]
         return sha256(repr((self.first, self.last, seals, self.missed)).encode()).hexdigest()[:32]
 
 
 @dataclass(slots=True)
 class CheckResult:
-    """What a piece of work came to."""
+    """The findings of one check, and how many rows it read."""
 
     events: int = 0
     quarantined: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 
-async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], wanted: EventRange) -> CheckResult:
-    """Every event of the range, and its seals."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One piece of a verification, which one worker runs. `name` identifies it in the saved progress."""
+
+    name: str
+    run: Callable[[asyncpg.Connection, Mapping[str, Key]], Coroutine[Any, Any, CheckResult]]
+    expected_events: int = 0
+
+
+def range_check(events: EventRange) -> Check:
+    """Checks every event of the range, and its seals."""
+    return Check(events.name, partial(_check_range, events), events.expected_events)
+
+
+async def _check_range(events: EventRange, connection: asyncpg.Connection, keys: Mapping[str, Key]) -> CheckResult:
     checked, found = CheckResult(), list[tuple[int, bytes]]()
-    async for page in _pages(connection, _SQL["events"], wanted.first, wanted.last):
+    async for page in _pages(connection, _SQL["events"], events.first, events.last):
         checked.findings += _signature_findings(page, keys)
         checked.findings += _body_findings(page)
         found += [(row[0], leaf_hash(row[0], row[1], sha256(row[6]).digest())) for row in page]
-        if wanted.missed:
+        if events.missed:
             checked.findings += [
                 Finding(str(row[1]), "seal: none covers it, though later ones are sealed") for row in page
             ]
     checked.events = len(found)
     found.sort()
     positions, leaves = [position for position, _ in found], [leaf for _, leaf in found]
-    for seal in wanted.seals:
+    for seal in events.seals:
         inside = slice(bisect_left(positions, seal.first_position), bisect_right(positions, seal.last_position))
         problem = _seal_problem(seal, positions[inside], leaves[inside])
         if problem:
@@ -97,43 +110,44 @@ async def check_range(connection: asyncpg.Connection, keys: Mapping[str, Key], w
     return checked
 
 
-async def check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, Key]) -> CheckResult:
-    """What was parked. A forgery proves nothing; the rest was signed, which is checked where the key is known."""
+async def _check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, Key]) -> CheckResult:
     checked = CheckResult()
     async for page in _pages(connection, _SQL["quarantined"]):
         checked.quarantined += len(page)
         for key, reason, body, signature, stamp, key_id in page:
             if read(body).key != str(key):
                 checked.findings.append(Finding(str(key), "quarantine_key: it is not that of the body"))
+            # A forgery has no valid signature. The other rows had one when they were quarantined.
             if reason != FORGED and key_id in keys and not signed_by(keys[key_id], stamp or "", signature or b"", body):
                 checked.findings.append(Finding(str(key), f"signature: {_why_not(stamp, key_id, keys)}"))
     return checked
 
 
-async def check_keys(connection: asyncpg.Connection) -> CheckResult:
-    """That no event is stored twice, in whatever partitions."""
+async def _check_keys(connection: asyncpg.Connection, _keys: Mapping[str, Key]) -> CheckResult:
     rows = await connection.fetch(_SQL["keys_twice"], timeout=LONGEST_SECONDS)
     return CheckResult(findings=[Finding(str(key), f"event_key: stored {times} times") for key, times in rows])
+
+
+QUARANTINE_CHECK = Check("quarantine", _check_quarantine)
+DUPLICATE_CHECK = Check("keys", _check_keys)  # no event is stored twice, in whatever partitions
 
 
 async def _pages(
     connection: asyncpg.Connection, query: str, *arguments: object
 ) -> AsyncIterator[Sequence[asyncpg.Record]]:
-    """Rows by a cursor, the next page under way while one is looked at.
-
-    One execution for all of them: each would begin with a descent into the index of every partition.
-    """
+    """Pages of the rows. The next page is fetched while the caller looks at one."""
+    # One execution for all pages: each execution begins with a descent into the index of every partition.
     async with connection.transaction(readonly=True):
         cursor = await connection.cursor(query, *arguments)
         page = await cursor.fetch(PAGE_ROWS)
         while page:
             following = asyncio.ensure_future(cursor.fetch(PAGE_ROWS))
-            await asyncio.sleep(0)  # it is sent
+            await asyncio.sleep(0)  # sends the request
             yield page
             page = await following
 
 
-# One kind of check after the other: a body is read a third faster where no signature comes in between.
+# Signatures and bodies are checked in two passes: reading bodies is a third faster without signatures in between.
 
 
 def _signature_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key]) -> Iterator[Finding]:
@@ -148,21 +162,21 @@ def _body_findings(page: Sequence[asyncpg.Record]) -> Iterator[Finding]:
             continue
         found = read(body)
         if isinstance(found, Unreadable):
-            yield Finding(str(key), f"event_key: the body is no event ({found.reason})")
+            yield Finding(str(key), f"event_key: the body is not an event ({found.reason})")
         elif found.key != str(key):
             yield Finding(str(key), f"event_key: the body is that of {found.key}")
         else:
             stored = (event_id, event_type, retention_class, occurred_at)
-            said = (found.id, found.type, found.retention_class, found.occurred_at)
-            if stored != said:
-                wrong = [name for name, here, there in zip(READ_AGAIN, stored, said, strict=True) if here != there]
+            in_body = (found.id, found.type, found.retention_class, found.occurred_at)
+            if stored != in_body:
+                wrong = [name for name, here, there in zip(READ_AGAIN, stored, in_body, strict=True) if here != there]
                 yield Finding(str(key), f"{', '.join(wrong)}: not what the body says")
 
 
 def _matches_body(
     body: bytes, key: UUID, event_id: str | None, event_type: str, retention_class: str, occurred_at: datetime
 ) -> bool:
-    """True only where `read` gives exactly this, for three quarters of what it takes; False: it is to be asked."""
+    """A shortcut for `read`, at three quarters of its cost. False says nothing: then the caller must use `read`."""
     try:
         data = orjson.loads(body)["data"]
         return (
@@ -176,9 +190,9 @@ def _matches_body(
 
 
 @lru_cache(maxsize=100)
-def _kind(said: str) -> tuple[str | None, str]:
-    """The type and its class: of the few that Telnyx repeats."""
-    event_type = text(said)
+def _kind(sent_type: str) -> tuple[str | None, str]:
+    """(event type, retention class). Telnyx repeats a few types, so the cache answers nearly always."""
+    event_type = text(sent_type)
     return event_type, family_of(event_type or "").retention_class
 
 
@@ -192,7 +206,7 @@ def _why_not(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:
 
 
 def _seal_problem(seal: Seal, positions: Sequence[int], leaves: Sequence[bytes]) -> str | None:
-    """What does not hold of a seal whose range has these events, in order."""
+    """The problem of a seal, if any, whose range holds these events in order."""
     where = f"positions {seal.first_position} to {seal.last_position}"
     more = len(leaves) - seal.events
     if more < 0:
@@ -205,7 +219,7 @@ def _seal_problem(seal: Seal, positions: Sequence[int], leaves: Sequence[bytes])
 
 
 def _holes(seal: Seal, positions: Sequence[int]) -> str:
-    """Where they may have been: a position that was never used looks the same."""
+    """The empty positions, if they are few. A removed event and a position that was never used look the same."""
     if seal.last_position - seal.first_position + 1 - len(positions) > SHOWN_POSITIONS:
         return ""
     empty = sorted(set(range(seal.first_position, seal.last_position + 1)).difference(positions))

@@ -1,6 +1,6 @@
-"""What a verification has to look at: the chain of seals, judged here, and ranges of positions, which many may check.
+"""Plans a verification: judges the chain of seals, and cuts the stored events into checks for the workers.
 
-The ranges tile every position that was stored when the plan was made, whether a seal covers it or not.
+The checks cover every position that was stored when the plan was made, whether a seal covers it or not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 import asyncpg
 
 from projections.engine.event_reader import last_position
-from projections.integrity.checks import LONGEST_SECONDS, EventRange, Finding
+from projections.integrity.checks import (
+    DUPLICATE_CHECK,
+    LONGEST_SECONDS,
+    QUARANTINE_CHECK,
+    Check,
+    EventRange,
+    Finding,
+    range_check,
+)
 from projections.integrity.merkle import FIRST_CHAIN, chain_value
 from projections.integrity.sealing import EVENTS_A_SEAL, Seal
 from projections.sql import queries
@@ -22,18 +30,18 @@ _SQL = queries("integrity")
 
 @dataclass(frozen=True, slots=True)
 class VerificationPlan:
-    """`findings` are those of the chain; `identity` names the database."""
+    """`findings` are those of the chain; `identity` identifies the database."""
 
     identity: str
     seals: int
-    ranges: Sequence[EventRange]
+    checks: Sequence[Check]
     findings: Sequence[Finding]
 
 
 async def plan_verification(connection: asyncpg.Connection, chains: Sequence[bytes] = ()) -> VerificationPlan:
-    """Everything that is stored by now. `chains` are values that were kept elsewhere, and must be here still.
+    """Covers everything that is stored now. `chains` are chain values that were kept elsewhere and must still exist.
 
-    Raises Misconfigured where the login may not read what is to be verified.
+    Raises Misconfigured if the login may not read bodies.
     """
     if not await connection.fetchval(_SQL["may_read_bodies"]):
         raise Misconfigured(["DATABASE_URL: this login may not read bodies: grant it the role telnyx_auditor"])
@@ -44,13 +52,14 @@ async def plan_verification(connection: asyncpg.Connection, chains: Sequence[byt
     return VerificationPlan(
         identity=await connection.fetchval(_SQL["identity"]),
         seals=len(seals),
-        ranges=ranges,
+        # The duplicates take longest, so they are not the last to begin.
+        checks=[DUPLICATE_CHECK, *map(range_check, ranges), QUARANTINE_CHECK],
         findings=[*chain_findings(seals, made), *_kept_elsewhere(seals, chains)],
     )
 
 
 def chain_findings(seals: Sequence[Seal], made: int) -> Iterator[Finding]:
-    """What does not hold between seals, in order of their numbers; `made` is how many there should be."""
+    """The problems between seals, which come in order of their numbers; `made` is how many there should be."""
     before: Seal | None = None
     for seal in seals:
         number, end, chain = (before.seq, before.last_position, before.chain) if before else (0, 0, FIRST_CHAIN)
@@ -59,7 +68,7 @@ def chain_findings(seals: Sequence[Seal], made: int) -> Iterator[Finding]:
             yield from _missing(number + 1, seal.seq - 1)
         elif seal.first_position != end + 1:
             yield Finding(what, f"first_position: {seal.first_position}, though the seal before ends at {end}")
-        # After a missing seal the chain is taken up again: what led to it is gone.
+        # After a missing seal the chain cannot be checked: its previous value is gone.
         if seal.seq == number + 1 and seal.chain != chain_value(chain, seal.root, seal.last_position):
             yield Finding(what, "chain: it does not follow from the seal before, its root and its last position")
         before = seal
@@ -74,18 +83,18 @@ def _missing(first: int, last: int) -> Iterator[Finding]:
 def _kept_elsewhere(seals: Sequence[Seal], chains: Sequence[bytes]) -> Iterator[Finding]:
     for chain in chains:
         if all(seal.chain != chain for seal in seals):
-            yield Finding(f"chain {chain.hex()}", "no seal has it: what was sealed by it was changed, or cut off")
+            yield Finding(f"chain {chain.hex()}", "no seal has it: the seal was changed or removed")
 
 
 def _tile(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:
-    """Ranges with neighbouring seals of about EVENTS_A_SEAL events, and between and after them those without."""
+    """Ranges of neighbouring seals with about EVENTS_A_SEAL events, and the ranges that no seal covers."""
     after, before, group, events = LOWEST_POSITION - 1, 0, list[Seal](), 0
     for seal in seals:
         if group and (seal.first_position != after + 1 or events + seal.events > EVENTS_A_SEAL):
             yield _under(group)
             group, events = [], 0
         if seal.first_position > after + 1:
-            # What a missing seal covered is told once, by its number; else each event there was put in later.
+            # A missing seal is one finding, by its number. Where no seal is missing, each event was inserted later.
             yield EventRange(after + 1, seal.first_position - 1, missed=seal.seq == before + 1)
         group.append(seal)
         events += seal.events
@@ -101,7 +110,7 @@ def _under(group: Sequence[Seal]) -> EventRange:
 
 
 async def _cut(connection: asyncpg.Connection, piece: EventRange) -> list[EventRange]:
-    """A range without seals in pieces of EVENTS_A_SEAL events."""
+    """Cuts a range without seals into pieces of EVENTS_A_SEAL events."""
     if piece.seals:
         return [piece]
     rows = await connection.fetch(_SQL["chunks"], piece.first, piece.last, EVENTS_A_SEAL, timeout=LONGEST_SECONDS)

@@ -1,6 +1,6 @@
-"""What an interrupted verification leaves behind, so that the next one goes on: a small file, gone when one finishes.
+"""The progress of a verification in a small file. An interrupted run resumes from it, and a finished run deletes it.
 
-A file and not a table: who verifies needs no right to write into what is being verified.
+A file rather than a table: a verification needs no right to write into the database that it verifies.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class _Saved(msgspec.Struct):
 
 @dataclass(slots=True)
 class VerificationProgress:
-    """One verification of one database: the names of the pieces that are done, and what came of them."""
+    """One verification of one database: the names of the finished checks, and their results."""
 
     path: Path
     began_at: str
@@ -31,7 +31,7 @@ class VerificationProgress:
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, name: str, checked: CheckResult) -> None:
-        """This piece is done. Adding it again is harmless but for the counts."""
+        """Adds the result of a finished check. Adding it twice counts its rows twice."""
         self.events += checked.events
         self.quarantined += checked.quarantined
         self.findings += checked.findings
@@ -46,12 +46,12 @@ class VerificationProgress:
         beside.replace(self.path)
 
     def delete(self) -> None:
-        """The verification is finished: the next one starts anew."""
+        """Deletes the file: the verification is finished, and the next one starts from the beginning."""
         self.path.unlink(missing_ok=True)
 
 
 def load_progress(path: Path, *, now: str) -> VerificationProgress:
-    """What was left at this path; a new one that begins `now` where nothing was, or nothing that can be read."""
+    """The progress saved at this path. Without a readable file, a new one that begins `now`."""
     try:
         saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
     except (OSError, msgspec.DecodeError):

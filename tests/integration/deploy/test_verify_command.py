@@ -122,7 +122,7 @@ async def test_a_worker_that_dies_is_no_result(
         for child in children(program.process.pid):
             os.kill(child, signal.SIGKILL)
         assert await asyncio.to_thread(program.ends) == 1
-        assert "a worker of the verification ended before its time" in program.output
+        assert "a worker of the verification died: run it again" in program.output
 
 
 async def test_bad_input_is_said_in_one_line(

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
-from projections.integrity.checks import Finding, check_keys, check_quarantine, check_range
+from projections.integrity.checks import Finding
 from projections.integrity.plan import plan_verification
 from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
@@ -65,7 +65,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     ),
     "a body that is no event": (
         "update telnyx.events set body = '{}' where position = 34",
-        [(34, "signature: key"), (34, "event_key: the body is no event (no_data)")],
+        [(34, "signature: key"), (34, "event_key: the body is not an event (no_data)")],
     ),
     "what was read from a body": (
         "update telnyx.events set event_type = 'message.read', event_id = null where position = 5",
@@ -165,9 +165,8 @@ async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
 async def verified(connection: asyncpg.Connection, *chains: bytes) -> list[Finding]:
     planned = await plan_verification(connection, chains)
     keys = {key.key_id: key for key, _ in await remembered_keys(connection)}
-    pieces = [await check_range(connection, keys, one) for one in planned.ranges]
-    pieces += [await check_keys(connection), await check_quarantine(connection, keys)]
-    return [*planned.findings, *(finding for piece in pieces for finding in piece.findings)]
+    results = [await check.run(connection, keys) for check in planned.checks]
+    return [*planned.findings, *(finding for result in results for finding in result.findings)]
 
 
 async def names(connection: asyncpg.Connection) -> dict[str, int | str]:
