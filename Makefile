@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 LOCKED := $(if $(CI),--require-hashes --requirement deploy/constraints-ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults fuzz mutants lint bench profile schemas constraints kafka run-kafka clean
+.PHONY: help run test faults fuzz mutants lint bench profile schemas metrics constraints kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --upgrade --generate-hashes --univer
 constraints: $(VENV)/.dev ## Write deploy/constraints*.txt: exact versions and hashes, for the container image and for CI
 	@$(LOCK) --extra embedded --output-file deploy/constraints.txt
 	@$(LOCK) --extra dev --output-file deploy/constraints-ci.txt
+
+metrics: $(VENV)/.dev ## Write docs/metrics.md from the metrics; a test says when it is due
+	@$(BIN)/python -m tests.docs.metrics_page
 
 kafka: $(VENV)/.embedded ## Run a local Kafka broker until Ctrl-C (Java and Maven)
 	@exec $(BIN)/python -m deploy.local_kafka.broker
