@@ -1,0 +1,71 @@
+"""Every file, test and setting that a page names exists, the table of settings is complete, and metrics are current."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.settings import DevSettings, ProjectCommandSettings
+from ingest.settings import IngestSettings
+from tests.docs.metrics_page import PAGE, page
+from tests.docs.pages import PACKAGE_PAGES, PAGES, ROOT, name, prose
+
+FOLDERS = r"(?:deploy|schemas|projections|ingest|tests|docs)"
+README_LINES = 150
+SETTINGS = (IngestSettings, ProjectCommandSettings, DevSettings)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    rows = [row for row in (ROOT / "docs" / "guarantees.md").read_text().splitlines() if row.startswith("| ")][1:]
+    assert len(rows) >= 12
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named, row
+        for path, function in named:
+            tree = ast.parse((ROOT / path).read_text())
+            functions = {
+                node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+            assert function in functions, f"{path}::{function}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_every_file_that_a_page_names_exists(path: Path) -> None:
+    named = re.findall(rf"`({FOLDERS}/[\w./]*)(?:::\w+)?`", prose(path))
+    assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize("path", PACKAGE_PAGES, ids=name)
+def test_every_file_that_a_package_readme_names_exists(path: Path) -> None:
+    """A name is relative to the README, to the root, or to the folder in the first cell of its row."""
+    missing = []
+    for line in prose(path).splitlines():
+        folders = [path.parent, ROOT, *(path.parent / folder for folder in re.findall(r"^\| `([\w/]+/)`", line))]
+        named = re.findall(r"`([\w./-]+(?:\.(?:py|sql|yaml|csv|toml|json|html)|/))`", line)
+        missing += [file for file in named if not any((folder / file).exists() for folder in folders)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_every_setting_of_the_program_is_in_the_table(settings: type) -> None:
+    fields = {field.upper() for field in settings.model_fields}  # type: ignore[attr-defined]
+    assert fields - documented() == set()
+
+
+def test_every_setting_of_the_table_is_one_of_the_program() -> None:
+    known = {field.upper() for settings in SETTINGS for field in settings.model_fields}
+    assert documented() == known
+
+
+def documented() -> set[str]:
+    rows = (ROOT / "docs" / "configuration.md").read_text().splitlines()
+    return {word for row in rows if row.startswith("| `") for word in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
+
+
+def test_the_metrics_page_is_current() -> None:
+    assert PAGE.read_text() == page(), "run `make metrics`"
