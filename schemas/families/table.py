@@ -1,6 +1,6 @@
 """The table of event families: the one place that says what an event type is, where it goes and how long it is kept.
 
-Topics, record keys, retention classes, JSON Schemas and the event types of most projections follow from FAMILIES.
+Topics, record keys, retention classes, JSON Schemas, AsyncAPI messages and the projections' event types follow from it.
 docs/adding-a-family.md names the other files that a new family needs.
 """
 
@@ -29,11 +29,14 @@ REMEMBERED_CHARACTERS = 80  # event types are the sender's words: a cache bounds
 class Family:
     """Events of one kind.
 
-    `schema` is the file of schemas/json that is generated from `body`, the type of a whole webhook body. `topic` is the
-    topic's name without its prefix. `retention_class` decides which partition of `events` holds a row.
+    `schema` is the file of schemas/json that is generated from `body`, the type of a whole webhook body. `message` and
+    `title` are its name and title in schemas/asyncapi.yaml. `topic` is the topic's name without its prefix.
+    `retention_class` decides which partition of `events` holds a row.
     """
 
     schema: str
+    message: str
+    title: str
     body: Any
     topic: Topic
     key: KeyRule
@@ -44,31 +47,44 @@ class Family:
 # An event belongs to the first family that takes its type. The last one takes every type.
 # fmt: off
 FAMILIES = (
-    Family("message-received", MessageReceived, "messages", SENDER, "consent",
+    Family("message-received", "messageReceived", "A message from a person",
+           MessageReceived, "messages", SENDER, "consent",
            EventTypes("message.received")),
-    Family("message-delivery", MessageDelivery, "messages", MESSAGE_ID, "traffic",
+    Family("message-delivery", "messageDelivery", "The delivery of a message that we sent",
+           MessageDelivery, "messages", MESSAGE_ID, "traffic",
            EventTypes("message.sent", "message.finalized", "message.read")),
-    Family("event", AnyEvent, "messages", MESSAGE_ID, "traffic",
+    Family("event", "otherEvent", "Any other event",
+           AnyEvent, "messages", MESSAGE_ID, "traffic",
            EventTypes("message.*")),
-    Family("10dlc-brand", BrandUpdated, "10dlc", TEN_DLC_ID, "registry",
+    Family("10dlc-brand", "brandUpdated", "A 10DLC brand",
+           BrandUpdated, "10dlc", TEN_DLC_ID, "registry",
            EventTypes("10dlc.brand.*", "brand.*")),
-    Family("10dlc-campaign", CampaignUpdated, "10dlc", TEN_DLC_ID, "registry",
+    Family("10dlc-campaign", "campaignUpdated", "A 10DLC campaign",
+           CampaignUpdated, "10dlc", TEN_DLC_ID, "registry",
            EventTypes("10dlc.campaign.*", "campaign.*")),
-    Family("10dlc-phone-number", CampaignNumberUpdated, "10dlc", TEN_DLC_ID, "registry",
+    Family("10dlc-phone-number", "campaignNumberUpdated", "A number of a 10DLC campaign",
+           CampaignNumberUpdated, "10dlc", TEN_DLC_ID, "registry",
            EventTypes("10dlc.phone_number.*")),
-    Family("event", AnyEvent, "10dlc", TEN_DLC_ID, "registry",
+    Family("event", "otherEvent", "Any other event",
+           AnyEvent, "10dlc", TEN_DLC_ID, "registry",
            EventTypes("10dlc.*")),
-    Family("spend-limit-reached", SpendLimitReached, "other", EVENT_KEY, "traffic",
+    Family("spend-limit-reached", "spendLimitReached", "A messaging profile reached its daily spend limit",
+           SpendLimitReached, "other", EVENT_KEY, "traffic",
            EventTypes("messaging-profile.spend-limit-reached")),
-    Family("hosted-numbers-order", HostedNumbersOrderChanged, "other", EVENT_KEY, "registry",
+    Family("hosted-numbers-order", "hostedNumbersOrderChanged", "An order to host numbers for messaging",
+           HostedNumbersOrderChanged, "other", EVENT_KEY, "registry",
            EventTypes("messaging_hosted_numbers_orders.*")),
-    Family("toll-free-verification", TollFreeVerificationChanged, "other", EVENT_KEY, "registry",
+    Family("toll-free-verification", "tollFreeVerificationChanged", "The verification of a toll-free number",
+           TollFreeVerificationChanged, "other", EVENT_KEY, "registry",
            EventTypes("toll_free_verification.*")),
-    Family("link-clicked", LinkClicked, "other", EVENT_KEY, "traffic",
+    Family("link-clicked", "linkClicked", "A shortened link was opened",
+           LinkClicked, "other", EVENT_KEY, "traffic",
            EventTypes(LINK_CLICKED)),
-    Family("verification", VerificationChanged, "other", EVENT_KEY, "traffic",
+    Family("verification", "verificationChanged", "A code of Telnyx Verify",
+           VerificationChanged, "other", EVENT_KEY, "traffic",
            EventTypes("verify.*")),
-    Family("event", AnyEvent, "other", EVENT_KEY, "traffic",
+    Family("event", "otherEvent", "Any other event",
+           AnyEvent, "other", EVENT_KEY, "traffic",
            EventTypes("*")),
 )
 # fmt: on
