@@ -42,7 +42,7 @@ profile: $(VENV)/.dev ## Show by function where ingest spends its time under loa
 	@$(BIN)/python -m tests.benchmarks.profile
 
 schemas: $(VENV)/.dev ## Generate schemas/json and parts of asyncapi.yaml from the families; a test says when it is due
-	@$(BIN)/python -c 'from schemas.families import asyncapi, json_schema; json_schema.write(); asyncapi.write()'
+	@$(BIN)/python -c 'from schemas.contract import asyncapi, json_schema; json_schema.write(); asyncapi.write()'
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --upgrade --generate-hashes --universal --no-header --no-annotate --quiet
 constraints: $(VENV)/.dev ## Write deploy/constraints*.txt: exact versions and hashes, for the container image and for CI

@@ -10,8 +10,8 @@ import yaml
 
 import schemas
 from projections.recovery.replay import REPLAYED
-from schemas.families.asyncapi import updated
-from schemas.families.json_schema import GUARANTEE
+from schemas.contract.asyncapi import updated
+from schemas.contract.json_schema import GUARANTEE
 from schemas.families.table import FAMILIES
 from schemas.kafka.record import CONTRACT
 from schemas.kafka.topics import MAX_MESSAGE_BYTES, RETENTION_MS, Topics

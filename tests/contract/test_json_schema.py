@@ -14,7 +14,7 @@ import pytest
 
 from deploy.simulator.traffic import seeded_clock, traffic
 from projections.recovery.replay import REPLAYED
-from schemas.families.json_schema import DIRECTORY, GUARANTEE, HEADERS, documents
+from schemas.contract.json_schema import DIRECTORY, GUARANTEE, HEADERS, documents
 from schemas.families.table import FAMILIES, Family, family_of
 from schemas.kafka.headers import QUARANTINE_REASONS, EventHeaders, QuarantineHeaders
 from schemas.kafka.topics import Topics
