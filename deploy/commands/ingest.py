@@ -5,8 +5,13 @@ import uvloop
 from deploy import logs
 from deploy.commands import command_app
 from deploy.schema_check import require_current_schema
+from ingest.durable.kafka_first import KafkaFirst
+from ingest.durable.spool import Spool
+from ingest.kafka.publisher import Publisher
+from ingest.metrics import IngestMetrics
 from ingest.server import serve
 from ingest.settings import IngestSettings
+from schemas.kafka.topics import Topics
 from schemas.settings import load
 
 app = command_app()
@@ -25,4 +30,7 @@ def ingest() -> None:
 
 async def _serve(settings: IngestSettings) -> None:
     await require_current_schema(settings.database_url)
-    await serve(settings)
+    metrics = IngestMetrics()
+    spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
+    durable = KafkaFirst(spool, Publisher(settings, metrics), metrics)
+    await serve(settings, durable=durable, topics=Topics(settings.ledger_topic_prefix), metrics=metrics)

@@ -10,10 +10,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import uvloop
 
@@ -28,12 +28,16 @@ from deploy.simulator.expectation import Totals
 from deploy.simulator.key import DevelopmentKey, development_key
 from deploy.simulator.run import Pace, Simulator
 from deploy.simulator.traffic import traffic, wall_clock
+from ingest.durable.spool import Spool
+from ingest.durable.spool_only import SpoolOnly
 from ingest.http.listener import bind
 from ingest.metrics import IngestMetrics
-from ingest.server import Receiver, serve
+from ingest.server import serving, until_stopped
 from projections.engine.projector import Projector
 from projections.integrity.sealing import keep_sealing
 from projections.registry import PROJECTIONS
+from schemas.background import background
+from schemas.kafka.topics import Topics
 from schemas.settings import load
 from schemas.sql.migrate import migrate
 
@@ -90,33 +94,29 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     projector = Projector(
         settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS
     )
-    target = ProjectorSink(projector)
-    background: list[asyncio.Task[None]] = []
-    stop = asyncio.Event()  # kept here: nobody balances load over this process, so its stop need not be announced first
-
-    def listening(receiver: Receiver) -> None:
-        host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
-        url = f"http://{host}:{receiver.port}/webhooks/telnyx"
-        _introduce(settings, url, embedded=embedded)
-        target.keys = lambda: receiver.admission.keys
-        if key:
-            background.append(asyncio.create_task(_simulate(url, key)))
-        background.append(asyncio.create_task(show(lambda: _progress(metrics))))
-        background.append(asyncio.create_task(keep_sealing(settings.database_url)))
-        for task in background:  # none ends by itself, but by a fault
-            task.add_done_callback(lambda _: stop.set())
-
+    sink = ProjectorSink(projector)
+    spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
+    durable = SpoolOnly(spool, sink, metrics)
+    # No load balancer stands before this process, so its stop is not announced first.
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await serve(settings, target=target, stop=stop, listening=listening, metrics=metrics)
+        async with serving(settings, durable=durable, topics=Topics(), metrics=metrics) as receiver:
+            host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
+            url = f"http://{host}:{receiver.port}/webhooks/telnyx"
+            _introduce(settings, url, embedded=embedded)
+            sink.keys = lambda: receiver.admission.keys
+            beside: list[Coroutine[Any, Any, None]] = [
+                show(lambda: _progress(metrics)),
+                keep_sealing(settings.database_url),
+            ]
+            if key:
+                beside.append(_simulate(url, key))
+            async with background(stop, *beside):
+                await until_stopped(receiver, settings, stop, durable.draining)
     finally:
-        for task in background:
-            task.cancel()
         await projector.close()
-        for outcome in await asyncio.gather(*background, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
 
 
 async def _simulate(url: str, key: DevelopmentKey) -> None:

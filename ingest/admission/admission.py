@@ -6,11 +6,12 @@ away, whatever is wrong with it otherwise.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
 from ingest.admission.dedupe import Dedupe, DedupeResult, LookupKey, LookUps
+from ingest.durable.port import DurablePort
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Delivery, Record, event_record, quarantine_record
 from schemas.kafka.topics import Topics
@@ -18,20 +19,6 @@ from schemas.reading.event import Unreadable, read
 from schemas.reading.signing import KeyRing
 
 log = structlog.get_logger(__name__)
-
-
-class Durable(Protocol):
-    """Where a record survives this process."""
-
-    @property
-    def can_accept(self) -> bool:
-        """Whether a 2xx could be honoured right now."""
-
-    async def persist(self, record: Record, deadline: float) -> None:
-        """Return when the record is durable; raise Unavailable by `deadline` (loop time) if it is not."""
-
-    async def wait_for_idle_producer(self) -> None:
-        """Return when a record would be sent on at once, or after a moment."""
 
 
 class Outcome(NamedTuple):
@@ -64,7 +51,7 @@ class Admission:
         topics: Topics,
         dedupe: Dedupe,
         look_ups: LookUps,
-        durable: Durable,
+        durable: DurablePort,
         tolerance_seconds: int,
         clock: Callable[[], float],
     ) -> None:

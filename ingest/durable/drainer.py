@@ -1,7 +1,6 @@
-"""Brings what is in the spool to its target, in order and in batches, and is the only one to ask a target that is away.
+"""Delivers spooled records to the sink, in order and in batches. While the sink is unavailable, only this asks it.
 
-An entry leaves the spool when its target has it, or for `refused` when the target never will. What could not be
-delivered yet does not hold up what is behind it: the drainer goes on to the end and then begins again.
+Invariant: an entry leaves the spool when the sink has it, or for `refused` when the sink will never take it.
 """
 
 import asyncio
@@ -11,17 +10,15 @@ from typing import Protocol
 
 import structlog
 
-from ingest.durable.breaker import Breaker
 from ingest.durable.spool import Spool
 from ingest.durable.spool_file import SpoolEntry
 from ingest.kafka.producer import Counter
-from ingest.kafka.publisher import Publisher
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.sink import RecordSink, Verdict
 from schemas.retry import Backoff
 
 BATCH_RECORDS = 500
-PROBE_RECORDS = 20  # of a target that failed last time: what it does not answer may be there twice
+PROBE_RECORDS = 20  # for a sink that failed last time: records without an answer may be there twice
 BATCH_BYTES = 4 * 1024 * 1024
 NOW = 0.0
 
@@ -29,26 +26,36 @@ _log = structlog.get_logger(__name__)
 
 
 class DrainMetrics(Protocol):
-    """What the drainer counts, in records."""
+    """The counters of the drainer, in records."""
 
     @property
     def drained(self) -> Counter: ...
 
 
-class Drainer:
-    """One task, `run`. It sleeps until it is woken; the other methods are called on the same loop."""
+class DrainListener(Protocol):
+    """Learns how the sink answers."""
 
-    def __init__(
-        self, spool: Spool, sink: RecordSink, breaker: Breaker, metrics: DrainMetrics, *, publisher: Publisher | None
-    ) -> None:
+    def sink_failed(self, why: str) -> None:
+        """The sink as a whole did not answer."""
+
+    def sink_answered(self) -> None:
+        """The sink took records."""
+
+    async def spool_failed(self) -> None:
+        """The spool cannot be read, so the sink is not asked."""
+
+
+class Drainer:
+    """One task, `run`, which sleeps until `wake`. The other methods are called on the same loop."""
+
+    def __init__(self, spool: Spool, sink: RecordSink, listener: DrainListener, metrics: DrainMetrics) -> None:
         self._spool = spool
         self._sink = sink
-        self._breaker = breaker
+        self._listener = listener
         self._metrics = metrics
-        self._publisher = publisher
         self._arrived = asyncio.Event()
         self._nudged = asyncio.Event()
-        self._attached: set[int] = set()
+        self._skipped: set[int] = set()
         self._after = 0
         self._again_at: float | None = None
         self._at_end = False
@@ -59,30 +66,25 @@ class Drainer:
         self._finishing = False
 
     def wake(self) -> None:
-        """There is a new entry."""
+        """The spool has a new entry."""
         self._arrived.set()
 
-    def begin_again(self) -> None:
-        """Begin at the head of the spool, now: the target or the file is back."""
+    def restart(self) -> None:
+        """Begin at the head of the spool now: the sink or the file is back."""
         self._again_at = NOW
         self._arrived.set()
         self._nudged.set()
 
-    def leave(self, seq: int) -> None:
+    def skip(self, seq: int) -> None:
         """Pass over an entry whose publish is still under way."""
-        self._attached.add(seq)
+        self._skipped.add(seq)
 
-    def release(self, seq: int, *, again: bool) -> None:
-        """That publish has ended; `again`: without success, so that the entry is due."""
-        self._attached.discard(seq)
-        if again:
-            self._left_behind()
+    def publish_ended(self, seq: int, *, is_due: bool) -> None:
+        """The publish of a skipped entry has ended. It is due where that was without success."""
+        self._skipped.discard(seq)
+        if is_due:
+            self._try_again_later()
             self._arrived.set()
-
-    def sink_failed(self, why: str) -> None:
-        """Send requests to the spool until a batch was delivered."""
-        if self._breaker.trip():
-            _log.warning("target_away", why=why)
 
     def finish(self) -> None:
         """End after the batch under way."""
@@ -98,7 +100,8 @@ class Drainer:
             try:
                 batch = await self._spool.next_batch(self._after, self._limit, BATCH_BYTES)
             except Unavailable:
-                await self._outlast_spool()
+                await self._listener.spool_failed()
+                await self._wait(self._pause.next_seconds())
                 continue
             self._at_end = len(batch) < self._limit
             if batch:
@@ -107,35 +110,36 @@ class Drainer:
                 await self._idle()
 
     def _rewind_if_due(self) -> None:
-        # Only from the end, or what was left behind at the head would keep the rest from its turn.
+        # Entries that have to wait do not hold up those behind them: the drainer rewinds only at the end of the spool.
         due = self._again_at
         if due is not None and (due == NOW or (self._at_end and asyncio.get_running_loop().time() >= due)):
             self._after, self._again_at, self._at_end = 0, None, False
 
     async def _handle(self, batch: list[SpoolEntry]) -> None:
-        due = [entry for entry in batch if entry.seq not in self._attached]
+        due = [entry for entry in batch if entry.seq not in self._skipped]
         try:
             verdicts = await self._sink.deliver([entry.record for entry in due]) if due else []
-        except Unavailable as away:
-            self.sink_failed(str(away))
+        except Unavailable as unavailable:
+            self._listener.sink_failed(str(unavailable))
             self._limit = PROBE_RECORDS
             await self._wait(self._pause.next_seconds())
             return
         self._after = batch[-1].seq
         delayed = await self._sort_out(due, verdicts)
         if delayed:
-            self._left_behind()
+            self._try_again_later()
         if delayed < len(due):
             self._limit, self._stalled = BATCH_RECORDS, False
             self._pause.reset()
-            self._sink_answered()
-        elif due:  # more each time, since behind these there may be some for which it is not away
+            self._listener.sink_answered()
+        elif due:
+            # The batch grows each time, because records behind these may be for a partition that answers.
             self._limit = min(self._limit * 2, BATCH_RECORDS) if self._stalled else PROBE_RECORDS
             self._stalled = True
             await self._wait(self._pause.next_seconds())
 
     async def _sort_out(self, entries: list[SpoolEntry], verdicts: Sequence[Verdict]) -> int:
-        """How many entries have to be tried again."""
+        """Act on the verdicts. Returns how many entries have to be tried again."""
         delivered, delayed = [], 0
         for entry, verdict in zip(entries, verdicts, strict=True):
             if verdict is None:
@@ -143,35 +147,26 @@ class Drainer:
             elif isinstance(verdict, Unavailable):
                 delayed += 1
             else:
-                await self._park(entry, verdict)
+                await self._refuse(entry, verdict)
         self._spool.delete(delivered)
         self._metrics.drained.inc(len(delivered))
         return delayed
 
-    async def _park(self, entry: SpoolEntry, verdict: Rejected) -> None:
+    async def _refuse(self, entry: SpoolEntry, verdict: Rejected) -> None:
         try:
             await self._spool.refuse(entry.seq, verdict.reason)
         except Unavailable:
-            self._left_behind()
+            self._try_again_later()
             return
         record = entry.record
         _log.error("record_refused", reason=verdict.reason, topic=record.topic, event_key=record.event_key)
 
-    def _sink_answered(self) -> None:
-        # A target that answers slowly is drained to, but no request is made to wait for it.
-        if self._publisher is None or self._publisher.is_fast:
-            self._close_breaker()
-
-    def _close_breaker(self) -> None:
-        if self._breaker.close():
-            _log.info("target_back", entries=self._spool.entries)
-
-    def _left_behind(self) -> None:
+    def _try_again_later(self) -> None:
         if self._again_at is None:
             self._again_at = asyncio.get_running_loop().time() + self._again.next_seconds()
 
     async def _idle(self) -> None:
-        """At the end of the spool: wait for an entry, or until what was left behind is due."""
+        """At the end of the spool: wait for an entry, or until delayed entries are due."""
         if self._again_at is None:
             self._again.reset()
             await self._arrived.wait()
@@ -179,12 +174,6 @@ class Drainer:
         seconds = self._again_at - asyncio.get_running_loop().time()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), max(seconds, 0))
-
-    async def _outlast_spool(self) -> None:
-        """The spool fails, so there is nothing to try Kafka with: ask it, or requests would never go there again."""
-        if self._publisher is not None and self._breaker.is_open and await self._publisher.answers():
-            self._close_breaker()
-        await self._wait(self._pause.next_seconds())
 
     async def _wait(self, seconds: float) -> None:
         if not self._finishing:

@@ -1,4 +1,4 @@
-"""What Durable promises, asked of the fake and of the real outbox alike: a fake that lies would make tests lie."""
+"""What Durable promises, asked of the fake and of the real port alike: a fake that lies would make tests lie."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.durable.port import DurablePort
 from ingest.durable.spool import Spool
-from ingest.durable.writer import Outbox
+from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
-from ingest.server import DurableStart
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Delivery, Record, event_record
 from schemas.kafka.topics import Topics
@@ -30,7 +30,7 @@ def record(number: int) -> Record:
 class Subject:
     """A Durable, and how to make it unable or late."""
 
-    def __init__(self, durable: DurableStart) -> None:
+    def __init__(self, durable: DurablePort) -> None:
         self.durable = durable
 
     async def break_it(self) -> None:
@@ -62,16 +62,16 @@ class Real(Subject):
                 break
 
 
-@pytest.fixture(params=["fake", "outbox"])
+@pytest.fixture(params=["fake", "port"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     if request.param == "fake":
         yield Fake(FakeDurable())
         return
     metrics = IngestMetrics()
-    outbox = Outbox(Spool(tmp_path / "spool", 64 * 1024, metrics), metrics, target=NoTarget())
-    await outbox.start()
-    yield Real(outbox)
-    await outbox.close()
+    port = SpoolOnly(Spool(tmp_path / "spool", 64 * 1024, metrics), NoTarget(), metrics)
+    await port.start()
+    yield Real(port)
+    await port.close()
 
 
 def soon() -> float:

@@ -80,11 +80,11 @@ MUTANTS = (
     ),
     Mutant(
         "deadline of a publish",
-        "ingest/durable/writer.py",
+        "ingest/durable/kafka_first.py",
         "self._deadlines.watch(attempt.future, give_up_at)",
         "pass",
         (
-            "tests/integration/ingest/durable/test_writer_deadline.py::test_a_publish_that_is_never_acknowledged_goes_by_the_spool",
+            "tests/integration/ingest/durable/test_kafka_first_deadline.py::test_a_publish_that_is_never_acknowledged_goes_by_the_spool",
         ),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""An outbox with its parts, the record of what it answered, and what is in Kafka after it."""
+"""A durable port with its parts, the record of what it answered, and what is in Kafka after it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ingest.durable.kafka_first import KafkaFirst
 from ingest.durable.spool import Spool
-from ingest.durable.writer import Outbox
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from schemas.kafka.record import Record
@@ -25,13 +25,13 @@ def record(topic: str, number: int, size: int = 800, key: str = "") -> Record:
 
 
 class Receiver:
-    """An outbox with its parts, and the record of what it answered."""
+    """A durable port with its parts, and the record of what it answered."""
 
     def __init__(self, settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> None:
         self.metrics = IngestMetrics()
         self.spool = Spool(directory, max_bytes, self.metrics)
         self.publisher = Publisher(settings, self.metrics)
-        self.outbox = Outbox(self.spool, self.metrics, publisher=self.publisher)
+        self.port = KafkaFirst(self.spool, self.publisher, self.metrics)
         self.acknowledged: list[str] = []
         self.slowest_seconds = 0.0
 
@@ -39,7 +39,7 @@ class Receiver:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await self.outbox.persist(one, began + within_seconds)
+            await self.port.persist(one, began + within_seconds)
             self.acknowledged.append(one.event_key)
         finally:
             self.slowest_seconds = max(self.slowest_seconds, loop.time() - began)
@@ -55,7 +55,7 @@ class Receiver:
 
     async def direct_again(self) -> None:
         async def away() -> bool:
-            return self.outbox.sink_unavailable
+            return self.port.sink_unavailable
 
         await eventually(away, lambda found: not found, timeout_seconds=40)
 
@@ -63,11 +63,11 @@ class Receiver:
 @asynccontextmanager
 async def running(settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> AsyncIterator[Receiver]:
     receiver = Receiver(settings, directory, max_bytes=max_bytes)
-    await receiver.outbox.start()
+    await receiver.port.start()
     try:
         yield receiver
     finally:
-        await receiver.outbox.close()
+        await receiver.port.close()
 
 
 async def in_kafka(bootstrap: str, topics: Topics, topic: str) -> list[str]:

@@ -39,7 +39,7 @@ class FakeDurable:
     async def wait_for_idle_producer(self) -> None:
         """As Durable says: it would send at once."""
 
-    def recent_keys(self) -> Iterable[tuple[str, str]]:
+    def recent_keys(self) -> Sequence[tuple[str, str]]:
         """As DurableStart says."""
         return self._waiting
 

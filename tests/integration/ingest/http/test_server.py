@@ -12,42 +12,69 @@ from typing import Any
 
 import pytest
 
-from ingest.server import Receiver, serve
+from ingest.durable.spool import Spool
+from ingest.durable.spool_only import SpoolOnly
+from ingest.metrics import IngestMetrics
+from ingest.server import Receiver, serve, serving, until_stopped
 from ingest.settings import ReceiveSettings
-from schemas.errors import Misconfigured, Rejected, Unavailable
+from schemas.errors import Misconfigured
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
+from schemas.kafka.topics import Topics
 from schemas.settings import load
+from tests.support.environment.waiting import eventually
 from tests.support.ingest.ingest_server import request
 from tests.support.webhooks.builders import OTHER_KEY, encode, message_sent, public_key_setting, signed_headers
 
 
-class MemoryTarget:
+class MemorySink:
     """What the spool drains into."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    async def deliver(self, records: Sequence[Record]) -> list[Rejected | Unavailable | None]:
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         self.records += records
         return [None] * len(records)
 
 
+def parts(settings: ReceiveSettings, sink: MemorySink) -> dict[str, Any]:
+    """What `serving` and `serve` need, with a spool that drains into `sink`."""
+    metrics = IngestMetrics()
+    spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
+    return {"durable": SpoolOnly(spool, sink, metrics), "topics": Topics(), "metrics": metrics}
+
+
+async def start_and_stop(settings: ReceiveSettings) -> None:
+    async with serving(settings, **parts(settings, MemorySink())):
+        pass
+
+
 @asynccontextmanager
-async def serving(directory: Path, target: MemoryTarget, *, signals: bool = False, **given: Any) -> AsyncIterator[Any]:
-    """`serve` in a task; yields what it said when it was listening, and the task."""
-    settings = _settings(directory, **given)
-    stop = None if signals else asyncio.Event()
-    ready: asyncio.Future[Receiver] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(settings, target=target, stop=stop, listening=ready.set_result))
-    waited_for: list[asyncio.Future[Any]] = [ready, task]
-    await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        await task
-    try:
-        yield ready.result(), task
-    finally:
-        if stop is not None:
+async def started(directory: Path, sink: MemorySink, **given: Any) -> AsyncIterator[Receiver]:
+    """An ingest that listens and takes SIGHUP."""
+    settings, stop = _settings(directory, **given), asyncio.Event()
+    async with serving(settings, **parts(settings, sink)) as receiver:
+        waiting = asyncio.create_task(until_stopped(receiver, settings, stop, None))
+        await asyncio.sleep(0)
+        try:
+            yield receiver
+        finally:
             stop.set()
+            await waiting
+
+
+@asynccontextmanager
+async def process(directory: Path, sink: MemorySink) -> AsyncIterator[tuple[int, "asyncio.Task[None]"]]:
+    """`serve` in a task, which takes the signals. Yields the port and the task."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = _settings(directory, ledger_port=port)
+    task = asyncio.create_task(serve(settings, **parts(settings, sink)))
+    try:
+        await eventually(lambda: ask(port, request(b"", {}, method="GET", path="/health/live")), bool)
+        yield port, task
+    finally:
         async with asyncio.timeout(20):
             await task
 
@@ -83,7 +110,7 @@ def webhook(number: int, key: Any = None) -> bytes:
 
 
 async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    target = MemoryTarget()
+    sink = MemorySink()
     acknowledged: set[bytes] = set()
 
     async def load_until_refused(port: int, start: int) -> None:
@@ -94,30 +121,30 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: P
             assert answer.startswith(b"HTTP/1.1 200")
             acknowledged.add(answer[-38:-2])
 
-    async with serving(tmp_path, target, signals=True) as (receiver, task):
-        clients = [asyncio.create_task(load_until_refused(receiver.port, n * 1_000_000)) for n in range(8)]
+    async with process(tmp_path, sink) as (port, task):
+        clients = [asyncio.create_task(load_until_refused(port, n * 1_000_000)) for n in range(8)]
         await asyncio.sleep(0.5)
         began = asyncio.get_running_loop().time()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.2)
-        ready = await ask(receiver.port, request(b"", {}, method="GET", path="/health/ready"))
+        ready = await ask(port, request(b"", {}, method="GET", path="/health/ready"))
         assert ready.startswith(b"HTTP/1.1 503")
         await task
         assert asyncio.get_running_loop().time() - began < 20
         await asyncio.gather(*clients)
-    async with serving(tmp_path, target):  # what the stop left in the spool drains now
+    async with started(tmp_path, sink):  # what the stop left in the spool drains now
         for _ in range(200):
-            if acknowledged <= {record.event_key.encode() for record in target.records}:
+            if acknowledged <= {record.event_key.encode() for record in sink.records}:
                 break
             await asyncio.sleep(0.05)
     assert len(acknowledged) > 20
-    assert acknowledged <= {record.event_key.encode() for record in target.records}
+    assert acknowledged <= {record.event_key.encode() for record in sink.records}
 
 
 async def test_a_stop_answers_the_request_that_is_half_sent(tmp_path: Path) -> None:
-    async with serving(tmp_path, MemoryTarget(), signals=True) as (receiver, task):
+    async with process(tmp_path, MemorySink()) as (port, task):
         sent = webhook(1)
-        reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent[:-20])
         await asyncio.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -132,7 +159,7 @@ async def test_sighup_reads_the_keys_again(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"# first\n{public_key_setting()}\n")
     given: dict[str, Any] = {"telnyx_public_keys": "", "telnyx_public_keys_file": keys}
-    async with serving(tmp_path, MemoryTarget(), **given) as (receiver, _):
+    async with started(tmp_path, MemorySink(), **given) as receiver:
         assert b"no_matching_key" in await ask(receiver.port, webhook(1, OTHER_KEY))
         keys.write_text(f"{public_key_setting(OTHER_KEY)}\n")
         os.kill(os.getpid(), signal.SIGHUP)
@@ -151,7 +178,7 @@ async def test_a_port_in_use_is_one_line_that_names_the_setting(tmp_path: Path, 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(Misconfigured) as caught:
-            await serve(_settings(tmp_path, **{setting.lower(): port}), target=MemoryTarget())
+            await start_and_stop(_settings(tmp_path, **{setting.lower(): port}))
         (problem,) = caught.value.problems
         assert problem.startswith(f"{setting}: port {port} on 127.0.0.1 is in use")
     assert not (tmp_path / "spool").exists()
@@ -161,14 +188,14 @@ async def test_every_port_that_cannot_be_had_is_reported_at_once(tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(Misconfigured) as caught:
-            await serve(_settings(tmp_path, ledger_port=port, ledger_admin_port=port), target=MemoryTarget())
+            await start_and_stop(_settings(tmp_path, ledger_port=port, ledger_admin_port=port))
         assert [problem.split(":")[0] for problem in caught.value.problems] == ["LEDGER_PORT", "LEDGER_ADMIN_PORT"]
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
 async def test_a_host_that_is_not_ours_names_its_setting(tmp_path: Path, host: str) -> None:
     with pytest.raises(Misconfigured, match="LEDGER_HOST"):
-        await serve(_settings(tmp_path, ledger_host=host), target=MemoryTarget())
+        await start_and_stop(_settings(tmp_path, ledger_host=host))
 
 
 async def test_no_key_is_a_problem_by_name(tmp_path: Path) -> None:
@@ -177,6 +204,6 @@ async def test_no_key_is_a_problem_by_name(tmp_path: Path) -> None:
 
 
 async def test_a_second_process_on_one_spool_names_the_setting(tmp_path: Path) -> None:
-    async with serving(tmp_path, MemoryTarget()):
+    async with started(tmp_path, MemorySink()):
         with pytest.raises(Misconfigured, match="LEDGER_SPOOL_DIR"):
-            await serve(_settings(tmp_path), target=MemoryTarget())
+            await start_and_stop(_settings(tmp_path))

@@ -12,8 +12,8 @@ from aiokafka.admin.new_partitions import NewPartitions
 
 from deploy.embedded.ports import free_ports
 from deploy.local_kafka.broker import LocalKafka
+from ingest.durable.kafka_first import KafkaFirst
 from ingest.durable.spool import Spool
-from ingest.durable.writer import Outbox
 from ingest.kafka import topic_check
 from ingest.kafka.publisher import Publisher
 from ingest.kafka.topic_check import create_or_check, settings_weaknesses
@@ -142,5 +142,5 @@ async def test_ingest_refuses_to_start_on_missing_topics_and_lets_the_spool_go(
     for _ in range(2):
         spool = Spool(tmp_path, 1 << 30, metrics)
         with pytest.raises(Misconfigured) as refused:
-            await Outbox(spool, metrics, publisher=Publisher(settings, metrics)).start()
+            await KafkaFirst(spool, Publisher(settings, metrics), metrics).start()
         assert len(refused.value.problems) == 4

@@ -56,7 +56,7 @@ async def test_frozen_under_load_nothing_is_lost_or_late_and_kafka_comes_first_a
 
 async def away(receiver: Receiver) -> None:
     async def state() -> bool:
-        return receiver.outbox.sink_unavailable
+        return receiver.port.sink_unavailable
 
     await eventually(state, bool)
 
@@ -112,11 +112,11 @@ async def test_started_while_kafka_is_away_it_is_able_and_drains_when_kafka_come
     await create_topics(own_broker.bootstrap, topics)
     own_broker.kill()
     async with running(settings, tmp_path) as receiver:
-        assert receiver.outbox.can_accept
+        assert receiver.port.can_accept
         await asyncio.gather(*(receiver.persist(record(topics.messages, number)) for number in range(50)))
         assert receiver.slowest_seconds < 0.5
     async with running(settings, tmp_path) as again:
-        assert len(list(again.outbox.recent_keys())) == 50
+        assert len(list(again.port.recent_keys())) == 50
         await asyncio.to_thread(own_broker.start)
         await again.drained()
         await again.direct_again()
@@ -142,7 +142,7 @@ async def test_with_a_full_spool_and_kafka_away_it_says_so_and_recovers_by_itsel
         await asyncio.to_thread(own_broker.start)
         await receiver.drained()
         await receiver.direct_again()
-        assert receiver.outbox.can_accept
+        assert receiver.port.can_accept
         await receiver.persist(record(topics.messages, 100))
     assert set(receiver.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 
@@ -164,7 +164,7 @@ async def test_a_partition_without_leader_takes_the_spool_while_the_others_go_to
         # Twelve partitions on two brokers: half of the records wait for their leader, the other half do not.
         numbers = itertools.count(1_000)
         for _ in range(5):  # on a busy machine a publish may be late, and then all of them go by the spool for a moment
-            await eventually(some_go_directly, lambda direct: direct == 1 and not receiver.outbox.sink_unavailable)
+            await eventually(some_go_directly, lambda direct: direct == 1 and not receiver.port.sink_unavailable)
             waiting = receiver.spool.entries
             for number in itertools.islice(numbers, 100):
                 await receiver.persist(record(topics.messages, number))

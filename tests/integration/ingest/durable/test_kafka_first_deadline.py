@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from ingest.durable.kafka_first import KafkaFirst
 from ingest.durable.spool import Spool
-from ingest.durable.writer import Outbox
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
@@ -36,11 +36,11 @@ class Silent:
 async def test_a_publish_that_is_never_acknowledged_goes_by_the_spool(tmp_path: Path) -> None:
     metrics = IngestMetrics()
     spool = Spool(tmp_path, 1 << 30, metrics)
-    outbox = Outbox(spool, metrics, publisher=cast("Publisher", Silent()))
-    await outbox.start()
+    port = KafkaFirst(spool, cast("Publisher", Silent()), metrics)
+    await port.start()
     try:
         async with asyncio.timeout(20):
-            await outbox.persist(record(1), asyncio.get_running_loop().time() + 1.5)
+            await port.persist(record(1), asyncio.get_running_loop().time() + 1.5)
         assert [entry.record for entry in await spool.next_batch(0, 10, 1 << 20)] == [record(1)]
     finally:
-        await outbox.close()
+        await port.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.durable.spool import Spool
-from ingest.durable.writer import Outbox
+from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
@@ -42,22 +42,22 @@ class Keeper:
 
 
 @asynccontextmanager
-async def running(directory: Path, keeper: Keeper) -> AsyncIterator[tuple[Outbox, Spool]]:
+async def running(directory: Path, keeper: Keeper) -> AsyncIterator[tuple[SpoolOnly, Spool]]:
     metrics = IngestMetrics()
     spool = Spool(directory, 1 << 30, metrics)
-    outbox = Outbox(spool, metrics, target=keeper)
-    await outbox.start()
+    port = SpoolOnly(spool, keeper, metrics)
+    await port.start()
     try:
-        yield outbox, spool
+        yield port, spool
     finally:
-        await outbox.close()
-    assert outbox.draining is not None
-    assert outbox.draining.exception() is None
+        await port.close()
+    assert port.draining is not None
+    assert port.draining.exception() is None
 
 
-async def persist(outbox: Outbox, *keys: str) -> None:
+async def persist(port: SpoolOnly, *keys: str) -> None:
     deadline = asyncio.get_running_loop().time() + 5
-    await asyncio.gather(*(outbox.persist(Record("t", b"k", b"body", (), key), deadline) for key in keys))
+    await asyncio.gather(*(port.persist(Record("t", b"k", b"body", (), key), deadline) for key in keys))
 
 
 async def emptied(spool: Spool, entries: int = 0) -> None:
@@ -73,9 +73,9 @@ def keys(first: int, beyond: int) -> list[str]:
 
 async def test_everything_is_delivered_once_and_in_order(tmp_path: Path) -> None:
     keeper = Keeper()
-    async with running(tmp_path, keeper) as (outbox, spool):
+    async with running(tmp_path, keeper) as (port, spool):
         for first in range(0, 2_000, 100):
-            await persist(outbox, *keys(first, first + 100))
+            await persist(port, *keys(first, first + 100))
         await emptied(spool)
     assert keeper.kept == keys(0, 2_000)
 
@@ -83,14 +83,14 @@ async def test_everything_is_delivered_once_and_in_order(tmp_path: Path) -> None
 async def test_a_target_that_is_away_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
     keeper = Keeper()
     keeper.away = True
-    async with running(tmp_path, keeper) as (outbox, spool):
-        await persist(outbox, *keys(0, 1_000))
-        assert outbox.can_accept
+    async with running(tmp_path, keeper) as (port, spool):
+        await persist(port, *keys(0, 1_000))
+        assert port.can_accept
         await eventually(lambda: attempts(keeper), lambda count: count >= 3)
-        assert outbox.sink_unavailable
+        assert port.sink_unavailable
         keeper.away = False
         await emptied(spool)
-        assert not outbox.sink_unavailable
+        assert not port.sink_unavailable
     assert keeper.kept == keys(0, 1_000)
     assert max(keeper.batches[1:3]) <= 20
 
@@ -102,11 +102,11 @@ async def attempts(keeper: Keeper) -> int:
 async def test_what_was_not_delivered_is_known_and_delivered_after_a_restart(tmp_path: Path) -> None:
     keeper = Keeper()
     keeper.away = True
-    async with running(tmp_path, keeper) as (outbox, _):
-        await persist(outbox, *keys(0, 30))
+    async with running(tmp_path, keeper) as (port, _):
+        await persist(port, *keys(0, 30))
     keeper.away = False
-    async with running(tmp_path, keeper) as (outbox, spool):
-        assert sorted(outbox.recent_keys()) == [("t", key) for key in keys(0, 30)]
+    async with running(tmp_path, keeper) as (port, spool):
+        assert sorted(port.recent_keys()) == [("t", key) for key in keys(0, 30)]
         await emptied(spool)
     assert keeper.kept == keys(0, 30)
 
@@ -114,12 +114,12 @@ async def test_what_was_not_delivered_is_known_and_delivered_after_a_restart(tmp
 async def test_a_refused_entry_is_kept_apart_and_one_that_has_to_wait_holds_up_nobody(tmp_path: Path) -> None:
     keeper = Keeper()
     keeper.refuses, keeper.later = {"00003"}, {"00005"}
-    async with running(tmp_path, keeper) as (outbox, spool):
-        await persist(outbox, *keys(0, 10))
+    async with running(tmp_path, keeper) as (port, spool):
+        await persist(port, *keys(0, 10))
         await emptied(spool, 1)
         assert spool.refused == 1
         assert keeper.kept == ["00000", "00001", "00002", "00004", "00006", "00007", "00008", "00009"]
-        await persist(outbox, *keys(10, 12))
+        await persist(port, *keys(10, 12))
         await emptied(spool, 1)
         keeper.later = set()
         await emptied(spool)
@@ -129,15 +129,15 @@ async def test_a_refused_entry_is_kept_apart_and_one_that_has_to_wait_holds_up_n
 async def test_more_waiting_entries_than_a_batch_hide_nothing_behind_them(tmp_path: Path) -> None:
     keeper = Keeper()
     keeper.later = set(keys(0, 1_200))
-    async with running(tmp_path, keeper) as (outbox, spool):
-        await persist(outbox, *keys(0, 1_300))
+    async with running(tmp_path, keeper) as (port, spool):
+        await persist(port, *keys(0, 1_300))
         await emptied(spool, 1_200)
         assert keeper.kept == keys(1_200, 1_300)
 
 
 async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
-    async with running(tmp_path, Keeper()) as (outbox, _):
+    async with running(tmp_path, Keeper()) as (port, _):
         pass
-    assert not outbox.can_accept
+    assert not port.can_accept
     with pytest.raises(Unavailable):
-        await persist(outbox, "late")
+        await persist(port, "late")

@@ -40,7 +40,7 @@ async def test_a_refused_record_is_parked_and_answered_and_its_neighbours_arrive
             return receiver.spool.refused, receiver.spool.entries
 
         await eventually(parked, lambda found: found == (1, 0))
-        assert not receiver.outbox.sink_unavailable
+        assert not receiver.port.sink_unavailable
         await receiver.persist(record(topics.other, 77, key="one"))
     expected = [one.event_key for one in records if len(one.value) == 800] + [record("", 77).event_key]
     found = await in_kafka(broker.bootstrap, topics, topics.other)
@@ -96,5 +96,5 @@ async def test_a_topic_that_was_deleted_is_not_made_again_by_sending_to_it(
                 return receiver.spool.entries
 
             await eventually(left, lambda entries: entries == 2)
-            assert receiver.outbox.can_accept
+            assert receiver.port.can_accept
             assert not {topics.other, "test-misspelt-topic"} & set(await client.list_topics())
