@@ -1,7 +1,7 @@
-"""The judge as a process of its own: are the tables what the senders' ledgers promise? Imports nothing of the product.
+"""Compares the tables with the promise logs of the senders, as a process that imports nothing of the product.
 
-Argument: a `Case` as JSON; prints the problems, one a line, and then a line of figures. What is stored is compared in
-one snapshot with the second computation of every table, made from the bodies that were sent.
+Argument: a `Case` as JSON. Prints one problem per line, then a line of figures. One snapshot of the tables is compared
+with the oracle's tables of the bodies that were sent.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ from tests.oracle.tables import tables
 
 ANSWER_SECONDS = 2.0
 SHOWN = 20
-OF_THE_CLOCK = ("stale_timestamp", "future_timestamp")  # what a body does not tell
+OF_THE_CLOCK = ("stale_timestamp", "future_timestamp")  # reasons that do not follow from the body
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`ledgers` maps the seed of each stream to the files of those who sent it.
+    """`promise_logs` maps the seed of each stream to the files of its senders.
 
-    `spools` are directories: what Kafka will never take is kept there, for a person. `excused` are [status, from, to]:
-    while a fault lasts of which this status is the right answer (Unix seconds). 503 is counted elsewhere too.
+    `spools` are directories: records that Kafka refuses stay there, for a person. `excused` are [status, from, to] in
+    Unix seconds: in that time a fault makes this status the right answer. 503 is counted at other times too.
     """
 
     database_url: str
     public_keys: list[str]
-    ledgers: dict[str, list[str]]
+    promise_logs: dict[str, list[str]]
     spools: list[str] = field(default_factory=list)
     wait_seconds: float = 60
     excused: list[tuple[int, float, float]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(slots=True)
 class Sent:
-    """All that the senders did: bodies by key, and the keys of what was promised."""
+    """The senders' work: bodies by key, and the keys that were answered 2xx."""
 
     bodies: dict[str, set[bytes]] = field(default_factory=dict)
     events: set[str] = field(default_factory=set)
@@ -70,9 +70,9 @@ class Sent:
 
 
 def read(case: Case) -> Sent:
-    """The ledgers. What an answer says wrong is a problem at once."""
+    """Reads the promise logs. A wrong answer is a problem at once."""
     sent = Sent()
-    for seed, paths in case.ledgers.items():
+    for seed, paths in case.promise_logs.items():
         found = [entry for path in paths for entry in entries(Path(path))]
         webhooks = list(islice(stream(seed), max((entry.number for entry in found), default=-1) + 1))
         for entry in found:
@@ -84,7 +84,7 @@ def read(case: Case) -> Sent:
     return sent
 
 
-# Lateness is counted, and for the caller to judge: where the machine is starved, so is who measures.
+# Late answers are only counted: on a starved machine the sender, which measures, is starved too.
 def _judge(case: Case, sent: Sent, webhook: Webhook, entry: Entry) -> None:
     assert entry.seconds is not None
     sent.answers[f"{entry.status} {entry.word}"] += 1
@@ -99,7 +99,7 @@ def _judge(case: Case, sent: Sent, webhook: Webhook, entry: Entry) -> None:
     elif entry.status and not _excused(case, entry):
         sent.unexcused_503 += entry.status == 503
         sent.other_5xx += entry.status >= 500 and entry.status != 503
-        if entry.status == 503:  # neither took it in time: a disk that others keep busy can do that, rarely
+        if entry.status == 503:  # neither Kafka nor the spool took it in time: a busy disk can cause that, rarely
             return
         took = f"after {entry.seconds:.2f} s"
         sent.problems.append(f"{_clock(entry)} {webhook.key}: answered {entry.status} {entry.word} {took}")
@@ -112,37 +112,37 @@ def _excused(case: Case, entry: Entry) -> bool:
 
 
 def _clock(entry: Entry) -> str:
-    """To find the moment in the logs of the product, which are in UTC."""
+    """The moment as the product's logs write it, in UTC."""
     return datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
 
 
-async def judge(case: Case) -> tuple[list[str], dict[str, Any]]:
+async def check(case: Case) -> tuple[list[str], dict[str, Any]]:
     """The problems, and figures for a report."""
     sent = read(case)
     connection = await asyncpg.connect(case.database_url)
     try:
-        waited = await _all_is_stored(connection, sent, case)
+        waited = await _wait_until_stored(connection, sent, case)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             stored = await _stored(connection)
-            lost, twice, strange = _lost(case, sent, stored)
-            unlike = await _unlike(connection, stored, case)
+            lost, twice, never_sent = _lost(case, sent, stored)
+            wrong = await _wrong_rows(connection, stored, case)
     finally:
         await connection.close()
-    problems = sent.problems + lost + twice + strange + unlike
+    problems = sent.problems + lost + twice + never_sent + wrong
     figures = {
         "sent": len(sent.bodies),
         "promised": len(sent.events) + len(sent.quarantined),
         "stored": {table: len(rows) for table, rows in stored.items()},
         "lost": len(lost),
         "twice": len(twice),
-        "never_sent": len(strange),
-        "not_projected": len(unlike),
+        "never_sent": len(never_sent),
+        "not_projected": len(wrong),
         "late": len(sent.late),
-        "late_ones": sent.late[:SHOWN],
+        "late_answers": sent.late[:SHOWN],
         "other_5xx": sent.other_5xx,
         "503": sum(count for answer, count in sent.answers.items() if answer.startswith("503 ")),
         "unexcused_503": sent.unexcused_503,
-        "kept_aside": len(_kept_aside(case)),
+        "refused": len(_refused_keys(case)),
         "answers": dict(sent.answers),
         "slowest_seconds": round(sent.slowest_seconds, 3),
         "waited_seconds": round(waited, 1),
@@ -153,10 +153,10 @@ async def judge(case: Case) -> tuple[list[str], dict[str, Any]]:
 KEYS = {table: TABLES[table].key[-1] for table in ("events", "quarantined_webhooks")}
 
 
-async def _all_is_stored(connection: asyncpg.Connection, sent: Sent, case: Case) -> float:
-    """Wait for the projectors to catch up; gives how long. What is missing then is a problem of later."""
+async def _wait_until_stored(connection: asyncpg.Connection, sent: Sent, case: Case) -> float:
+    """Waits for the projectors to catch up; gives the seconds. A key that is still missing is a problem later."""
     began = time.monotonic()
-    kept = _kept_aside(case)
+    kept = _refused_keys(case)
     wanted = {"events": sent.events - kept, "quarantined_webhooks": sent.quarantined - kept}
     while time.monotonic() < began + case.wait_seconds:
         missing = 0
@@ -175,19 +175,19 @@ async def _stored(connection: asyncpg.Connection) -> dict[str, list[asyncpg.Reco
 
 
 def _lost(case: Case, sent: Sent, stored: dict[str, list[asyncpg.Record]]) -> tuple[list[str], list[str], list[str]]:
-    """Promised and not there, there twice, and there but never sent."""
-    lost, twice, strange = [], [], []
+    """Three lists: promised but not stored, stored twice, stored but never sent."""
+    lost, twice, never_sent = [], [], []
     for table, promised in {"events": sent.events, "quarantined_webhooks": sent.quarantined}.items():
         found = Counter(str(row[KEYS[table]]) for row in stored[table])
-        lost += [f"{key}: promised, not in {table}" for key in promised - found.keys() - _kept_aside(case)]
+        lost += [f"{key}: promised, not in {table}" for key in promised - found.keys() - _refused_keys(case)]
         twice += [f"{key}: {times} times in {table}" for key, times in found.items() if times > 1]
         keys = [(str(row[KEYS[table]]), row["body"]) for row in stored[table]]
-        strange += [f"{key}: in {table}, never sent" for key, body in keys if body not in sent.bodies.get(key, ())]
-    return lost, twice, strange
+        never_sent += [f"{key}: in {table}, never sent" for key, body in keys if body not in sent.bodies.get(key, ())]
+    return lost, twice, never_sent
 
 
-def _kept_aside(case: Case) -> set[str]:
-    """Keys of what Kafka refused, and a spool therefore keeps for a person."""
+def _refused_keys(case: Case) -> set[str]:
+    """Keys of the records that Kafka refused and the spools keep for a person."""
     kept: set[str] = set()
     for spool in case.spools:
         with closing(sqlite3.connect(Path(spool) / "spool.sqlite3")) as database:
@@ -195,8 +195,8 @@ def _kept_aside(case: Case) -> set[str]:
     return kept
 
 
-async def _unlike(connection: asyncpg.Connection, stored: dict[str, list[asyncpg.Record]], case: Case) -> list[str]:
-    """Signatures that do not verify, and rows of any table that are not those of the definition."""
+async def _wrong_rows(connection: asyncpg.Connection, stored: dict[str, list[asyncpg.Record]], case: Case) -> list[str]:
+    """Signatures that do not verify, and rows that differ from the oracle's."""
     verifiers, problems, deliveries = [VerifyKey(base64.b64decode(key)) for key in case.public_keys], [], []
     for row in [*stored["events"], *stored["quarantined_webhooks"]]:
         evidence = [row[name] for name in ("account", "key_id", "received_at", "body", "signature", "signed_timestamp")]
@@ -219,7 +219,7 @@ def _verifies(verifier: VerifyKey, row: asyncpg.Record) -> bool:
 
 
 def main() -> int:
-    problems, figures = asyncio.run(judge(Case(**json.loads(sys.argv[1]))))
+    problems, figures = asyncio.run(check(Case(**json.loads(sys.argv[1]))))
     more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     sys.stdout.write("\n".join([*problems[:SHOWN], *more, json.dumps(figures)]))
     return 1 if problems else 0

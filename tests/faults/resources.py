@@ -1,4 +1,4 @@
-"""What our processes hold, looked at turn after turn: memory and descriptors must be flat while a process lives."""
+"""Memory and descriptors of our processes, sampled after each turn: they must stay flat."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.faults.cluster.cluster import Site
+from tests.faults.cluster.cluster import Cluster
 from tests.support.environment.programs import resident_mb
 
-FEWEST_LOOKS = 9
-MORE_MB = 10  # what a heap may gain from the middle of a run to its end
+FEWEST_SAMPLES = 9
+MORE_MB = 10  # allowed growth of a heap from the middle of a run to its end
 MORE_FDS = 3
 
 
-class Look(NamedTuple):
+class Sample(NamedTuple):
     """Resident memory, and open file descriptors."""
 
     mb: float
@@ -23,43 +23,44 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """By one process, by thirds of its looks."""
+    """One process: the medians of the thirds of its samples."""
 
     name: str
-    looks: int
-    thirds: tuple[Look, Look, Look]
+    samples: int
+    thirds: tuple[Sample, Sample, Sample]
 
     @property
     def flat(self) -> bool:
-        """The first third is for caches and pools to fill."""
+        """Whether the last third is no more than the middle one. Caches and pools fill in the first."""
         _, middle, last = self.thirds
         return last.mb <= middle.mb + MORE_MB and last.fds <= middle.fds + MORE_FDS
 
 
 class Resources:
-    """Of the ingests and projectors of one site."""
+    """Samples of the ingests and projectors of one cluster."""
 
     def __init__(self) -> None:
-        self._looks: dict[tuple[str, int], list[Look]] = defaultdict(list)
+        self._samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)
 
-    def look(self, site: Site) -> None:
-        """Note what they hold now, after a turn, when all is well again."""
-        for name, served in [("ingest", one) for one in site.ingests] + [("project", one) for one in site.projectors]:
+    def sample(self, cluster: Cluster) -> None:
+        """Samples every process, after the recovery of a turn."""
+        for served in (*cluster.ingests, *cluster.projectors):
+            name = "ingest" if served in cluster.ingests else "project"
             pid = served.program.process.pid
-            self._looks[name, pid].append(Look(resident_mb(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))))
+            self._samples[name, pid].append(Sample(resident_mb(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))))
 
     def held(self) -> list[Held]:
-        """By each process that lived through turns enough."""
-        lived = [(name, looks) for (name, _), looks in self._looks.items() if len(looks) >= FEWEST_LOOKS]
-        return [Held(name, len(looks), thirds(looks)) for name, looks in lived]
+        """The processes that lived through enough turns."""
+        lived = [(name, samples) for (name, _), samples in self._samples.items() if len(samples) >= FEWEST_SAMPLES]
+        return [Held(name, len(samples), thirds(samples)) for name, samples in lived]
 
 
-def thirds(looks: list[Look]) -> tuple[Look, Look, Look]:
+def thirds(samples: list[Sample]) -> tuple[Sample, Sample, Sample]:
     """The medians of the first, the middle and the last third."""
-    third = len(looks) // 3
-    first, middle, last = looks[:third], looks[third:-third], looks[-third:]
+    third = len(samples) // 3
+    first, middle, last = samples[:third], samples[third:-third], samples[-third:]
     return _median(first), _median(middle), _median(last)
 
 
-def _median(looks: list[Look]) -> Look:
-    return Look(round(median(look.mb for look in looks), 1), int(median(look.fds for look in looks)))
+def _median(samples: list[Sample]) -> Sample:
+    return Sample(round(median(sample.mb for sample in samples), 1), int(median(sample.fds for sample in samples)))

@@ -1,4 +1,4 @@
-"""One run: a site under load, turn after turn of faults, at the end the checker's verdict and a look at rebuilds."""
+"""One run: a cluster under load, turns of faults with recovery, then the checker and `rebuild --check`."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.faults.catalogue import FAULTS
-from tests.faults.cluster.brokers import two_way_kafka
-from tests.faults.cluster.cluster import Site
+from tests.faults.cluster.brokers import proxied_kafka
+from tests.faults.cluster.cluster import Cluster
 from tests.faults.resources import Resources
 from tests.support.environment.programs import Programs
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with eve
 
 @contextmanager
 def explained(programs: Programs, *, replay: str = "") -> Iterator[None]:
-    """A failure says what the programs said about it, and by which command it comes again."""
+    """Adds the programs' output to a failure, and the command that replays it."""
     try:
         yield
     except BaseException as failure:
@@ -34,25 +34,25 @@ def explained(programs: Programs, *, replay: str = "") -> Iterator[None]:
 async def run(
     programs: Programs, seed: int, turns: Iterable[Sequence[str]], *, rate: float, wait_seconds: float = 60
 ) -> dict[str, Any]:
-    """The checker's figures, the number of `faults`, and what the processes held. Any problem is an AssertionError."""
+    """The checker's figures, the number of `faults` and what the processes `held`. A problem is an AssertionError."""
     count, resources = 0, Resources()
-    async with two_way_kafka(programs.directory / "kafka") as kafka, Site.opened(programs, kafka) as site:
-        await site.start()
-        site.send(f"faults-{seed}", rate=rate)
-        await site.recovered()
+    async with proxied_kafka(programs.directory / "kafka") as kafka, Cluster.opened(programs, kafka) as cluster:
+        await cluster.start()
+        cluster.send(f"faults-{seed}", rate=rate)
+        await cluster.wait_until_recovered()
         for turn in turns:
             log.info("%s", " + ".join(turn))
             began = time.monotonic()
-            await asyncio.gather(*(FAULTS[name].inject(site) for name in turn))
+            await asyncio.gather(*(FAULTS[name].inject(cluster) for name in turn))
             ended = time.monotonic()
-            await site.recovered()
+            await cluster.wait_until_recovered()
             count += len(turn)
-            resources.look(site)
+            resources.sample(cluster)
             log.info("  took %.1f s, recovered in %.1f s", ended - began, time.monotonic() - ended)
-        await site.silence()
-        figures = await site.verdict(wait_seconds=wait_seconds)
-        await site.nothing_waits()
+        await cluster.stop_senders()
+        figures = await cluster.verdict(wait_seconds=wait_seconds)
+        await cluster.assert_nothing_waits()
         figures |= {"faults": count, "held": resources.held()}
         log.info("seed %s: %s", seed, figures)
-        await site.command("rebuild", "--check")
+        await cluster.command("rebuild", "--check")
     return figures

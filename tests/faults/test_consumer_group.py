@@ -1,4 +1,4 @@
-"""Groups of projectors under faults: whoever joins, leaves, dies or sleeps, every record is applied once."""
+"""Groups of projectors whose members join, leave, die or freeze: every record is applied once."""
 
 import asyncio
 import os
@@ -17,13 +17,13 @@ from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
 from tests.faults.cluster.consumer_group import (
     LONG,
-    POSITIONS,
-    all_is_applied_once,
-    flowing,
-    in_the_long_run,
-    name_of,
+    OFFSETS,
+    assert_applied_once,
+    long_run_only,
+    member_process,
+    owner_of_process,
     owners,
-    process,
+    record_stream,
     signed,
 )
 from tests.support.environment.kafka import create_topics, settings_for
@@ -33,14 +33,14 @@ from tests.support.projections.kafka_records import Member, member, produce, pro
 from tests.support.projections.offset_log import applied, keep_journal, takeover, tile
 
 TAKEOVER_SECONDS = 15.0
-# Locks of a frozen owner: its session is ended after 5 s of idling in a transaction.
+# For the locks of a frozen owner: Postgres ends a session that idles in a transaction for 5 s.
 BLOCKED_SECONDS = 7.0
 STORM_SECONDS = 60 if LONG else 10
 BETWEEN_REBALANCES_SECONDS = 2
 IN_TRANSACTION = """
 select state_change from pg_stat_activity where application_name = left($1, 63) and state = 'idle in transaction'
 """
-# The longest time without an interval by this owner, of those that began soon after a moment.
+# The longest pause between intervals of this owner, of those that began soon after a moment.
 LONGEST_PAUSE = """
 with applied as (
   select at, greatest($2, lag(at, 1, $2) over (order by at)) as before from journal
@@ -55,11 +55,11 @@ async def settings(kafka_settings: KafkaSettings, database_url: str, connection:
     return project_settings(kafka_settings, database_url)
 
 
-async def test_members_that_join_and_leave_hand_their_partitions_over_without_gap_or_overlap(
+async def test_partitions_change_owner_without_gap_or_overlap(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages
-    async with flowing(settings) as stream:
+    async with record_stream(settings) as stream:
         first = Member(settings)
         await eventually(lambda: owners(connection, topic), lambda seen: seen == {first.owner})
         second = Member(settings)
@@ -70,7 +70,7 @@ async def test_members_that_join_and_leave_hand_their_partitions_over_without_ga
         await eventually(lambda: owners(connection, topic), lambda seen: seen == {second.owner, third.owner})
         await second.leave()
         await eventually(lambda: owners(connection, topic), lambda seen: seen == {third.owner})
-    await all_is_applied_once(connection, topic, stream.counts)
+    await assert_applied_once(connection, topic, stream.counts)
     await third.leave()
 
 
@@ -79,31 +79,31 @@ async def test_one_that_is_killed_and_one_that_is_frozen_in_its_transaction_are_
 ) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages
     async with (
-        flowing(settings, signed) as stream,
-        process(settings, "projector") as killed,
-        process(settings, "lingering") as sleeper,
-        process(settings, "projector") as survivor,
+        record_stream(settings, signed) as stream,
+        member_process(settings, "projector") as killed,
+        member_process(settings, "lingering") as sleeper,
+        member_process(settings, "projector") as survivor,
     ):
-        everybody = await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 3)
-        sleeping = name_of(sleeper.pid, everybody)
+        members = await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 3)
+        sleeping = owner_of_process(sleeper.pid, members)
         await frozen_in_its_transaction(connection, sleeping, sleeper.pid)
         since = await connection.fetchval("select clock_timestamp()")
         killed.kill()
-        for gone in (sleeping, name_of(killed.pid, everybody)):
+        for gone in (sleeping, owner_of_process(killed.pid, members)):
             await replaced_in_time(connection, topic, gone, since)
-        assert await owners(connection, topic) == {name_of(survivor.pid, everybody)}
+        assert await owners(connection, topic) == {owner_of_process(survivor.pid, members)}
         os.kill(sleeper.pid, signal.SIGCONT)
         await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 2)
-        for one in (sleeper, survivor):
-            one.terminate()
+        for process in (sleeper, survivor):
+            process.terminate()
         assert [await sleeper.wait(), await survivor.wait()] == [0, 0]
     async with member(settings):
-        total = await all_is_applied_once(connection, topic, stream.counts)
-    pause = await connection.fetchval(LONGEST_PAUSE, name_of(survivor.pid, everybody), since)
+        total = await assert_applied_once(connection, topic, stream.counts)
+    pause = await connection.fetchval(LONGEST_PAUSE, owner_of_process(survivor.pid, members), since)
     report("blocked", pause.total_seconds())
     assert pause.total_seconds() < BLOCKED_SECONDS
     assert await connection.fetchval("select count(*) from telnyx.dead_letters") == 0
-    # What came after the survivors had left was moved past by a Journalist, which makes no rows.
+    # The records after the survivors had left were moved past by a member that makes no rows.
     assert total >= await connection.fetchval("select count(*) from telnyx.events") > 0
 
 
@@ -117,7 +117,7 @@ async def replaced_in_time(connection: asyncpg.Connection, topic: str, owner: st
 
 
 async def frozen_in_its_transaction(connection: asyncpg.Connection, owner: str, pid: int) -> None:
-    """Stop the process while its session holds the locks of a batch."""
+    """Freezes the process while its session holds the locks of a batch."""
 
     async def caught() -> bool:
         if await connection.fetchval(IN_TRANSACTION, owner) is None:
@@ -131,78 +131,82 @@ async def frozen_in_its_transaction(connection: asyncpg.Connection, owner: str, 
     await eventually(caught, bool)
 
 
-@in_the_long_run
+@long_run_only
 async def test_a_sleeper_that_held_no_lock_applies_nothing_stale_when_it_wakes(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages
-    async with flowing(settings) as stream, process(settings) as sleeper, process(settings) as survivor:
-        everybody = await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 2)
+    async with (
+        record_stream(settings) as stream,
+        member_process(settings) as sleeper,
+        member_process(settings) as survivor,
+    ):
+        members = await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 2)
         for _ in range(2):
             since = await connection.fetchval("select clock_timestamp()")
             os.kill(sleeper.pid, signal.SIGSTOP)
-            sleeping = name_of(sleeper.pid, everybody)
+            sleeping = owner_of_process(sleeper.pid, members)
             await replaced_in_time(connection, topic, sleeping, since)
             os.kill(sleeper.pid, signal.SIGCONT)
             await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 2)
-        for one in (sleeper, survivor):
-            one.terminate()
+        for process in (sleeper, survivor):
+            process.terminate()
         assert [await sleeper.wait(), await survivor.wait()] == [0, 0]
     async with member(settings):
-        await all_is_applied_once(connection, topic, stream.counts)
+        await assert_applied_once(connection, topic, stream.counts)
 
 
-async def test_a_storm_of_rebalances_leaves_neither_gap_nor_overlap(
+async def test_many_rebalances_leave_no_gap_and_no_overlap(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topic, choose = Topics(settings.ledger_topic_prefix).messages, random.Random(4)
-    async with flowing(settings) as stream, AsyncExitStack() as running:
-        group = [await running.enter_async_context(process(settings)) for _ in range(2)]
+    async with record_stream(settings) as stream, AsyncExitStack() as running:
+        group = [await running.enter_async_context(member_process(settings)) for _ in range(2)]
         left = []
         await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 2)
         for _ in range(STORM_SECONDS // BETWEEN_REBALANCES_SECONDS):
-            await asyncio.sleep(BETWEEN_REBALANCES_SECONDS)  # what makes it a storm
+            await asyncio.sleep(BETWEEN_REBALANCES_SECONDS)  # the rate of the rebalances
             if len(group) == 1 or (len(group) == 2 and choose.random() < 0.5):
-                group.append(await running.enter_async_context(process(settings)))
+                group.append(await running.enter_async_context(member_process(settings)))
             else:
                 left.append(group.pop(0))  # it is a member by now
                 left[-1].terminate()
-        assert [await one.wait() for one in left] == [0] * len(left)
+        assert [await process.wait() for process in left] == [0] * len(left)
         since = time.monotonic()
-        await all_is_applied_once(connection, topic, stream.counts[:])
+        await assert_applied_once(connection, topic, stream.counts[:])
         report("caught up after the storm", time.monotonic() - since)
     async with member(settings):
-        total = await all_is_applied_once(connection, topic, stream.counts)
+        total = await assert_applied_once(connection, topic, stream.counts)
     claims = await connection.fetchval("select count(distinct owner) from journal where claimed and topic = $1", topic)
     report("records in the storm", total)
     assert claims > 3
 
 
-async def test_a_rebalance_while_postgres_is_away_skips_and_repeats_nothing(
+async def test_a_rebalance_while_postgres_is_unavailable_skips_and_repeats_nothing(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages
     async with proxied(settings.database_url) as (proxy, url):
-        away = settings.model_copy(update={"database_url": url})
-        async with member(away) as first:
-            async with flowing(settings) as stream:
-                await eventually(lambda: connection.fetchval(POSITIONS, topic), lambda seen: bool(seen > 100))
+        through_proxy = settings.model_copy(update={"database_url": url})
+        async with member(through_proxy) as first:
+            async with record_stream(settings) as stream:
+                await eventually(lambda: connection.fetchval(OFFSETS, topic), lambda seen: bool(seen > 100))
                 await proxy.cut()
-                async with member(away) as second:
+                async with member(through_proxy) as second:
                     both = {first.owner, second.owner}
-                    await eventually(lambda: are_away([first, second], "postgres"), lambda seen: seen == [1, 1])
+                    await eventually(lambda: unavailable([first, second], "postgres"), lambda seen: seen == [1, 1])
                     await proxy.open()
                     await eventually(lambda: owners(connection, topic), lambda seen: seen == both)
-                    await eventually(lambda: are_away([first, second], "postgres"), lambda seen: seen == [0, 0])
-            await all_is_applied_once(connection, topic, stream.counts)
+                    await eventually(lambda: unavailable([first, second], "postgres"), lambda seen: seen == [0, 0])
+            await assert_applied_once(connection, topic, stream.counts)
 
 
-async def are_away(members: list[Member], part: str) -> list[float | None]:
-    return [one.gauge("ledger_projector_away", part=part) for one in members]
+async def unavailable(members: list[Member], part: str) -> list[float | None]:
+    return [member.gauge("ledger_projector_away", part=part) for member in members]
 
 
-@in_the_long_run
-async def test_a_broker_that_dies_and_comes_back_is_waited_for_and_one_that_is_frozen_does_not_hold_up_a_stop(
+@long_run_only
+async def test_a_killed_broker_is_waited_for_and_a_frozen_one_does_not_delay_a_stop(
     own_broker: LocalKafka, database_url: str, connection: asyncpg.Connection
 ) -> None:
     await keep_journal(connection)
@@ -211,13 +215,13 @@ async def test_a_broker_that_dies_and_comes_back_is_waited_for_and_one_that_is_f
     settings = project_settings(settings_for(own_broker, "telnyx"), database_url)
     async with member(settings) as one:
         await produce(own_broker.bootstrap, topics.messages, [b"{}"] * 5)
-        await eventually(lambda: connection.fetchval(POSITIONS, topics.messages), lambda seen: seen == 5)
+        await eventually(lambda: connection.fetchval(OFFSETS, topics.messages), lambda seen: seen == 5)
         own_broker.kill()
-        await eventually(lambda: are_away([one], "kafka"), lambda seen: seen == [1])
+        await eventually(lambda: unavailable([one], "kafka"), lambda seen: seen == [1])
         await asyncio.to_thread(own_broker.start)
         await produce(own_broker.bootstrap, topics.messages, [b"{}"] * 5)
-        await eventually(lambda: connection.fetchval(POSITIONS, topics.messages), lambda seen: seen == 10)
-        await eventually(lambda: are_away([one], "kafka"), lambda seen: seen == [0])
+        await eventually(lambda: connection.fetchval(OFFSETS, topics.messages), lambda seen: seen == 10)
+        await eventually(lambda: unavailable([one], "kafka"), lambda seen: seen == [0])
         own_broker.freeze()
         asked = time.monotonic()
     assert time.monotonic() - asked < 20
@@ -225,5 +229,5 @@ async def test_a_broker_that_dies_and_comes_back_is_waited_for_and_one_that_is_f
 
 
 def report(what: str, value: float) -> None:
-    """A figure, shown by `pytest -s` and with every failure."""
+    """Prints a figure, shown by `pytest -s` and with every failure."""
     print(f"{what}: {value:.1f}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""Two brokers with a second way to each, through a proxy: what ingest sees of Kafka may be slow or cut by itself."""
+"""Two brokers, each with a second listener behind a proxy, so ingest alone can have a slow or cut connection."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,40 +11,40 @@ from tests.support.environment.tcp_proxy import TcpProxy
 BROKERS = 2
 
 
-class TwoWayKafka(LocalKafka):
-    """Clients that come by a proxy are told the proxies' addresses; all others the brokers' own."""
+class ProxiedKafka(LocalKafka):
+    """Clients that connect through a proxy learn the proxies' addresses; all others the brokers' own."""
 
-    def __init__(self, directory: Path, ways: list[tuple[int, TcpProxy]]) -> None:
-        super().__init__(directory, brokers=len(ways), quick_start=True)
-        self._ways = ways
+    def __init__(self, directory: Path, listeners: list[tuple[int, TcpProxy]]) -> None:
+        super().__init__(directory, brokers=len(listeners), quick_start=True)
+        self._listeners = listeners
 
     @property
     def proxies(self) -> list[TcpProxy]:
-        return [proxy for _, proxy in self._ways]
+        return [proxy for _, proxy in self._listeners]
 
     @property
     def bootstrap_by_proxy(self) -> str:
         return ",".join(f"127.0.0.1:{proxy.port}" for proxy in self.proxies)
 
     async def cut(self) -> None:
-        """Who comes by a proxy is cut off."""
+        """Cuts off clients that connect through a proxy."""
         for proxy in self.proxies:
             await proxy.cut()
 
-    async def mend(self) -> None:
-        """The ways are open again, without delay."""
+    async def restore(self) -> None:
+        """Opens the proxies again, without delay."""
         for proxy in self.proxies:
             await proxy.cut()
             proxy.delay_seconds = 0.0
             await proxy.open()
 
     def slow_down(self, seconds: float) -> None:
-        """Every answer comes so much later."""
+        """Delays every answer through a proxy."""
         for proxy in self.proxies:
             proxy.delay_seconds = seconds
 
     def _server_properties(self, number: int, port: int, home: Path) -> str:
-        behind, proxy = self._ways[number - 1]
+        behind, proxy = self._listeners[number - 1]
         direct = f"PLAINTEXT://127.0.0.1:{port}"
         controller = f",CONTROLLER://127.0.0.1:{self._controller_port}" if number == 1 else ""
         lines = [
@@ -52,17 +52,17 @@ class TwoWayKafka(LocalKafka):
             f"advertised.listeners={direct},PROXIED://127.0.0.1:{proxy.port}",
             "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
         ]
-        # Of a setting that is there twice Kafka takes the last.
+        # Kafka takes the last of a repeated setting.
         return super()._server_properties(number, port, home) + "\n".join(lines) + "\n"
 
 
 @asynccontextmanager
-async def two_way_kafka(directory: Path) -> AsyncIterator[TwoWayKafka]:
-    """Not started yet; killed at the end, also when it was left frozen."""
-    ways = [(port, TcpProxy("127.0.0.1", port)) for port in free_ports(BROKERS)]
-    for _, proxy in ways:
+async def proxied_kafka(directory: Path) -> AsyncIterator[ProxiedKafka]:
+    """Not started yet. It is killed at the end, even when frozen."""
+    listeners = [(port, TcpProxy("127.0.0.1", port)) for port in free_ports(BROKERS)]
+    for _, proxy in listeners:
         await proxy.open()
-    kafka = TwoWayKafka(directory, ways)
+    kafka = ProxiedKafka(directory, listeners)
     try:
         yield kafka
     finally:

@@ -1,4 +1,4 @@
-"""The whole Kafka mode with senders before it, each part a process that a fault may take away and bring back."""
+"""The whole Kafka mode with its senders: each part is a process that a fault may end and restart."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ import asyncpg
 from nacl.signing import SigningKey
 
 from tests.faults.checker import Case
-from tests.faults.cluster.brokers import TwoWayKafka
+from tests.faults.cluster.brokers import ProxiedKafka
 from tests.faults.cluster.promise_log import Entry, entries
 from tests.faults.cluster.sender import Sending
 from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, Served
@@ -27,19 +27,19 @@ from tests.support.webhooks.builders import KEY, OTHER_KEY, public_key, public_k
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
-STOP_SECONDS = 20  # what ingest promises
-PATIENCE_SECONDS = 150  # nothing takes so long, unless it never comes; another fault may be under way
-DIRECTLY = 50  # records that must be acknowledged without a detour by the spool
+STOP_SECONDS = 20  # documented bound of a graceful stop
+PATIENCE_SECONDS = 150  # far more than any recovery takes, even with another fault under way
+DIRECTLY = 50  # records that must be acknowledged without passing through the spool
 LAG = "ledger_projector_lag_records"
-RIGGED = f"""#!{sys.executable}
+PROGRAM_WITH_LEVERS = f"""#!{sys.executable}
 import runpy
 runpy.run_module("tests.faults.injected.levers", run_name="__main__")
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where webhooks went until now, as one ingest counts them; a process that just ended counts as away."""
+class Counts:
+    """One ingest's counts of records by route. For a process that just ended, Kafka counts as unavailable."""
 
     acknowledged: float = 0
     spooled: float = 0
@@ -48,40 +48,42 @@ class Way:
     away: float = 1
 
 
-class Site:
-    """What a fault may touch. Parts are replaced in place: a fault that restarts one puts the new one here."""
+class Cluster:
+    """Everything that a fault may touch. A fault that restarts a part puts the new one in its place."""
 
-    def __init__(self, programs: Programs, kafka: TwoWayKafka, postgres: Server) -> None:
+    def __init__(self, programs: Programs, kafka: ProxiedKafka, postgres: Server) -> None:
         self.programs = programs
         self.kafka = kafka
         self.postgres = postgres
-        self._rigged = _rigged(programs.directory)
-        self.mode = KafkaMode(programs, bootstrap=kafka.bootstrap, database_url=postgres.url, program=self._rigged)
-        self.keys = [KEY, OTHER_KEY]  # the first one is in use
+        self._program_with_levers = _program_with_levers(programs.directory)
+        self.mode = KafkaMode(
+            programs, bootstrap=kafka.bootstrap, database_url=postgres.url, program=self._program_with_levers
+        )
+        self.keys = [KEY, OTHER_KEY]  # the first is in use
         self._keys_file = programs.directory / "keys"
         self._keys_file.write_text(public_key_setting(KEY, ACCOUNT))
         del self.mode.environment["TELNYX_PUBLIC_KEYS"]
         self.mode.environment |= {
             "TELNYX_PUBLIC_KEYS_FILE": str(self._keys_file),
-            "RIG_ORDERS": str(programs.directory),
+            "LEVER_ORDERS": str(programs.directory),
             "PYTHONPATH": str(ROOT),
         }
         self.ingests: list[Served] = []
         self.projectors: list[Served] = []
         self.senders: list[Program] = []
-        self._ledgers: dict[str, list[str]] = {}
+        self._promise_logs: dict[str, list[str]] = {}
         self._excused: list[tuple[int, float, float]] = []
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, programs: Programs, kafka: TwoWayKafka) -> AsyncIterator["Site"]:
-        """With a Postgres of its own, and nothing of ours running yet. What runs at the end is killed by `programs`."""
+    async def opened(cls, programs: Programs, kafka: ProxiedKafka) -> AsyncIterator["Cluster"]:
+        """With a separate Postgres; none of our programs runs yet. All of them are killed at the end."""
         async with Server.started(programs.directory / "own-postgres") as postgres:
             await asyncio.to_thread(kafka.start)
-            site = cls(programs, kafka, postgres)
-            await asyncio.to_thread(site.mode.prepare)
+            cluster = cls(programs, kafka, postgres)
+            await asyncio.to_thread(cluster.mode.prepare)
             try:
-                yield site
+                yield cluster
             finally:
                 programs.kill_all()
 
@@ -104,21 +106,21 @@ class Site:
         return await self.mode.ingest(spool=str(self.spool(number)), port=port, **way)
 
     async def restart_ingest(self, how: signal.Signals, number: int = 0) -> int:
-        """End one and start another on its port and spool; gives the exit status of the old one."""
+        """Ends one and starts another on its port and spool; gives the exit status of the old one."""
         old = self.ingests[number]
         status = await asyncio.to_thread(old.program.ends, how, timeout_seconds=STOP_SECONDS)
         self.ingests[number] = await self._ingest(number, old.port)
         return status
 
     async def restart_projector(self, how: signal.Signals, number: int = 0) -> int:
-        """The same for a projector."""
+        """Ends one and starts another; gives the exit status of the old one."""
         old = self.projectors[number]
         status = await asyncio.to_thread(old.program.ends, how, timeout_seconds=STOP_SECONDS)
         self.projectors[number] = await self.mode.project()
         return status
 
     async def order(self, served: Served, *orders: str) -> None:
-        """What a rigged process shall do (rigged.py); returns when it has begun."""
+        """Sends orders to a process with levers; returns when it has taken them."""
         process = served.program.process
         file = self.programs.directory / f"orders-{process.pid}"
         file.write_text("\n".join(orders))
@@ -129,26 +131,26 @@ class Site:
 
         await eventually(waits, lambda still: not still)
 
-    async def dies(self, served: Served) -> None:
-        """A rigged process reaches the place where it kills itself."""
+    async def wait_until_killed(self, served: Served) -> None:
+        """Waits until a process with levers reaches the place where it kills itself."""
         assert await asyncio.to_thread(served.program.process.wait, PATIENCE_SECONDS) == -signal.SIGKILL
 
     async def accept_keys(self, *keys: SigningKey) -> None:
-        """These and no others, for every process; returns when each has taken them."""
+        """Makes every process accept these keys only; returns when each has loaded them."""
         self._keys_file.write_text("\n".join(public_key_setting(key, ACCOUNT) for key in keys))
-        everybody = [*self.ingests, *self.projectors]
+        processes = [*self.ingests, *self.projectors]
 
         async def loads() -> list[int]:
-            return [one.program.output.count('"event":"keys_loaded"') for one in everybody]
+            return [process.program.output.count('"event":"keys_loaded"') for process in processes]
 
         before = await loads()
-        for one in everybody:
-            one.program.process.send_signal(signal.SIGHUP)
+        for process in processes:
+            process.program.process.send_signal(signal.SIGHUP)
         await eventually(loads, lambda now: all(new > old for new, old in zip(now, before, strict=True)))
 
     @contextmanager
     def excused(self, status: int) -> Iterator[None]:
-        """During the block this status is the right answer; it may reach a sender for a moment longer."""
+        """In the block this status is the right answer. It may still reach a sender a moment later."""
         began = time.time()
         try:
             yield
@@ -156,55 +158,55 @@ class Site:
             self._excused.append((status, began, time.time() + 1))
 
     def send(self, seed: str, *, rate: float, connections: int = 32) -> None:
-        """One sender to each ingest, all of them with the same webhooks: the twins meet each other's duplicates."""
+        """Starts one sender per ingest, all with the same webhooks, so each ingest sees the other's duplicates."""
         for number, ingest in enumerate(self.ingests):
-            ledger = str(self.programs.directory / f"ledger-{seed}-{number}")
-            self._ledgers.setdefault(seed, []).append(ledger)
-            sending = Sending(ingest.port, seed, ledger, rate, connections)
+            promise_log = str(self.programs.directory / f"promises-{seed}-{number}")
+            self._promise_logs.setdefault(seed, []).append(promise_log)
+            sending = Sending(ingest.port, seed, promise_log, rate, connections)
             self.senders.append(self._module("tests.faults.cluster.sender", sending.as_argument()))
 
     def entries(self, seed: str) -> list[Entry]:
-        """What the senders of a stream did until now."""
-        return [entry for ledger in self._ledgers[seed] for entry in entries(Path(ledger))]
+        """The promise log of a stream up to now."""
+        return [entry for path in self._promise_logs[seed] for entry in entries(Path(path))]
 
-    async def silence(self) -> None:
-        """End the senders; each still hears the answer to what it sent."""
+    async def stop_senders(self) -> None:
+        """Ends the senders, after the answers to their open requests."""
         for sender in self.senders:
             sender.process.terminate()
         ended = [await asyncio.to_thread(sender.ends) for sender in self.senders]
         assert set(ended) == {0}, [sender.output for sender in self.senders]
 
-    async def recovered(self) -> None:
-        """Everything goes its straight way again: ready, spool empty, published directly, and on into the tables."""
-        await asyncio.gather(*map(self._publishes_directly, self.ingests), self.stores(DIRECTLY))
+    async def wait_until_recovered(self) -> None:
+        """Waits for full recovery: ingest ready, spool empty, records published directly and stored."""
+        await asyncio.gather(*map(self._publishes_directly, self.ingests), self.wait_until_stored(DIRECTLY))
 
     async def _publishes_directly(self, ingest: Served) -> None:
-        base = Way()
+        base = Counts()
 
         async def seen() -> float:
             nonlocal base
-            now = await way(ingest)
+            now = await counts(ingest)
             if now.spooled != base.spooled or now.waiting or now.away or now.acknowledged < base.acknowledged:
                 base = now
             return now.acknowledged - base.acknowledged
 
-        await patiently(seen, lambda directly: directly >= DIRECTLY)
+        await wait_long_for(seen, lambda directly: directly >= DIRECTLY)
         assert await ingest.ready() == 200
 
-    async def nothing_waits(self) -> None:
-        """At the end of all: no spool holds anything, and no projector is behind."""
+    async def assert_nothing_waits(self) -> None:
+        """At the end, every spool is empty and no projector is behind."""
 
         async def waiting() -> float:
-            spools = sum([(await way(ingest)).waiting for ingest in self.ingests])
+            spools = sum([(await counts(ingest)).waiting for ingest in self.ingests])
             shown = [await projector.metrics() for projector in self.projectors]
             return spools + sum(value for found in shown for (name, _), value in found.items() if name == LAG)
 
-        await patiently(waiting, lambda count: not count)
+        await wait_long_for(waiting, lambda count: not count)
 
-    async def stores(self, events: int) -> None:
-        """So many more events reach the tables."""
+    async def wait_until_stored(self, events: int) -> None:
+        """Waits until so many more events are stored."""
         before = await self.fetchval("select coalesce(max(position), 0) from telnyx.events")
-        await patiently(
+        await wait_long_for(
             lambda: self.fetchval("select count(*) from telnyx.events where position > $1", before),
             lambda now: bool(now >= events),
         )
@@ -218,17 +220,17 @@ class Site:
             await connection.close()
 
     async def command(self, *arguments: str) -> str:
-        """What an operator types; gives its output, fails unless it went well."""
+        """Runs a command as an operator does; gives its output. Raises AssertionError unless it exits with 0."""
         done = await asyncio.to_thread(self.programs.run, *arguments, environment=self.mode.environment)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 
     async def verdict(self, *, wait_seconds: float = 60) -> dict[str, Any]:
-        """When everything promised is stored: the checker's figures, or a failure with its problems."""
+        """The checker's figures. Raises AssertionError with its problems, if there are any."""
         case = Case(
             self.postgres.url,
             [base64.b64encode(public_key(key)).decode() for key in self.keys],
-            self._ledgers,
+            self._promise_logs,
             [str(self.spool(number)) for number in range(len(self.ingests))],
             wait_seconds,
             self._excused,
@@ -240,27 +242,27 @@ class Site:
         return found
 
     def _module(self, name: str, argument: str) -> Program:
-        """A module of the tests as a process, which finds the tests and nothing else of this directory's."""
+        """Starts a module of tests as a process that finds nothing but the tests here."""
         return self.programs.start(
             "-m", name, argument, program=Path(sys.executable), environment={"PYTHONPATH": str(ROOT)}
         )
 
 
-def _rigged(directory: Path) -> Path:
-    """`telnyx-ledger` as rigged.py makes it, to be started in its place."""
-    program = directory / "rigged"
-    program.write_text(RIGGED)
+def _program_with_levers(directory: Path) -> Path:
+    """The path of a `telnyx-ledger` with levers, to be started in its place."""
+    program = directory / "telnyx-ledger-with-levers"
+    program.write_text(PROGRAM_WITH_LEVERS)
     program.chmod(0o755)
     return program
 
 
-async def way(ingest: Served) -> Way:
-    """What tells whether records go directly to Kafka."""
+async def counts(ingest: Served) -> Counts:
+    """Reads the counts from the metrics of an ingest."""
     try:
         found = await ingest.metrics()
     except OSError:
-        return Way()
-    return Way(
+        return Counts()
+    return Counts(
         acknowledged=found.get(("ledger_kafka_records_total", frozenset({("result", "acknowledged")})), 0),
         spooled=found.get(("ledger_spool_written_total", frozenset()), 0),
         waiting=found.get(("ledger_spool_entries", frozenset()), 0),
@@ -274,6 +276,6 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-async def patiently(probe: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
-    """`eventually`, for what only comes after other faults have passed."""
+async def wait_long_for(probe: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
+    """`eventually`, for a condition that may have to wait for other faults to end."""
     return await eventually(probe, holds, timeout_seconds=PATIENCE_SECONDS)

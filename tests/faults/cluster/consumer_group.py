@@ -1,4 +1,4 @@
-"""What the tests of whole groups share: members as processes, a stream without an end, the laws that hold after it."""
+"""Shared by tests of consumer groups: members as processes, an endless stream of records, the final check."""
 
 import asyncio
 import os
@@ -21,10 +21,10 @@ from tests.support.webhooks.builders import encode, message_sent
 PARTITIONS = 12
 ROUND_SECONDS = 0.02
 LONG = os.environ.get("LEDGER_LONG") == "1"
-in_the_long_run = pytest.mark.skipif(not LONG, reason="takes long; LEDGER_LONG=1 runs it")
+long_run_only = pytest.mark.skipif(not LONG, reason="takes long; LEDGER_LONG=1 runs it")
 OWNERS = "select coalesce(array_agg(distinct owner), '{}') from telnyx.projection_offsets where topic = $1"
-POSITIONS = "select coalesce(sum(next_offset), 0)::bigint from telnyx.projection_offsets where topic = $1"
-EACH_POSITION = """
+OFFSETS = "select coalesce(sum(next_offset), 0)::bigint from telnyx.projection_offsets where topic = $1"
+EACH_OFFSET = """
 select coalesce(array_agg(next_offset order by partition), '{}') from telnyx.projection_offsets where topic = $1
 """
 
@@ -33,18 +33,18 @@ Records = Callable[[int, int], tuple[bytes, Headers]]
 
 
 def plain(number: int, partition: int) -> tuple[bytes, Headers]:
-    """Enough for who only moves offsets."""
+    """A record for members that only move offsets."""
     return b'{"data":{"n":%d,"partition":%d}}' % (number, partition), []
 
 
 def signed(number: int, partition: int) -> tuple[bytes, Headers]:
-    """A webhook that no other record of the stream is a delivery of."""
+    """A signed webhook of an event that no other record of the stream delivers."""
     record = signed_record(Topics("unused"), encode(message_sent(f"stream-{partition}-{number}")))
     return record.value, list(record.headers)
 
 
 class Stream:
-    """Records for all partitions of one topic, one after the other, as long as it lasts."""
+    """Produces records to all partitions of one topic in turn, until it is cancelled."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str, records: Records) -> None:
         self.counts = [0] * PARTITIONS
@@ -52,7 +52,7 @@ class Stream:
         self._topic = topic
         self._records = records
 
-    async def flow(self) -> None:
+    async def run(self) -> None:
         while True:
             for partition in range(PARTITIONS):
                 value, headers = self._records(self.counts[partition], partition)
@@ -62,11 +62,11 @@ class Stream:
 
 
 @asynccontextmanager
-async def flowing(settings: ProjectSettings, records: Records = plain) -> AsyncIterator[Stream]:
-    """A stream of records during the block; `counts` are final after it."""
+async def record_stream(settings: ProjectSettings, records: Records = plain) -> AsyncIterator[Stream]:
+    """Produces records in the block; `counts` are final after it."""
     async with producing(settings.kafka_bootstrap_servers) as producer:
         stream = Stream(producer, Topics(settings.ledger_topic_prefix).messages, records)
-        task = asyncio.create_task(stream.flow())
+        task = asyncio.create_task(stream.run())
         try:
             yield stream
         finally:
@@ -74,33 +74,37 @@ async def flowing(settings: ProjectSettings, records: Records = plain) -> AsyncI
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def all_is_applied_once(
+async def assert_applied_once(
     connection: asyncpg.Connection, topic: str, counts: list[int], *, timeout_seconds: float = 30
 ) -> int:
-    """Every log is tiled, and by nobody who did not hold it. Gives the number of records.
+    """Each partition was applied without gap or overlap, by its owners only. Gives the number of records.
 
-    A record whose acknowledgement was cut off may be there or not: up to one more a partition.
+    A record whose acknowledgement was lost may exist: up to one more per partition.
     """
-    positions = await eventually(
-        lambda: connection.fetchval(EACH_POSITION, topic),
-        lambda seen: len(seen) == PARTITIONS and all(one >= count for one, count in zip(seen, counts, strict=True)),
+    offsets = await eventually(
+        lambda: connection.fetchval(EACH_OFFSET, topic),
+        lambda seen: (
+            len(seen) == PARTITIONS and all(offset >= count for offset, count in zip(seen, counts, strict=True))
+        ),
         timeout_seconds=timeout_seconds,
     )
     for partition in range(PARTITIONS):
         intervals = await applied(connection, topic, partition)
         assert tile(intervals, intervals[-1][1]), (partition, intervals)
     assert await by_stale_owners(connection) == []
-    return sum(positions)
+    return sum(offsets)
 
 
 async def owners(connection: asyncpg.Connection, topic: str) -> set[str]:
-    """Who holds the partitions of a topic."""
+    """The owners of the partitions of a topic."""
     return set(await connection.fetchval(OWNERS, topic))
 
 
 @asynccontextmanager
-async def process(settings: ProjectSettings, kind: str = "journalist") -> AsyncIterator[asyncio.subprocess.Process]:
-    """A member as a process of its own, killed at the end."""
+async def member_process(
+    settings: ProjectSettings, kind: str = "journalist"
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A member as a separate process, killed at the end."""
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -117,6 +121,6 @@ async def process(settings: ProjectSettings, kind: str = "journalist") -> AsyncI
         await started.wait()
 
 
-def name_of(pid: int, names: set[str]) -> str:
-    """The owner that this process is: its pid stands in its name."""
+def owner_of_process(pid: int, names: set[str]) -> str:
+    """The owner with this process id in its name."""
     return next(name for name in names if name.split(":")[-2] == str(pid))

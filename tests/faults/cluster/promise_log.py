@@ -1,4 +1,4 @@
-"""What a sender did and was promised, in a file that outlives it: written before the next request of a connection."""
+"""A sender's requests and answers in a file: each answer is written before its connection sends the next request."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request. `status` 0: no answer, and `word` says why. No `seconds`: it was only begun. `at`: Unix time."""
+    """One request. `status` 0: no answer, `word` says why. Without `seconds` it has only begun. `at`: Unix time."""
 
     number: int
     status: int = 0
@@ -19,8 +19,8 @@ class Entry:
     at: float = field(default_factory=time.time)
 
 
-class Ledger:
-    """Append-only; every entry is a whole line before `write` returns."""
+class PromiseLog:
+    """Append-only: each entry is a whole line before `write` returns."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -31,6 +31,6 @@ class Ledger:
 
 
 def entries(path: Path) -> list[Entry]:
-    """Everything up to now; a line that is still being written is left for later."""
+    """All entries up to now, without a line that is still being written."""
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     return [Entry(*json.loads(line)) for line in lines]

@@ -1,7 +1,7 @@
-"""A sender as a process of its own; imports nothing of the product. Argument: a `Sending` as JSON; SIGTERM ends it,
-SIGUSR1 makes it sign with the other key from then on.
+"""Sends webhooks and logs the answers, as a process that imports nothing of the product.
 
-Like Telnyx it sends what got no 2xx again; unlike Telnyx it never gives up, so that every event meets every fault.
+Argument: a `Sending` as JSON. SIGTERM ends it; SIGUSR1 makes it sign with the other key. Like Telnyx it repeats a
+webhook without a 2xx; unlike Telnyx it never gives up, so every event meets every fault.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.cluster.promise_log import Entry, Ledger
+from tests.faults.cluster.promise_log import Entry, PromiseLog
 from tests.faults.cluster.traffic import Webhook, stream
 from tests.support.environment.http_sender import Answer, WebhookConnection
 from tests.support.webhooks.builders import KEY, OTHER_KEY
 
-PAUSE_SECONDS = 0.1  # before what failed is tried again
-BEHIND_SECONDS = 1.0  # what was not sent for longer is not made up for
+PAUSE_SECONDS = 0.1  # before a retry
+BEHIND_SECONDS = 1.0  # the most that a sender catches up
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """`rate` is requests a second over all connections."""
+    """`rate`: requests per second over all connections."""
 
     port: int
     seed: str
-    ledger: str
+    promise_log: str
     rate: float = 200
     connections: int = 32
 
@@ -38,12 +38,12 @@ class Sending:
 
 
 class Sender:
-    """All connections take their next webhook from one stream, at one pace."""
+    """Several connections that take webhooks from one stream, at one rate."""
 
     def __init__(self, sending: Sending) -> None:
         self._sending = sending
         self._webhooks: Iterator[tuple[int, Webhook]] = enumerate(stream(sending.seed))
-        self._ledger = Ledger(Path(sending.ledger))
+        self._log = PromiseLog(Path(sending.promise_log))
         self._due = time.monotonic()
         self._keys = [KEY, OTHER_KEY]
         self.stop = asyncio.Event()
@@ -58,7 +58,7 @@ class Sender:
         async with WebhookConnection(self._sending.port) as connection:
             while not await self._stopped(self._turn()):
                 number, webhook = next(self._webhooks)
-                self._ledger.write(Entry(number))
+                self._log.write(Entry(number))
                 while not await self._delivered(connection, number, webhook):
                     if await self._stopped(PAUSE_SECONDS):
                         return
@@ -70,7 +70,7 @@ class Sender:
         return self._due - now
 
     async def _stopped(self, seconds: float) -> bool:
-        """Wait so long, or until the end."""
+        """Waits so long; True if the sender was stopped meanwhile."""
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self.stop.wait()
@@ -83,9 +83,9 @@ class Sender:
         try:
             answer = await connection.webhook(webhook.body, key=self._keys[0])
         except OSError as error:
-            self._ledger.write(Entry(number, 0, type(error).__name__, "", time.monotonic() - began))
+            self._log.write(Entry(number, 0, type(error).__name__, "", time.monotonic() - began))
             return False
-        self._ledger.write(Entry(number, answer.status, *_said(answer), answer.seconds))
+        self._log.write(Entry(number, answer.status, *_said(answer), answer.seconds))
         return answer.status == 200
 
 

@@ -1,7 +1,7 @@
-"""What a sender sends: an endless stream of webhooks that follows from its seed, bytes and order; no product code.
+"""An endless stream of webhooks whose bytes and order follow from a seed, without product code.
 
-Messages live, are answered and read; persons opt out and in again; one in ten is delivered twice, all of it out of
-order; a few are of other families, or nothing that can be understood.
+Messages are sent, finalized and read; persons opt out and in again; one in ten is delivered twice; all of it is out of
+order. A few are of other families, or unreadable.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from tests.support.webhooks import builders
 from tests.support.webhooks.builders import Json, encode
 
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
-DAYS = 75  # so that several monthly partitions are met for the first time under load
+DAYS = 75  # several monthly partitions are created under load
 WINDOW = 60  # how far out of order
 STATUSES = ("delivered", "delivered", "delivered", "sending_failed", "delivery_failed", "delivery_unconfirmed")
 BLOCKED = [{"code": "40300", "title": "Blocked due to STOP message"}]
@@ -26,7 +26,7 @@ BLOCKED = [{"code": "40300", "title": "Blocked due to STOP message"}]
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A body, and what may be said about it: its key, and whether it is an event or goes to quarantine."""
+    """A body, its key, and whether it is an event or goes to quarantine."""
 
     body: bytes
     key: str
@@ -34,7 +34,7 @@ class Webhook:
 
 
 def stream(seed: str) -> Iterator[Webhook]:
-    """Bodies are the same for the same seed, and never those of another one."""
+    """The same bodies for the same seed; no body is in two streams."""
     chance = random.Random(seed)
     waiting: list[Json] = []
     number = 0

@@ -7,8 +7,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.faults.catalogue import fault, is_ready, lasts, spooled
-from tests.faults.cluster.cluster import STOP_SECONDS, Site, patiently, way
+from tests.faults.catalogue import fault, hold, wait_until_ready, wait_until_spooled
+from tests.faults.cluster.cluster import STOP_SECONDS, Cluster, counts, wait_long_for
 from tests.support.environment.kafka import limit_records
 from tests.support.environment.programs import free_port
 
@@ -19,189 +19,189 @@ FULL_BYTES = 256 * 1024
 
 
 @asynccontextmanager
-async def cut_off(site: Site) -> AsyncIterator[None]:
+async def ingest_cut_off_from_kafka(cluster: Cluster) -> AsyncIterator[None]:
     """Ingest cannot reach Kafka during the block; everybody else can."""
-    await site.kafka.cut()
+    await cluster.kafka.cut()
     try:
         yield
     finally:
-        await site.kafka.mend()
+        await cluster.kafka.restore()
 
 
 @asynccontextmanager
-async def frozen(site: Site) -> AsyncIterator[None]:
-    site.kafka.freeze()
+async def frozen(cluster: Cluster) -> AsyncIterator[None]:
+    cluster.kafka.freeze()
     try:
         yield
     finally:
-        site.kafka.thaw()
+        cluster.kafka.thaw()
 
 
-@fault("broker frozen for 3 s", "front")
-async def broker_frozen(site: Site) -> None:
-    async with frozen(site):
-        await lasts(3)
-        await is_ready(site)
+@fault("broker frozen for 3 s", "ingest")
+async def broker_frozen(cluster: Cluster) -> None:
+    async with frozen(cluster):
+        await hold(3)
+        await wait_until_ready(cluster)
 
 
-@fault("broker frozen for 30 s", "front", long=True)
-async def broker_frozen_for_long(site: Site) -> None:
-    async with frozen(site):
-        await lasts(30)
-        await is_ready(site)
+@fault("broker frozen for 30 s", "ingest", long=True)
+async def broker_frozen_for_long(cluster: Cluster) -> None:
+    async with frozen(cluster):
+        await hold(30)
+        await wait_until_ready(cluster)
 
 
-@fault("brokers killed and started again", "front")
-async def brokers_killed(site: Site) -> None:
-    site.kafka.kill()
-    await spooled(site, 100)
-    await asyncio.to_thread(site.kafka.start)
+@fault("brokers killed and started again", "ingest")
+async def brokers_killed(cluster: Cluster) -> None:
+    cluster.kafka.kill()
+    await wait_until_spooled(cluster, 100)
+    await asyncio.to_thread(cluster.kafka.start)
 
 
-@fault("brokers away for a minute", "front", long=True)
-async def brokers_away(site: Site) -> None:
-    site.kafka.kill()
-    await lasts(60)
-    await is_ready(site)
-    await asyncio.to_thread(site.kafka.start)
+@fault("brokers away for a minute", "ingest", long=True)
+async def brokers_away(cluster: Cluster) -> None:
+    cluster.kafka.kill()
+    await hold(60)
+    await wait_until_ready(cluster)
+    await asyncio.to_thread(cluster.kafka.start)
 
 
-@fault("partitions without leader for longer than a request waits", "front")
-async def no_leader(site: Site) -> None:
-    site.kafka.nodes[1].kill()
-    await spooled(site, 50)
-    await lasts(2 * SLOW_SECONDS)
-    await asyncio.to_thread(site.kafka.start)
+@fault("partitions without leader for longer than a request waits", "ingest")
+async def no_leader(cluster: Cluster) -> None:
+    cluster.kafka.nodes[1].kill()
+    await wait_until_spooled(cluster, 50)
+    await hold(2 * SLOW_SECONDS)
+    await asyncio.to_thread(cluster.kafka.start)
 
 
-@fault("ingest cut off from Kafka", "front")
-async def ingest_cut_off(site: Site) -> None:
-    async with cut_off(site):
-        await spooled(site, 100)
+@fault("ingest cut off from Kafka", "ingest")
+async def ingest_cut_off(cluster: Cluster) -> None:
+    async with ingest_cut_off_from_kafka(cluster):
+        await wait_until_spooled(cluster, 100)
 
 
-@fault("slow broker: 1.2 s a produce", "front")
-async def slow_broker(site: Site) -> None:
-    site.kafka.slow_down(SLOW_SECONDS)
+@fault("slow broker: 1.2 s a produce", "ingest")
+async def slow_broker(cluster: Cluster) -> None:
+    cluster.kafka.slow_down(SLOW_SECONDS)
     try:
-        await spooled(site, 200)
-        await is_ready(site)
+        await wait_until_spooled(cluster, 200)
+        await wait_until_ready(cluster)
     finally:
-        await site.kafka.mend()
+        await cluster.kafka.restore()
 
 
-@fault("records that Kafka refuses", "front")
-async def refused_records(site: Site) -> None:
-    before = (await way(site.ingest)).refused
-    topics = site.mode.topics.values()
-    await limit_records(site.kafka.bootstrap, topics, SMALL_BYTES)
+@fault("records that Kafka refuses", "ingest")
+async def refused_records(cluster: Cluster) -> None:
+    before = (await counts(cluster.ingest)).refused
+    topics = cluster.mode.topics.values()
+    await limit_records(cluster.kafka.bootstrap, topics, SMALL_BYTES)
     try:
-        await patiently(lambda: way(site.ingest), lambda now: now.refused >= before + 5)
+        await wait_long_for(lambda: counts(cluster.ingest), lambda now: now.refused >= before + 5)
     finally:
-        await limit_records(site.kafka.bootstrap, topics)
+        await limit_records(cluster.kafka.bootstrap, topics)
 
 
-@fault("ingest killed", "front", ends=True)
-async def ingest_killed(site: Site) -> None:
-    await site.restart_ingest(signal.SIGKILL)
+@fault("ingest killed", "ingest", ends=True)
+async def ingest_killed(cluster: Cluster) -> None:
+    await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("SIGTERM of ingest", "front", ends=True)
-async def ingest_stopped(site: Site) -> None:
-    assert await site.restart_ingest(signal.SIGTERM) == 0, f"not within {STOP_SECONDS} s, or not well"
+@fault("SIGTERM of ingest", "ingest", ends=True)
+async def ingest_stopped(cluster: Cluster) -> None:
+    assert await cluster.restart_ingest(signal.SIGTERM) == 0, f"not within {STOP_SECONDS} s, or not well"
 
 
-@fault("ingest killed with a spool, and again, while brokers are frozen", "front", ends=True)
-async def ingest_killed_while_kafka_is_away(site: Site) -> None:
-    async with frozen(site):
-        await spooled(site, 100)
-        await site.restart_ingest(signal.SIGKILL)
-        await spooled(site, 50)
-        await site.restart_ingest(signal.SIGKILL)
+@fault("ingest killed with a spool, and again, while brokers are frozen", "ingest", ends=True)
+async def ingest_killed_while_kafka_is_away(cluster: Cluster) -> None:
+    async with frozen(cluster):
+        await wait_until_spooled(cluster, 100)
+        await cluster.restart_ingest(signal.SIGKILL)
+        await wait_until_spooled(cluster, 50)
+        await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between fsync and answer", "front", ends=True)
-async def killed_after_fsync(site: Site) -> None:
-    async with cut_off(site):
-        await spooled(site, 10)
-        await site.order(site.ingest, "die-after-fsync")
-        await site.dies(site.ingest)
-        await site.restart_ingest(signal.SIGKILL)
+@fault("ingest killed between fsync and answer", "ingest", ends=True)
+async def killed_after_fsync(cluster: Cluster) -> None:
+    async with ingest_cut_off_from_kafka(cluster):
+        await wait_until_spooled(cluster, 10)
+        await cluster.order(cluster.ingest, "die-after-fsync")
+        await cluster.wait_until_killed(cluster.ingest)
+        await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between acknowledgement and answer", "front", ends=True)
-async def killed_at_acknowledgement(site: Site) -> None:
-    await site.order(site.ingest, "die-at-acknowledgement")
-    await site.dies(site.ingest)
-    await site.restart_ingest(signal.SIGKILL)
+@fault("ingest killed between acknowledgement and answer", "ingest", ends=True)
+async def killed_at_acknowledgement(cluster: Cluster) -> None:
+    await cluster.order(cluster.ingest, "die-at-acknowledgement")
+    await cluster.wait_until_killed(cluster.ingest)
+    await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest killed between acknowledgement and the spool's delete", "front", ends=True)
-async def killed_before_delete(site: Site) -> None:
-    async with cut_off(site):
-        await spooled(site, 50)
-        await site.order(site.ingest, "die-before-delete")
-    await site.dies(site.ingest)
-    await site.restart_ingest(signal.SIGKILL)
+@fault("ingest killed between acknowledgement and the spool's delete", "ingest", ends=True)
+async def killed_before_delete(cluster: Cluster) -> None:
+    async with ingest_cut_off_from_kafka(cluster):
+        await wait_until_spooled(cluster, 50)
+        await cluster.order(cluster.ingest, "die-before-delete")
+    await cluster.wait_until_killed(cluster.ingest)
+    await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("ingest's loop blocked for 300 ms", "front")
-async def ingest_blocked(site: Site) -> None:
+@fault("ingest's loop blocked for 300 ms", "ingest")
+async def ingest_blocked(cluster: Cluster) -> None:
     for _ in range(3):
-        await site.order(site.ingest, f"block {BLOCKED_SECONDS}")
+        await cluster.order(cluster.ingest, f"block {BLOCKED_SECONDS}")
 
 
-@fault("ingest's loop blocked for 300 ms while brokers are frozen", "front")
-async def ingest_blocked_while_kafka_is_away(site: Site) -> None:
-    async with frozen(site):
+@fault("ingest's loop blocked for 300 ms while brokers are frozen", "ingest")
+async def ingest_blocked_while_kafka_is_away(cluster: Cluster) -> None:
+    async with frozen(cluster):
         for _ in range(3):
-            await site.order(site.ingest, f"block {BLOCKED_SECONDS}")
-        await spooled(site, 50)
+            await cluster.order(cluster.ingest, f"block {BLOCKED_SECONDS}")
+        await wait_until_spooled(cluster, 50)
 
 
-@fault("ingest's clock ten minutes ahead, then ten behind", "front")
-async def clock_off(site: Site) -> None:
-    with site.excused(403):
+@fault("ingest's clock ten minutes ahead, then ten behind", "ingest")
+async def clock_off(cluster: Cluster) -> None:
+    with cluster.excused(403):
         for seconds in (600, -600):
-            await site.order(site.ingest, f"clock {seconds}")
-            await lasts(1.5)
-        await site.order(site.ingest, "clock 0")
+            await cluster.order(cluster.ingest, f"clock {seconds}")
+            await hold(1.5)
+        await cluster.order(cluster.ingest, "clock 0")
 
 
-@fault("the spool's disk full while Kafka is cut off", "front")
-async def disk_full(site: Site) -> None:
-    process = site.ingest.program
+@fault("the spool's disk full while Kafka is cut off", "ingest")
+async def disk_full(cluster: Cluster) -> None:
+    process = cluster.ingest.program
     log_bytes = process.log.stat().st_size  # it is under the limit, too
-    async with cut_off(site):
-        with site.excused(503):
+    async with ingest_cut_off_from_kafka(cluster):
+        with cluster.excused(503):
             resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (log_bytes + FULL_BYTES, -1))
-            await patiently(site.ingest.ready, lambda status: status == 503)
-            await lasts(1)
+            await wait_long_for(cluster.ingest.ready, lambda status: status == 503)
+            await hold(1)
             resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
-            await patiently(site.ingest.ready, lambda status: status == 200)
-        await spooled(site, 20)
+            await wait_long_for(cluster.ingest.ready, lambda status: status == 200)
+        await wait_until_spooled(cluster, 20)
 
 
-@fault("a torn tail of the spool's log", "front", ends=True)
-async def torn_tail(site: Site) -> None:
-    async with cut_off(site):
-        await spooled(site, 50)
-        old = site.ingest.program.process
+@fault("a torn tail of the spool's log", "ingest", ends=True)
+async def torn_tail(cluster: Cluster) -> None:
+    async with ingest_cut_off_from_kafka(cluster):
+        await wait_until_spooled(cluster, 50)
+        old = cluster.ingest.program.process
         old.kill()
         await asyncio.to_thread(old.wait)
-        with (site.spool() / "spool.sqlite3-wal").open("ab") as log:
+        with (cluster.spool() / "spool.sqlite3-wal").open("ab") as log:
             log.write(os.urandom(3_000))
-        await site.restart_ingest(signal.SIGKILL)
+        await cluster.restart_ingest(signal.SIGKILL)
 
 
-@fault("a second process on the spool's directory", "front")
-async def second_process(site: Site) -> None:
+@fault("a second process on the spool's directory", "ingest")
+async def second_process(cluster: Cluster) -> None:
     done = await asyncio.to_thread(
-        site.programs.run,
+        cluster.programs.run,
         "ingest",
-        environment=site.mode.environment,
+        environment=cluster.mode.environment,
         LEDGER_PORT=str(free_port()),
-        LEDGER_SPOOL_DIR=str(site.spool()),
+        LEDGER_SPOOL_DIR=str(cluster.spool()),
     )
     assert done.returncode == 2
     assert "LEDGER_SPOOL_DIR" in done.stdout + done.stderr

@@ -1,7 +1,7 @@
-"""`telnyx-ledger` with levers inside, for what no signal from outside can time: the program is otherwise as it is.
+"""`telnyx-ledger` with levers for faults that no signal from outside can time. Otherwise it is the same program.
 
-An order is a line in the file `orders-PID` of the directory that RIG_ORDERS names, taken up at SIGUSR1 in the main
-thread, between two steps of the loop. Nothing of this is in the product: functions of it are replaced when it is told.
+An order is a line of the file `orders-PID` in the directory LEVER_ORDERS. SIGUSR1 makes the process read it in the main
+thread, between two steps of the loop. An order replaces functions of the product; the product itself has no levers.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 _true_time = time.time
 _ahead_seconds = [0.0]
-time.time = lambda: _true_time() + _ahead_seconds[0]  # before anybody of the product takes it
+time.time = lambda: _true_time() + _ahead_seconds[0]  # before the product imports it
 
 import asyncpg  # noqa: E402
 
@@ -31,17 +31,17 @@ def die(*_: Any) -> None:
 
 
 def clock(seconds: str) -> None:
-    """The clock of the process is off by so much from now on."""
+    """Shifts the clock of the process."""
     _ahead_seconds[0] = float(seconds)
 
 
 def block(seconds: str) -> None:
-    """The loop does nothing for so long; other threads go on."""
+    """Blocks the event loop; other threads go on."""
     time.sleep(float(seconds))
 
 
 def die_after_fsync() -> None:
-    """Once a webhook is safely in the spool, before anybody is answered."""
+    """Dies once a webhook is in the spool, before its answer."""
     insert, commit = SpoolFile.insert, SpoolFile.commit
     written = 0
 
@@ -60,12 +60,12 @@ def die_after_fsync() -> None:
 
 
 def die_before_delete() -> None:
-    """Once Kafka has acknowledged something of the spool, before the spool lets it go."""
+    """Dies once Kafka has acknowledged a spooled record, before the spool deletes it."""
     SpoolFile.delete = die  # type: ignore[method-assign,assignment]
 
 
 def die_at_acknowledgement() -> None:
-    """Once Kafka has acknowledged what a request waits for, before it is answered."""
+    """Dies once Kafka has acknowledged the record of a request, before its answer."""
     settle = Producer._settle
 
     def last(producer: Producer, queue: Any, error: Any) -> None:
@@ -77,7 +77,7 @@ def die_at_acknowledgement() -> None:
 
 
 def at_commit(act: Callable[[], object], *, sent: bool) -> None:
-    """Act at the next COMMIT: before it, or when it is on its way and not answered yet."""
+    """Acts at the next COMMIT: before it, or after it was sent and before its answer."""
     execute = asyncpg.Connection.execute
 
     async def once(self: asyncpg.Connection, query: str, *values: Any, **how: Any) -> Any:
@@ -93,7 +93,7 @@ def at_commit(act: Callable[[], object], *, sent: bool) -> None:
 
 
 def break_projection(name: str, events: str) -> None:
-    """A projection fails for the first so many events that it sees from now on, and for these again and again."""
+    """Makes a projection fail for the next so many events, and for these every time."""
     [projection] = [one for one in PROJECTIONS if one.name == name]
     poisoned: set[Any] = set()
 
@@ -108,7 +108,7 @@ def break_projection(name: str, events: str) -> None:
 
 
 def heal_projection(name: str) -> None:
-    """It is as it was."""
+    """Restores a broken projection."""
     [projection] = [one for one in PROJECTIONS if one.name == name]
     object.__setattr__(projection, "rows", _healthy[name])
 
@@ -127,8 +127,8 @@ ORDERS: dict[str, Callable[..., object]] = {
 
 
 def obey(*_: object) -> None:
-    """Every order that is in the file; then it is removed, so that who gave them sees that they were taken up."""
-    orders = Path(os.environ["RIG_ORDERS"]) / f"orders-{os.getpid()}"
+    """Executes every order of the file. The file is renamed first: that tells the sender they were taken."""
+    orders = Path(os.environ["LEVER_ORDERS"]) / f"orders-{os.getpid()}"
     taken = orders.rename(orders.with_suffix(".taken"))
     for line in taken.read_text().splitlines():
         name, *values = line.split()

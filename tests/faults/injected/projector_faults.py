@@ -8,9 +8,9 @@ import subprocess
 
 from aiokafka import AIOKafkaConsumer
 
-from tests.faults.catalogue import fault, lasts, spooled
-from tests.faults.cluster.cluster import Site, is_stopped, patiently
-from tests.faults.injected.ingest_faults import cut_off
+from tests.faults.catalogue import fault, hold, wait_until_spooled
+from tests.faults.cluster.cluster import Cluster, is_stopped, wait_long_for
+from tests.faults.injected.ingest_faults import ingest_cut_off_from_kafka
 from tests.support.environment.kafka import admin, delete_topics
 from tests.support.environment.waiting import eventually
 from tests.support.webhooks.builders import KEY, OTHER_KEY
@@ -24,166 +24,166 @@ ARE_BROKEN = "select count(*) from telnyx.dead_letters where projection = 'inbou
 STATUS = "select status from telnyx.projection_state where name = 'inbound'"
 
 
-@fault("projector killed", "back", ends=True)
-async def projector_killed(site: Site) -> None:
-    await site.restart_projector(signal.SIGKILL)
+@fault("projector killed", "projector", ends=True)
+async def projector_killed(cluster: Cluster) -> None:
+    await cluster.restart_projector(signal.SIGKILL)
 
 
-@fault("SIGTERM of a projector", "back", ends=True)
-async def projector_stopped(site: Site) -> None:
-    assert await site.restart_projector(signal.SIGTERM) == 0
+@fault("SIGTERM of a projector", "projector", ends=True)
+async def projector_stopped(cluster: Cluster) -> None:
+    assert await cluster.restart_projector(signal.SIGTERM) == 0
 
 
-@fault("projector killed between COMMIT and its answer", "back", ends=True)
-async def killed_at_commit(site: Site) -> None:
-    await asyncio.gather(*(site.order(one, "die-at-commit") for one in site.projectors))
-    doomed = [asyncio.create_task(site.dies(one)) for one in site.projectors]
+@fault("projector killed between COMMIT and its answer", "projector", ends=True)
+async def killed_at_commit(cluster: Cluster) -> None:
+    await asyncio.gather(*(cluster.order(one, "die-at-commit") for one in cluster.projectors))
+    dying = [asyncio.create_task(cluster.wait_until_killed(one)) for one in cluster.projectors]
     # A projector without partitions commits nothing until the other one has gone.
-    await asyncio.wait(doomed, return_when=asyncio.FIRST_COMPLETED)
-    for number in range(len(site.projectors)):
-        await site.restart_projector(signal.SIGKILL, number)
-    await asyncio.gather(*doomed)
+    await asyncio.wait(dying, return_when=asyncio.FIRST_COMPLETED)
+    for number in range(len(cluster.projectors)):
+        await cluster.restart_projector(signal.SIGKILL, number)
+    await asyncio.gather(*dying)
 
 
-@fault("projector frozen inside a transaction beyond the session timeout", "back")
-async def projector_frozen(site: Site) -> None:
-    asleep = site.projectors[0].program.process.pid
-    await site.order(site.projectors[0], "freeze-in-transaction")
+@fault("projector frozen inside a transaction beyond the session timeout", "projector")
+async def projector_frozen(cluster: Cluster) -> None:
+    frozen_pid = cluster.projectors[0].program.process.pid
+    await cluster.order(cluster.projectors[0], "freeze-in-transaction")
 
     async def stopped() -> bool:
-        return is_stopped(asleep)
+        return is_stopped(frozen_pid)
 
-    await patiently(stopped, bool)
+    await wait_long_for(stopped, bool)
     try:
-        await lasts(EXPELLED_SECONDS)
-        await site.stores(20)  # its twin took over
+        await hold(EXPELLED_SECONDS)
+        await cluster.wait_until_stored(20)  # its twin took over
     finally:
-        os.kill(asleep, signal.SIGCONT)
+        os.kill(frozen_pid, signal.SIGCONT)
 
 
-@fault("a storm of rebalances", "back", ends=True)
-async def storm(site: Site) -> None:
+@fault("a storm of rebalances", "projector", ends=True)
+async def storm(cluster: Cluster) -> None:
     for number in (0, 1, 0):
-        await site.restart_projector(signal.SIGTERM, number)
+        await cluster.restart_projector(signal.SIGTERM, number)
 
 
-@fault("Postgres killed", "back")
-async def postgres_killed(site: Site) -> None:
-    await asyncio.to_thread(site.postgres.kill)
-    await lasts(2)
-    await asyncio.to_thread(site.postgres.start)
+@fault("Postgres killed", "projector")
+async def postgres_killed(cluster: Cluster) -> None:
+    await asyncio.to_thread(cluster.postgres.kill)
+    await hold(2)
+    await asyncio.to_thread(cluster.postgres.start)
 
 
-@fault("Postgres frozen for 5 s", "back")
-async def postgres_frozen(site: Site) -> None:
-    site.postgres.freeze()
+@fault("Postgres frozen for 5 s", "projector")
+async def postgres_frozen(cluster: Cluster) -> None:
+    cluster.postgres.freeze()
     try:
-        await lasts(5)
+        await hold(5)
     finally:
-        site.postgres.thaw()
+        cluster.postgres.thaw()
 
 
-@fault("Postgres away during a rebalance", "back", ends=True)
-async def postgres_away_in_rebalance(site: Site) -> None:
-    await asyncio.to_thread(site.postgres.kill)
-    joins = asyncio.create_task(site.restart_projector(signal.SIGTERM, 1))
-    await lasts(3)
-    await asyncio.to_thread(site.postgres.start)
+@fault("Postgres away during a rebalance", "projector", ends=True)
+async def postgres_away_in_rebalance(cluster: Cluster) -> None:
+    await asyncio.to_thread(cluster.postgres.kill)
+    joins = asyncio.create_task(cluster.restart_projector(signal.SIGTERM, 1))
+    await hold(3)
+    await asyncio.to_thread(cluster.postgres.start)
     await joins
 
 
-@fault("Postgres restored to an older copy", "back")
-async def postgres_restored(site: Site) -> None:
-    data = site.programs.directory / "own-postgres"
+@fault("Postgres restored to an older copy", "projector")
+async def postgres_restored(cluster: Cluster) -> None:
+    data = cluster.programs.directory / "own-postgres"
     older = data.with_name("own-postgres-older")
-    await asyncio.to_thread(site.postgres.kill)
+    await asyncio.to_thread(cluster.postgres.kill)
     # With its owner, who is not always ours.
     await asyncio.to_thread(subprocess.check_call, ["cp", "-a", data / "postgres", older])
-    await asyncio.to_thread(site.postgres.start)
-    await site.stores(50)
-    await asyncio.to_thread(site.postgres.kill)
+    await asyncio.to_thread(cluster.postgres.start)
+    await cluster.wait_until_stored(50)
+    await asyncio.to_thread(cluster.postgres.kill)
     await asyncio.to_thread(shutil.rmtree, data / "postgres")
     older.rename(data / "postgres")
-    await asyncio.to_thread(site.postgres.start)
+    await asyncio.to_thread(cluster.postgres.start)
 
 
-@fault("poison events for one projection inside healthy batches", "back")
-async def poison(site: Site) -> None:
-    await asyncio.gather(*(site.order(one, f"break inbound {POISON_EVENTS}") for one in site.projectors))
-    await patiently(lambda: site.fetchval(ARE_BROKEN), lambda count: count >= POISON_EVENTS)
-    assert await site.fetchval(STATUS) == "live"
-    await asyncio.gather(*(site.order(one, "heal inbound") for one in site.projectors))
-    await site.stores(20)  # the batches that were prepared by then are through
-    await site.command("dead-letters", "retry")
+@fault("poison events for one projection inside healthy batches", "projector")
+async def poison(cluster: Cluster) -> None:
+    await asyncio.gather(*(cluster.order(one, f"break inbound {POISON_EVENTS}") for one in cluster.projectors))
+    await wait_long_for(lambda: cluster.fetchval(ARE_BROKEN), lambda count: count >= POISON_EVENTS)
+    assert await cluster.fetchval(STATUS) == "live"
+    await asyncio.gather(*(cluster.order(one, "heal inbound") for one in cluster.projectors))
+    await cluster.wait_until_stored(20)  # the batches that were prepared by then are through
+    await cluster.command("dead-letters", "retry")
 
 
-@fault("a projection with a bug", "back")
-async def bug(site: Site) -> None:
-    await asyncio.gather(*(site.order(one, f"break inbound {BUG_EVENTS}") for one in site.projectors))
-    await patiently(lambda: site.fetchval(STATUS), lambda status: status == "suspended")
-    await site.stores(50)  # the others go on
-    await asyncio.gather(*(site.order(one, "heal inbound") for one in site.projectors))
-    await site.stores(20)
-    await site.command("rebuild", "inbound")
-    assert await site.fetchval(STATUS) == "live"
+@fault("a projection with a bug", "projector")
+async def bug(cluster: Cluster) -> None:
+    await asyncio.gather(*(cluster.order(one, f"break inbound {BUG_EVENTS}") for one in cluster.projectors))
+    await wait_long_for(lambda: cluster.fetchval(STATUS), lambda status: status == "suspended")
+    await cluster.wait_until_stored(50)  # the others go on
+    await asyncio.gather(*(cluster.order(one, "heal inbound") for one in cluster.projectors))
+    await cluster.wait_until_stored(20)
+    await cluster.command("rebuild", "inbound")
+    assert await cluster.fetchval(STATUS) == "live"
 
 
 @fault("brokers and Postgres and ingest killed at once", "both", ends=True)
-async def all_killed(site: Site) -> None:
-    site.kafka.kill()
-    await asyncio.to_thread(site.postgres.kill)
-    await site.restart_ingest(signal.SIGKILL)
-    await spooled(site, 100)
-    await asyncio.gather(asyncio.to_thread(site.kafka.start), asyncio.to_thread(site.postgres.start))
+async def all_killed(cluster: Cluster) -> None:
+    cluster.kafka.kill()
+    await asyncio.to_thread(cluster.postgres.kill)
+    await cluster.restart_ingest(signal.SIGKILL)
+    await wait_until_spooled(cluster, 100)
+    await asyncio.gather(asyncio.to_thread(cluster.kafka.start), asyncio.to_thread(cluster.postgres.start))
 
 
 @fault("SIGTERM of a projector while brokers are away", "both", ends=True)
-async def projector_stopped_while_kafka_is_away(site: Site) -> None:
-    site.kafka.kill()
-    await spooled(site, 100)
-    old = site.projectors[0].program
+async def projector_stopped_while_kafka_is_away(cluster: Cluster) -> None:
+    cluster.kafka.kill()
+    await wait_until_spooled(cluster, 100)
+    old = cluster.projectors[0].program
     assert await asyncio.to_thread(old.ends, signal.SIGTERM) == 0
-    await asyncio.to_thread(site.kafka.start)
-    await site.restart_projector(signal.SIGTERM)
+    await asyncio.to_thread(cluster.kafka.start)
+    await cluster.restart_projector(signal.SIGTERM)
 
 
 @fault("key rotation", "both")
-async def key_rotation(site: Site) -> None:
+async def key_rotation(cluster: Cluster) -> None:
     """To the key of the two that is not in use."""
-    await site.accept_keys(KEY, OTHER_KEY)
-    for sender in site.senders:
+    await cluster.accept_keys(KEY, OTHER_KEY)
+    for sender in cluster.senders:
         sender.process.send_signal(signal.SIGUSR1)
-    await lasts(IN_FLIGHT_SECONDS)
-    site.keys.reverse()
-    await site.accept_keys(site.keys[0])
+    await hold(IN_FLIGHT_SECONDS)
+    cluster.keys.reverse()
+    await cluster.accept_keys(cluster.keys[0])
 
 
 @fault("a topic deleted and made again", "both", long=True)
-async def topic_made_again(site: Site) -> None:
+async def topic_made_again(cluster: Cluster) -> None:
     """After everything in it was applied; webhooks of that time wait in the spool."""
-    topic = site.mode.topics["other"]
-    async with cut_off(site):
-        await spooled(site, 20)
-        end = await _end(site, topic)
-        await patiently(lambda: site.fetchval(APPLIED, topic), lambda applied: applied == end)
-        await delete_topics(site.kafka.bootstrap, (topic,))
-        async with admin(site.kafka.bootstrap) as client:
+    topic = cluster.mode.topics["other"]
+    async with ingest_cut_off_from_kafka(cluster):
+        await wait_until_spooled(cluster, 20)
+        end = await _end(cluster, topic)
+        await wait_long_for(lambda: cluster.fetchval(APPLIED, topic), lambda applied: applied == end)
+        await delete_topics(cluster.kafka.bootstrap, (topic,))
+        async with admin(cluster.kafka.bootstrap) as client:
             await eventually(client.list_topics, lambda names: topic not in names)
-        await site.command("topics")
+        await cluster.command("topics")
     gaps = [argument for partition in range(3) for argument in ("--accept-gap", f"{topic}:{partition}")]
-    await patiently(lambda: _stopped(site, topic), lambda count: count > 0)
+    await wait_long_for(lambda: _stopped(cluster, topic), lambda count: count > 0)
 
     async def accepted() -> int:
-        await site.command("project", *gaps)
-        await lasts(5)  # a stopped partition is looked at again every four seconds
-        return await _stopped(site, topic)
+        await cluster.command("project", *gaps)
+        await hold(5)  # a stopped partition is looked at again every four seconds
+        return await _stopped(cluster, topic)
 
-    await patiently(accepted, lambda count: count == 0)
+    await wait_long_for(accepted, lambda count: count == 0)
 
 
-async def _end(site: Site, topic: str) -> int:
+async def _end(cluster: Cluster, topic: str) -> int:
     """How many records the topic holds."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=site.kafka.bootstrap)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=cluster.kafka.bootstrap)
     await consumer.start()
     try:
         return int(sum((await consumer.end_offsets(consumer.assignment())).values()))
@@ -191,9 +191,9 @@ async def _end(site: Site, topic: str) -> int:
         await consumer.stop()
 
 
-async def _stopped(site: Site, topic: str) -> int:
+async def _stopped(cluster: Cluster, topic: str) -> int:
     """Of the partitions of a topic, as far as projectors show it."""
-    shown = [await one.metrics() for one in site.projectors]
+    shown = [await one.metrics() for one in cluster.projectors]
     return sum(
         value > 0 and name == "ledger_projector_partition_stopped" and ("topic", topic) in labels
         for metrics in shown

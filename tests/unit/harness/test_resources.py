@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.resources import Held, Look, thirds
+from tests.faults.resources import Held, Sample, thirds
 
 
 @pytest.mark.parametrize(
@@ -11,10 +11,10 @@ from tests.faults.resources import Held, Look, thirds
     ids=["steady", "a little more", "a leak of memory", "a leak of descriptors"],
 )
 def test_what_grows_from_look_to_look_is_not_flat(mb_each: float, fds_each: float, flat: bool) -> None:
-    looks = [Look(80 + nth * mb_each, int(20 + nth * fds_each)) for nth in range(90)]
-    assert Held("ingest", len(looks), thirds(looks)).flat is flat
+    samples = [Sample(80 + nth * mb_each, int(20 + nth * fds_each)) for nth in range(90)]
+    assert Held("ingest", len(samples), thirds(samples)).flat is flat
 
 
 def test_what_caches_take_at_the_beginning_is_flat() -> None:
-    looks = [Look(60.0, 10)] * 30 + [Look(120.0, 50)] * 60
-    assert Held("ingest", len(looks), thirds(looks)).flat
+    samples = [Sample(60.0, 10)] * 30 + [Sample(120.0, 50)] * 60
+    assert Held("ingest", len(samples), thirds(samples)).flat

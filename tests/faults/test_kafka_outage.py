@@ -1,9 +1,9 @@
-"""Kafka is away: what is answered meanwhile, with room in the spool and without, and that all of it comes right."""
+"""A Kafka outage, with room in the spool and with a full spool: the answers meanwhile, and full recovery."""
 
 import asyncio
 
 from deploy.local_kafka.broker import LocalKafka
-from tests.faults.injected.long_outage import kafka_away
+from tests.faults.injected.kafka_outage import kafka_outage
 from tests.faults.run import explained
 from tests.support.environment.http_sender import post
 from tests.support.environment.kafka_mode import KafkaMode
@@ -11,23 +11,21 @@ from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import eventually
 from tests.support.webhooks.builders import encode, message_sent
 
-AWAY_SECONDS = 20
+OUTAGE_SECONDS = 20
 SMALL_SPOOL = 1024 * 1024
 PADDING = b" " * 100_000
 
 
-async def test_with_kafka_away_webhooks_are_accepted_as_if_it_were_there(
-    kafka_programs: None, programs: Programs
-) -> None:
+async def test_webhooks_are_accepted_during_a_kafka_outage(kafka_programs: None, programs: Programs) -> None:
     with explained(programs):
-        figures = await kafka_away(programs, seconds=AWAY_SECONDS, rate=200)
+        figures = await kafka_outage(programs, seconds=OUTAGE_SECONDS, rate=200)
     assert figures["spooled"] > 0
-    # `python -m tests.faults --away 600` wants all of them, and holds the 99th percentile against 0.1 s.
+    # `python -m tests.faults --outage 600` requires all of them and a 99th percentile below 0.1 s.
     assert figures["accepted_meanwhile"] > figures["answers_meanwhile"] * 0.9
     assert figures["median_seconds"] < 1
 
 
-async def test_with_a_full_spool_and_kafka_away_it_says_when_to_come_again_and_is_back_by_itself(
+async def test_a_full_spool_answers_503_with_retry_after_and_recovers(
     own_broker: LocalKafka, database_url: str, programs: Programs
 ) -> None:
     with explained(programs):
@@ -43,7 +41,8 @@ async def test_with_a_full_spool_and_kafka_away_it_says_when_to_come_again_and_i
         assert all(answer.headers["retry-after"] == "1" for answer in refused)
         assert {answer.json["error"] for answer in refused} == {"unavailable"}
         assert answers[-1].status == 503
-        await eventually(ingest.ready, lambda status: status == 503, timeout_seconds=60)  # Kafka is given up, too
+        # Ingest no longer waits for Kafka.
+        await eventually(ingest.ready, lambda status: status == 503, timeout_seconds=60)
         await asyncio.to_thread(own_broker.start)
         await eventually(ingest.ready, lambda status: status == 200, timeout_seconds=60)
         again = [await post(ingest.port, body) for body in bodies]
