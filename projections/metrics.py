@@ -70,7 +70,7 @@ class ProjectorMetrics:
 
         # Outages
         away = Gauge("ledger_projector_away", "1 while this part does not answer, else 0.", ["part"], registry=registry)
-        self.away = {part: away.labels(part) for part in PARTS}
+        self.unavailable = {part: away.labels(part) for part in PARTS}
 
     def applied(
         self,
@@ -93,7 +93,7 @@ class ProjectorMetrics:
         for projection, count in dead.items():
             self.dead_letters.labels(projection).inc(count)
 
-    def released(self) -> None:
+    def forget_partitions(self) -> None:
         """Forget the partitions of an assignment that is over: their next owner reports them."""
         self.lag.clear()
         self.stopped.clear()

@@ -1,4 +1,4 @@
-"""Accepts a gap: the one way in which a position moves although no record was applied, and only if a person says so."""
+"""Accepts a gap: the only way to move a stored offset although no record was applied. An operator asks for it."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class AcceptedGap:
-    """What was done: from where to where the position went, and why it did not fit (None: the key did not match)."""
+    """The move of one stored offset, and its problem before; None where only the last applied record did not match."""
 
     partition: str
     from_offset: int
@@ -36,25 +36,25 @@ def parse_partition(name: str) -> TopicPartition:
 
 
 async def accept_gap(database_url: str, kafka: KafkaSettings, name: str) -> AcceptedGap:
-    """Make the partition start again at the first record that its log holds now; a running projector takes it up.
+    """Move the stored offset to the first record that the log holds now. A running projector resumes there.
 
-    Records that were applied before are duplicates, which change nothing; so nothing is skipped but what is gone.
-    Raises Misconfigured (no such partition, or it has no position) and Unavailable.
+    Only records that Kafka no longer has are skipped: those that were applied before are duplicates, which change
+    nothing. Raises Misconfigured (no such partition, or it has no stored offset) and Unavailable.
     """
     partition = parse_partition(name)
     cluster_id, bounds = await _log(kafka, partition)
     async with connection_to(database_url) as connection:
-        position = (await read_offsets(connection, [partition])).get(partition)
-        if position is None:
-            raise Misconfigured([f"--accept-gap: {name} has no stored position, so there is no gap to accept"])
+        stored = (await read_offsets(connection, [partition])).get(partition)
+        if stored is None:
+            raise Misconfigured([f"--accept-gap: {name} has no stored offset, so there is no gap to accept"])
         await connection.execute(queries("offsets")["accept_gap"], *partition, bounds.start, cluster_id)
-    same_log = position.cluster_id in (None, cluster_id) and position.next_offset <= bounds.end
+    same_log = stored.cluster_id in (None, cluster_id) and stored.next_offset <= bounds.end
     accepted = AcceptedGap(
         partition=name,
-        from_offset=position.next_offset,
+        from_offset=stored.next_offset,
         to_offset=bounds.start,
-        skipped_records=max(0, bounds.start - position.next_offset) if same_log else 0,
-        problem=offset_problem(position, bounds, cluster_id),
+        skipped_records=max(0, bounds.start - stored.next_offset) if same_log else 0,
+        problem=offset_problem(stored, bounds, cluster_id),
     )
     log.warning("gap_accepted", partition=name, from_offset=accepted.from_offset, to_offset=accepted.to_offset)
     return accepted

@@ -1,4 +1,7 @@
-"""Questions to Kafka that a projector asks beside reading: each ends in time, and none creates a topic."""
+"""Look-ups in Kafka beside reading: the cluster's id, a topic's partitions, the bounds of logs.
+
+Each ends in time, and none creates a topic.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -13,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from projections.engine.offsets import LogBounds
 
 ANSWER_SECONDS = 4.0
-# What a client raises when the brokers are away, a part of them is, or they refuse us for now.
+# The errors of a client while all brokers or some are unavailable, or refuse it for now.
 KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 
 
@@ -24,10 +27,10 @@ async def cluster_id_of(client_options: Mapping[str, Any]) -> str:
 
 
 async def partitions_of(client_options: Mapping[str, Any], topic: str) -> set[int]:
-    """The partitions of a topic, none where there is no such topic. Raises one of KAFKA_ERRORS."""
+    """The numbers of a topic's partitions, none for an unknown topic. Raises one of KAFKA_ERRORS."""
     async with _admin(client_options) as admin:
-        described = await admin.describe_topics()  # of all: asking for one by its name may create it
-    return {one["partition"] for found in described if found["topic"] == topic for one in found["partitions"]}
+        described = await admin.describe_topics()  # of all: a request for one name may create that topic
+    return {item["partition"] for found in described if found["topic"] == topic for item in found["partitions"]}
 
 
 @asynccontextmanager
@@ -38,7 +41,8 @@ async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdm
             await admin.start()
             yield admin
     finally:
-        with suppress(TimeoutError):  # a client whose connection died under it has been seen not to end
+        # close() was seen to hang where the client's connection had died.
+        with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 await admin.close()
 
@@ -46,19 +50,23 @@ async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdm
 async def log_bounds(
     consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]
 ) -> dict[TopicPartition, LogBounds]:
-    """Start and end of each log; one whose leader does not answer is left out. Raises one of KAFKA_ERRORS for none."""
+    """Start and end of each log, without those whose leader does not answer.
+
+    Raises one of KAFKA_ERRORS where no leader answers.
+    """
     try:
         return await _bounds(consumer, partitions)
     except KAFKA_ERRORS:
         if len(partitions) == 1:
             raise
-    # One partition without a leader fails the question for all of them: ask for each alone.
-    answers = await asyncio.gather(*(_bounds(consumer, [one]) for one in partitions), return_exceptions=True)
+    # One partition without a leader fails the request for all of them: ask for each alone.
+    requests = (_bounds(consumer, [partition]) for partition in partitions)
+    answers = await asyncio.gather(*requests, return_exceptions=True)
     failures = [answer for answer in answers if isinstance(answer, BaseException)]
     for failure in failures:
         if len(failures) == len(partitions) or not isinstance(failure, KAFKA_ERRORS):
             raise failure
-    return {one: bounds for answer in answers if isinstance(answer, dict) for one, bounds in answer.items()}
+    return {partition: log for answer in answers if isinstance(answer, dict) for partition, log in answer.items()}
 
 
 async def _bounds(
@@ -67,4 +75,4 @@ async def _bounds(
     async with asyncio.timeout(ANSWER_SECONDS):
         starts = await consumer.beginning_offsets(list(partitions))
         ends = await consumer.end_offsets(list(partitions))
-    return {one: LogBounds(starts[one], ends[one]) for one in partitions}
+    return {partition: LogBounds(starts[partition], ends[partition]) for partition in partitions}

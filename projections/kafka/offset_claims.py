@@ -1,8 +1,8 @@
-"""Places partitions where the tables left off: reads what is stored, holds it against the log, and takes ownership.
+"""Places partitions at the offsets that Postgres stores: reads an offset, compares it with the log, and claims it.
 
-The order is what makes it safe. Read the stored row; then ask the group's coordinator whether we still are its member
-(a commit is refused to anybody else); then take the row, if it still is as it was read. A process that is frozen
-anywhere in between finds that its successor took the row, and gets nothing.
+Invariant: only one member of the group holds a partition. A claim asks the group's coordinator whether this process is
+still its member (it refuses a commit of anyone else), and then takes the row only if it is still as it was read. A
+process that froze anywhere in between finds that its successor took the row, and gets nothing.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ RETRY_SECONDS = 0.3  # the group is about to rebalance, or another owner came fi
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was learnt about partitions; those that could not be asked for are in none of the three."""
+class Claims:
+    """The result for some partitions; one whose leader did not answer is in none of the three."""
 
     cluster_id: str
     fitting: dict[TopicPartition, tuple[StoredOffset, LogBounds]]
     problems: dict[TopicPartition, str]
-    taken: set[TopicPartition]
+    claimed: set[TopicPartition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +56,24 @@ class OffsetClaims:
     kafka: Outage
 
     async def place_due(self) -> None:
-        """Place what can be placed now and postpone the rest. An outage is noted, not raised."""
+        """Place every due partition that can be placed now, and postpone the others. Outages are noted, not raised."""
         now = asyncio.get_running_loop().time
         due = self.assignment.due(now())
         if not due:
             return
         try:
-            found = await self._find(list(due))
+            claims = await self._claim(list(due))
         except (Unavailable, Misconfigured) as error:  # Misconfigured: a password or a database is being replaced
             self.assignment.postpone(due, due=now() + self.postgres.failed(error))
         except KAFKA_ERRORS as error:
             self.assignment.postpone(due, due=now() + self.kafka.failed(error))
         else:
-            self._place(due, found, now())
+            self._place(due, claims, now())
 
     async def check_ready(self) -> None:
-        """Have a partition placed again whose stored position is not the one that we hold.
-
-        A fence says so only where records come. A quiet partition of a database that was replaced by an older copy
-        would else stay at its older rows.
-        """
+        """Place ready partitions again whose stored offset is not the one that this process holds."""
+        # A fence notices that only where records come. Without this check, a quiet partition of a database that was
+        # replaced by an older copy would keep the older rows.
         before = self.assignment.snapshot()
         if not before:
             return
@@ -86,44 +84,47 @@ class OffsetClaims:
             self.postgres.failed(error)
         else:
             self.postgres.answered()
-            self.assignment.compare(before, stored, self.owner)
+            self.assignment.reread_moved(before, stored, self.owner)
 
-    async def _find(self, partitions: list[TopicPartition]) -> Found:
+    async def _claim(self, partitions: list[TopicPartition]) -> Claims:
         """Raises Unavailable, Misconfigured and KAFKA_ERRORS."""
         cluster_id = await cluster_id_of(self.client_options)
-        bounds = await log_bounds(self.consumer, partitions)
+        logs = await log_bounds(self.consumer, partitions)
         async with connection_to(self.database_url) as connection:
-            await begin_offsets(connection, {one: log.start for one, log in bounds.items()}, cluster_id)
-            stored = await read_offsets(connection, list(bounds))
-            judged = {one: offset_problem(stored[one], log, cluster_id) for one, log in bounds.items()}
-            problems = {one: problem for one, problem in judged.items() if problem is not None}
-            fitting = {one: (stored[one], log) for one, log in bounds.items() if one not in problems}
-            seen = {one: position for one, (position, _) in fitting.items()}
-            taken = await claim(connection, seen, self.owner, cluster_id) if await self._is_member(seen) else set()
+            await begin_offsets(connection, {partition: log.start for partition, log in logs.items()}, cluster_id)
+            stored = await read_offsets(connection, list(logs))
+            problems, fitting = {}, {}
+            for partition, log in logs.items():
+                if problem := offset_problem(stored[partition], log, cluster_id):
+                    problems[partition] = problem
+                else:
+                    fitting[partition] = stored[partition], log
+            seen = {partition: offset for partition, (offset, _) in fitting.items()}
+            claimed = await claim(connection, seen, self.owner, cluster_id) if await self._is_member(seen) else set()
         self.postgres.answered()
         self.kafka.answered()
-        return Found(cluster_id, fitting, problems, taken)
+        return Claims(cluster_id, fitting, problems, claimed)
 
     async def _is_member(self, seen: Mapping[TopicPartition, StoredOffset]) -> bool:
-        """Whether the group gave us these, as of now. Kafka's own offsets are written on the way, for lag tools."""
+        """Whether the group assigns these to this process now. Writes Kafka's own offsets on the way, for lag tools."""
         if not seen:
             return False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self.consumer.commit({one: position.next_offset for one, position in seen.items()})
+                await self.consumer.commit({partition: stored.next_offset for partition, stored in seen.items()})
         except (CommitFailedError, IllegalStateError):  # expelled, or the group is rebalancing
             return False
         return True
 
-    def _place(self, due: Mapping[TopicPartition, AssignedPartition], found: Found, now: float) -> None:
-        """Nothing is awaited here, so that no rebalance comes between the look and the step."""
-        for partition, held in due.items():
-            if not self.assignment.holds(partition, held):
-                continue  # a rebalance came while we were asking
-            if problem := found.problems.get(partition):
+    def _place(self, due: Mapping[TopicPartition, AssignedPartition], claims: Claims, now: float) -> None:
+        # Nothing is awaited here: no rebalance comes between the check and the placing.
+        for partition, assigned in due.items():
+            if not self.assignment.is_current(partition, assigned):
+                continue  # a rebalance came while the offsets were read
+            if problem := claims.problems.get(partition):
                 self.assignment.stop(partition, problem, due=now + RECHECK_SECONDS)
-            elif partition in found.taken:
-                position, bounds = found.fitting[partition]
-                self.assignment.place(partition, position, sentinel_offset(position, bounds), found.cluster_id)
+            elif partition in claims.claimed:
+                stored, log = claims.fitting[partition]
+                self.assignment.place(partition, stored, sentinel_offset(stored, log), claims.cluster_id)
             else:
                 self.assignment.postpone([partition], due=now + RETRY_SECONDS)

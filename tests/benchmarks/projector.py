@@ -59,7 +59,7 @@ async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event
 
 
 async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, verify: bool) -> float:
-    """Events a second through the projector, read ahead as far as `project` does (Feed._read)."""
+    """Events a second through the projector, read ahead as far as `project` does (GroupMembership._read)."""
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
     projector = Projector(url, keys=ring, verify=verify, owner="benchmark", projections=PROJECTIONS)
     await projector.connect()

@@ -58,11 +58,11 @@ MUTANTS = (
         (WRITERS + "test_whoever_polls_by_position_misses_nothing_of_eight_writers",),
     ),
     Mutant(
-        "pause until sought",
+        "pause until placed",
         "projections/kafka/assignment.py",
-        "for partition in self._held:\n            self._pause(partition)",
-        "for _ in self._held:\n            continue",
-        ("tests/unit/projections/test_assignment.py::test_what_is_assigned_is_paused_until_its_position_was_sought",),
+        "for partition in self._assigned:\n            self._pause(partition)",
+        "for _ in self._assigned:\n            continue",
+        ("tests/unit/projections/test_assignment.py::test_assigned_partitions_are_paused_until_they_are_placed",),
     ),
     Mutant(
         "fsync of the spool",

@@ -1,4 +1,4 @@
-"""What happens to a partition in the moment in which the group gives it to us."""
+"""A partition at the moment when the group assigns it to this process."""
 
 from aiokafka.structs import TopicPartition
 
@@ -7,24 +7,24 @@ from projections.metrics import ProjectorMetrics
 
 
 class Recorder:
-    """The part of a consumer that an assignment uses, as a list of what was asked of it."""
+    """The part of a consumer that an assignment uses, as a list of its calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, TopicPartition]] = []
+        self.calls: list[tuple[str, TopicPartition]] = []
 
     def pause(self, partition: TopicPartition) -> None:
-        self.asked.append(("pause", partition))
+        self.calls.append(("pause", partition))
 
     def seek(self, partition: TopicPartition, _offset: int) -> None:
-        self.asked.append(("seek", partition))
+        self.calls.append(("seek", partition))
 
     def resume(self, partition: TopicPartition) -> None:
-        self.asked.append(("resume", partition))
+        self.calls.append(("resume", partition))
 
 
-async def test_what_is_assigned_is_paused_until_its_position_was_sought() -> None:
+async def test_assigned_partitions_are_paused_until_they_are_placed() -> None:
     consumer, partitions = Recorder(), [TopicPartition("telnyx.messages", number) for number in range(3)]
     assignment = Assignment(consumer, ProjectorMetrics())
     assignment.on_partitions_assigned(partitions)
-    assert consumer.asked == [(what, one) for one in partitions for what in ("pause", "seek")]
+    assert consumer.calls == [(call, partition) for partition in partitions for call in ("pause", "seek")]
     assert assignment.readable() == []

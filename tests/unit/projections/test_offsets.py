@@ -45,13 +45,13 @@ def record(offset: int, value: bytes | None = b"{}", *, timestamp: int = 0) -> C
 
 
 def test_batches_are_bounded_by_records_and_each_advance_begins_where_the_one_before_ended() -> None:
-    partition, held = TopicPartition("t", 0), AssignedPartition(next_offset=5)
-    polled = {partition: Segment(held, [record(offset) for offset in range(5, 5 + 2 * BATCH_RECORDS + 1)])}
+    partition, assigned = TopicPartition("t", 0), AssignedPartition(next_offset=5)
+    polled = {partition: Segment(assigned, [record(offset) for offset in range(5, 5 + 2 * BATCH_RECORDS + 1)])}
     moves = []
     for batch in batches(polled):
         (advance,) = advances(batch, ["key"] * len(incoming(batch)))
         moves.append((advance.expected_offset, advance.next_offset))
-        held.next_offset = advance.next_offset  # as the consumer does after the commit
+        assigned.next_offset = advance.next_offset  # as the consumer does after the commit
     assert moves == [(5, 505), (505, 1005), (1005, 1006)]
 
 

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from projections.kafka import consumer
+from projections.kafka import membership
 from projections.kafka.offset_claims import OffsetClaims
 from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
@@ -25,7 +25,7 @@ async def test_one_that_places_nothing_for_long_joins_anew_and_reads(
             await place_due(self)
 
     monkeypatch.setattr(OffsetClaims, "place_due", wedged_in_the_first)
-    monkeypatch.setattr(consumer, "STALLED_SECONDS", 1.0)
+    monkeypatch.setattr(membership, "STALLED_SECONDS", 1.0)
     topic = Topics(kafka_settings.ledger_topic_prefix).other
     await produce(kafka_settings.kafka_bootstrap_servers, topic, [b"{}"] * 5)
     async with member(project_settings(kafka_settings, database_url)):

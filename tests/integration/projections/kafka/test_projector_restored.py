@@ -15,7 +15,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from projections.kafka import consumer
+from projections.kafka import membership
 from projections.kafka.accept_gap import accept_gap
 from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
@@ -51,7 +51,7 @@ def traffic(name: str) -> list[Json]:
 @pytest.fixture(autouse=True)
 def noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the time until it is noticed a test need not wait for all."""
-    monkeypatch.setattr(consumer, "CHECK_SECONDS", 1.5)
+    monkeypatch.setattr(membership, "CHECK_SECONDS", 1.5)
 
 
 async def picture(database_url: str) -> Picture:
