@@ -1,8 +1,8 @@
 -- What did carriers charge?
--- A row per carrier, kind of line, kind of message and currency: what Telnyx billed, and how much of that is the carriers' fee.
+-- One row per carrier, kind of line, kind of message and currency: the amount that Telnyx billed, and the carriers' fee in it.
 --
 -- account: the account
--- since, until: days (UTC); from the first to before the second
+-- since, until: days (UTC); the first is included, the second is not
 --
 -- telnyx-ledger sql --ask carrier_charges --set account=acme --set since=2026-01-01 --set until=2026-02-01
 -- psql "$DATABASE_URL" -v account=acme -v since=2026-01-01 -v until=2026-02-01 -f schemas/queries/carrier_charges.sql

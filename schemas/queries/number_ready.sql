@@ -1,5 +1,5 @@
 -- Is this number ready to send?
--- One row: yes or no and why, with the number's campaign, its brand, and its order where it is hosted.
+-- One row: yes or no with the reason, and the number's campaign, its brand, and its order if it is hosted.
 --
 -- number: our number, such as +13125550190
 --
@@ -12,7 +12,7 @@ select asked.phone_number, verdict.answer like 'yes%' as ready, verdict.answer,
        refused.messages as not_registered_last_24_hours
 from (values (:'number'::text)) as asked (phone_number)
 left join lateral (
-  -- the assignment that lets it send, else the newest
+  -- The assignment that lets it send, else the newest.
   select a.*
   from telnyx.campaign_numbers a left join telnyx.campaigns using (campaign_id)
   where a.phone_number = asked.phone_number
@@ -33,14 +33,14 @@ cross join lateral (
 cross join lateral (
   select case
     when telnyx.is_toll_free(asked.phone_number)
-      then 'toll-free: it needs no campaign but a verification, whose webhooks do not name it: see toll_free_verifications'
+      then 'toll-free: it needs a verification instead of a campaign; webhooks do not name the number: see toll_free_verifications'
     when not telnyx.is_us_long_code(asked.phone_number) then 'not an ordinary number of the United States: 10DLC does not apply'
     when n.phone_number is null then 'no: it was never assigned to a campaign'
     when n.status = 'PENDING' then 'no: its assignment is pending; carriers may take up to seven working days'
     when n.status in ('FAILED_ASSIGNMENT', 'FAILED') then 'no: its assignment failed'
-    when n.status = 'UNASSIGNED' then 'no: it was taken off its campaign'
-    when c.status is distinct from 'MNO_PROVISIONED' then 'no: its campaign is at ' || coalesce(c.status, 'no known status') || ', not MNO_PROVISIONED'
-    when n.status_at > now() - interval '72 hours' then 'yes, but carriers take up to 72 hours to learn of a new assignment'
+    when n.status = 'UNASSIGNED' then 'no: it was removed from its campaign'
+    when c.status is distinct from 'MNO_PROVISIONED' then 'no: its campaign has ' || coalesce('status ' || c.status, 'no known status') || ', not MNO_PROVISIONED'
+    when n.status_at > now() - interval '72 hours' then 'yes, but carriers take up to 72 hours to process a new assignment'
     else 'yes'
   end as answer
 ) verdict;

@@ -1,5 +1,5 @@
 -- Which numbers could not be assigned to their campaign, and why?
--- A row per number and campaign whose last word is a failure, or which waits, the longest first.
+-- One row per number and campaign whose latest status is a failure or pending, the longest wait first.
 --
 -- account: the account
 --
@@ -9,12 +9,12 @@
 select n.phone_number, n.status, n.status_at as since, n.reasons, n.campaign_id, n.tcr_campaign_id, c.status as campaign_status,
        case
          when not telnyx.is_us_long_code(n.phone_number) then 'only ordinary numbers of the United States can be in a campaign'
-         when other.campaign_id is not null then 'it is assigned to campaign ' || other.campaign_id || ': take it off that one first'
-         when c.status is distinct from 'MNO_PROVISIONED' then 'its campaign is at ' || coalesce(c.status, 'no known status') || ': wait for its approval, then assign it again'
-         when n.status = 'FAILED_UNASSIGNMENT' then 'it was to be taken off and is still assigned: try again'
+         when other.campaign_id is not null then 'it is assigned to campaign ' || other.campaign_id || ': remove it from that one first'
+         when c.status is distinct from 'MNO_PROVISIONED' then 'its campaign has ' || coalesce('status ' || c.status, 'no known status') || ': wait for its approval, then assign it again'
+         when n.status = 'FAILED_UNASSIGNMENT' then 'its removal failed and it is still assigned: try again'
          when n.status = 'PENDING' and n.status_at > now() - interval '7 days' then 'carriers may take up to seven working days'
-         when n.status = 'PENDING' then 'pending for over seven days: ask Telnyx''s support'
-         else 'see the reasons; then assign it again'
+         when n.status = 'PENDING' then 'pending for over seven days: ask Telnyx support'
+         else 'see the reasons, then assign it again'
        end as answer
 from telnyx.campaign_numbers n
 left join telnyx.campaigns c using (campaign_id)

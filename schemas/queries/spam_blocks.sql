@@ -1,6 +1,6 @@
 -- Which of our messages are blocked as spam?
--- A row per campaign, sender and carrier that blocks any, the worst first; share is of all that went that way. 40002: the carrier, for now;
--- 40003: the carrier, for good; 40015: Telnyx; 40017: AT&T. What to do about each: error_codes.
+-- One row per campaign, sender and carrier with blocked messages, the most blocked first. share is the blocked part of all its messages.
+-- Blocked by: the carrier temporarily (40002), the carrier permanently (40003), Telnyx (40015), AT&T (40017). Advice is in error_codes.
 --
 -- account: the account
 -- since: a day (UTC)

@@ -1,5 +1,5 @@
--- Which messaging profile spent what it may, and what was refused for it?
--- A row per profile and day (UTC) on which it reached its limit, the newest first; sends are refused (40333) until midnight.
+-- Which messaging profiles reached their spending limit, and how many sends were refused?
+-- One row per profile and day (UTC) on which it reached its limit, the newest first. Sends are refused (40333) until midnight.
 --
 -- account: the account
 -- since: a day (UTC)

@@ -1,5 +1,5 @@
--- Which toll-free verifications are not through, and what is to be done?
--- A row per request that is not verified, the one that waits longest first.
+-- Which toll-free verifications are open, and what is the next step?
+-- One row per request that is not verified, the longest wait first.
 --
 -- account: the account
 --
@@ -8,9 +8,9 @@
 
 select verification_id, status, reason, status_at as since, now() - status_at as waiting_for,
        case
-         when status = 'rejected' then 'mend what the reason names, and submit the same request again (PATCH)'
+         when status = 'rejected' then 'correct what the reason names, then submit the same request again (PATCH)'
          when status = 'waiting_for_customer' then 'Telnyx waits for you: see the reason'
-         when status_at < now() - interval '14 days' then 'it waits for longer than the vendor says (two weeks): ask Telnyx''s support'
+         when status_at < now() - interval '14 days' then 'it has waited longer than the two weeks that the vendor states: ask Telnyx support'
          else 'in review: five to ten working days at the carriers'
        end as answer
 from telnyx.toll_free_verifications

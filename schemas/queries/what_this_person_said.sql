@@ -1,5 +1,5 @@
--- What has this person told us, and what did we send none the less?
--- One row per opt-out, opt-in, call for help, refused send and violation, in order; state is what held after it.
+-- What has this person told us, and what did we still send?
+-- One row per opt-out, opt-in, request for help, refused send and violation, in order. state is the state after it.
 --
 -- phone: the person's number, such as +13125550101
 --
@@ -16,7 +16,7 @@ from (
   where phone_number = :'phone'::text
   union all
   select sent_at, messaging_profile_id,
-         case when is_confirmation then 'the confirmation that is allowed' else 'sent to although opted out' end, null, null, null, null
+         case when is_confirmation then 'sent: the allowed confirmation' else 'sent although opted out' end, null, null, null, null
   from telnyx.opt_out_violations
   where recipient = :'phone'::text
 ) told

@@ -1,5 +1,5 @@
 -- Why is this campaign stuck?
--- One row: where it stands and since when, the reason that was given, what its brand lacks, how it came there, what comes next.
+-- One row: its status and the time of it, the reason, the state of its brand, its history, and the next step.
 --
 -- campaign: Telnyx's id of the campaign, or The Campaign Registry's (C…)
 --
@@ -8,22 +8,22 @@
 
 select c.campaign_id, c.tcr_campaign_id, c.status, c.status_at, now() - c.status_at as waiting_for, c.reason,
        case
-         when c.campaign_id is null then 'no webhook of this campaign has come: check the id, and the campaign''s webhook URL'
-         when c.status is null then 'no webhook has said where it stands'
+         when c.campaign_id is null then 'no webhook of this campaign has arrived: check the id and the campaign''s webhook URL'
+         when c.status is null then 'no webhook has reported its status'
          when c.status = 'MNO_PROVISIONED' and numbers.assigned = 0 then 'it may send; no number is assigned to it'
          when c.status = 'MNO_PROVISIONED' then 'it may send'
          when c.status in ('TCR_FAILED', 'TELNYX_FAILED', 'MNO_REJECTED') and c.reason is null
-           then 'rejected without a reason: ask Telnyx''s support'
-         when c.status = 'TCR_FAILED' then 'The Campaign Registry refused it: mend what the reason says and submit it again'
-         when c.status = 'TELNYX_FAILED' then 'Telnyx refused it: mend what the reason says, then appeal (a partner''s campaign: by CAMPAIGN_NUDGE)'
-         when c.status = 'MNO_REJECTED' then 'a carrier refused it: mend what the reason says, then appeal or submit it again'
-         when c.status = 'MNO_PROVISIONING_FAILED' then 'approved, but a carrier could not set it up: ask Telnyx''s support'
-         when c.status = 'TCR_SUSPENDED' then 'suspended: it may not send until the reason is gone'
-         when c.status = 'TCR_EXPIRED' then 'expired: it must be registered anew'
+           then 'rejected without a reason: ask Telnyx support'
+         when c.status = 'TCR_FAILED' then 'The Campaign Registry refused it: correct what the reason says and submit it again'
+         when c.status = 'TELNYX_FAILED' then 'Telnyx refused it: correct what the reason says, then appeal (a partner''s campaign: CAMPAIGN_NUDGE)'
+         when c.status = 'MNO_REJECTED' then 'a carrier refused it: correct what the reason says, then appeal or submit it again'
+         when c.status = 'MNO_PROVISIONING_FAILED' then 'approved, but a carrier could not set it up: ask Telnyx support'
+         when c.status = 'TCR_SUSPENDED' then 'suspended: it may not send until the reason is resolved'
+         when c.status = 'TCR_EXPIRED' then 'expired: register it again'
          when b.registration_status = 'REGISTRATION_FAILED' or b.identity_status = 'UNVERIFIED'
-           then 'its brand is not verified: mend the brand first'
-         when c.status in ('MNO_PENDING', 'MNO_ACCEPTED') then 'the carriers have it: that takes days, up to five for the slowest'
-         else 'Telnyx has it in review'
+           then 'its brand is not verified: correct the brand first'
+         when c.status in ('MNO_PENDING', 'MNO_ACCEPTED') then 'the carriers review it: the slowest takes up to five days'
+         else 'Telnyx reviews it'
        end as answer,
        b.name as brand, b.registration_status, b.identity_status, b.vetting_status, b.last_reason as brand_reason,
        c.is_t_mobile_registered, numbers.assigned as numbers_assigned, numbers.failed as numbers_failed,

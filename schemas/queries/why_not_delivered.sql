@@ -1,5 +1,5 @@
 -- Why was this message not delivered?
--- A row per recipient: the answer in words, each error with the vendor's advice, and whatever else is known to stop messages.
+-- One row per recipient: the answer in words, each error with the vendor's advice, and other known causes that stop messages.
 --
 -- message: Telnyx's id of the message, as the API gave it when it was sent
 --
@@ -8,13 +8,13 @@
 
 select d.recipient, d.status, d.status_at,
        case
-         when d.message_id is null then 'no webhook of this message has come: check the id, and that the send was accepted'
+         when d.message_id is null then 'no webhook of this message has arrived: check the id, and that the send was accepted'
          when fared.class = 'delivered' then 'it was delivered'
          when '40300' = any (d.error_codes) then 'the recipient had opted out: Telnyx refused it'
          when fared.class = 'failed' then coalesce(failed.because, d.error_detail, 'it failed, and Telnyx gave no error code')
          when fared.class = 'unconfirmed' then 'it was sent, and the carrier never said whether it arrived'
-         when d.sent_at is null or d.status in ('scheduled', 'queued') then 'it waits at Telnyx and was not sent yet'
-         when d.sent_at < now() - interval '24 hours' then 'it was sent, and nothing final has been heard for over a day'
+         when d.sent_at is null or d.status in ('scheduled', 'queued') then 'it waits at Telnyx and has not been sent yet'
+         when d.sent_at < now() - interval '24 hours' then 'it was sent, and no final status has arrived for over a day'
          else 'it is under way'
        end as answer,
        d.error_codes, d.error_detail, failed.categories, failed.advice,
@@ -46,7 +46,7 @@ left join lateral (
 ) opted_out on true
 left join lateral (
   select * from telnyx.toll_free_blocks known where known.via_number = d.sender and known.phone_number = d.recipient
-  offset 0  -- of this one person: joined, the view would be made for everybody
+  offset 0  -- Only this person: in a plain join, the view would be computed for all people.
 ) blocked on blocked.blocked and blocked.changed_at <= fared.at
 left join lateral (
   select max(occurred_at) as occurred_at

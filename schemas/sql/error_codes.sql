@@ -1,4 +1,4 @@
--- The reference of error codes, replaced by every migrate, so that a new release's file takes effect. $1: a JSON array of objects.
+-- Reference data of error codes. Every migrate replaces it with the file of this release. $1: a JSON array of objects.
 
 insert into telnyx.error_codes as known (code, title, category, advice)
 select code, title, category, advice

@@ -1,12 +1,12 @@
--- Who may do what; run by every migrate, after the revisions, so that roles made later get their rights by running it again.
--- Why by column for events: the reader sees that something happened, not what was said.
+-- Rights of the roles. Every migrate runs this file after the revisions: roles made later get their rights by running migrate again.
+-- Rights on events are granted by column: the reader sees that an event happened, but not its text.
 
 comment on schema telnyx is 'Telnyx webhooks as tables. Start with message_deliveries, opt_outs and inbound_messages.';
 comment on schema telnyx_partitions is 'Monthly partitions of telnyx.events. Query telnyx.events instead.';
-comment on table telnyx.schema_revision is 'Which version of this schema is installed. Written by migrate.';
+comment on table telnyx.schema_revision is 'Installed revision of this schema. Written by migrate.';
 comment on column telnyx.schema_revision.version_num is 'The revision.';
 
--- Everything belongs to telnyx_owner, where there is one that we may hand it to.
+-- Everything belongs to telnyx_owner, if that role exists and this login may hand objects over to it.
 do $$
 declare
   statement text;
@@ -22,7 +22,7 @@ begin
     from pg_class c
     where relnamespace in ('telnyx'::regnamespace, 'telnyx_partitions'::regnamespace)
       and relkind in ('r', 'p', 'v', 'S') and relowner <> 'telnyx_owner'::regrole
-      -- a sequence that belongs to a column follows its table
+      -- A sequence that belongs to a column follows its table.
       and not (relkind = 'S' and exists (select from pg_depend d where d.objid = c.oid and d.deptype in ('a', 'i')))
     union all
     select format('alter function %s owner to telnyx_owner', oid::regprocedure)
@@ -39,7 +39,7 @@ revoke all on all functions in schema telnyx from public;
 
 do $$
 declare
-  -- what the reader may read whole
+  -- Tables that the reader may read completely.
   read_models constant text :=
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
@@ -51,7 +51,7 @@ declare
     ' telnyx.opt_out_daily, telnyx.opt_out_violations, telnyx.opt_outs_any_profile, telnyx.toll_free_blocks,'
     ' telnyx.uncovered_revocations, telnyx.campaign_health, telnyx.unregistered_traffic, telnyx.event_id_conflicts,'
     ' telnyx.pipeline_lag';
-  -- a view runs with the rights of who asks, so these need the functions that views call
+  -- A view runs with the rights of its caller, so callers need the functions that views call.
   classes constant text := 'telnyx.delivery_class(text, boolean), telnyx.is_toll_free(text), telnyx.is_us_long_code(text)';
   as_of constant text := 'telnyx.opt_outs_as_of(timestamptz, timestamptz)';
   conflicts constant text := 'telnyx.event_id_conflicts_since(timestamptz)';

@@ -1,5 +1,5 @@
--- The five roles, made where the login may make roles; run by every migrate, before the revisions.
--- Why here and not in a revision: roles belong to the server, not to the database, and a DBA may make them by hand at any time later.
+-- The five roles, made where the login may create roles. Every migrate runs this file before the revisions.
+-- They are not part of a revision: roles belong to the server and not to the database, and a DBA may create them by hand at any time.
 -- None may log in: a login that is granted one of them works with its rights.
 
 do $$
@@ -14,7 +14,7 @@ begin
       begin
         execute format('create role %I nologin', wanted);
       exception when duplicate_object or unique_violation then
-        null; -- a migrate of another database of this server was faster
+        null; -- a migrate of another database on this server was faster
       end;
     else
       missing := missing || wanted;
@@ -22,12 +22,12 @@ begin
   end loop;
   if missing <> '{}' then
     raise warning 'roles not created, the login % may not create roles: %', current_user, array_to_string(missing, ', ')
-      using hint = 'create them and run migrate again, or leave access to the owner of the tables alone';
+      using hint = 'create them and run migrate again; without them only the owner of the tables has access';
   end if;
 end
 $$;
 
--- Whoever makes a role administers it, but is not yet a member (PostgreSQL 16): become one, to hand the tables over below.
+-- The creator of a role administers it, but is not yet a member (PostgreSQL 16). It becomes one here: grants.sql hands the tables over.
 do $$
 begin
   if exists (select from pg_roles where rolname = 'telnyx_owner')
@@ -36,6 +36,6 @@ begin
   end if;
 exception
   when insufficient_privilege then
-    raise warning 'the login % is not a member of telnyx_owner: what it makes is its own', current_user;
+    raise warning 'the login % is not a member of telnyx_owner, so it stays the owner of the objects that it creates', current_user;
 end
 $$;

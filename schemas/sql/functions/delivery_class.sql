@@ -1,5 +1,5 @@
--- What several views say in one way: how a delivery went, and what kind of number a number of the +1 plan is.
--- SQL functions of one expression, so that the planner puts the expression in their place.
+-- The result of a message, the same in every view.
+-- This is a SQL function of one expression: the planner puts the expression in its place.
 
 create or replace function telnyx.delivery_class(status text, is_final boolean) returns text
   language sql immutable parallel safe
@@ -10,4 +10,4 @@ return case
   else 'pending'
 end;
 comment on function telnyx.delivery_class(text, boolean) is
-  'How a delivery went, in one of four words: delivered, failed, unconfirmed (nothing more is expected, and the carrier never said), pending.';
+  'Result of a message in one of four words: delivered, failed, unconfirmed (nothing more is expected, and the carrier never said), pending.';

@@ -1,9 +1,13 @@
--- A month is filled only after every session knows it.
--- A session that reads the list of a class's partitions at the moment of the ATTACH may hear of that while it reads, and then keeps the
--- list without the month for as long as it lives (seen with PostgreSQL 18.4: neither a new text nor DISCARD PLANS helps, a later change
--- of the class does): a poller missed its events. So a month is made by one transaction and shown by the next one: that waits until the
--- transactions which may be reading the list have ended (or 2 s: who reads for longer has read the list before), changes the class and
--- `events`, and marks the month. Whoever writes calls this until the month is marked, each time in a transaction of its own: twice.
+-- Partitions of telnyx.events are made when a month is first needed.
+-- The function has the rights of its owner, because the roles that append have no DDL rights.
+-- There is no default partition: attaching a month would have to scan it, and rows would sit in it unnoticed.
+--
+-- A month is filled only after every session knows it. A session that reads the list of a class's partitions during the ATTACH may
+-- receive its invalidation while it reads. It then keeps the list without the month for as long as it lives, and a poller misses events.
+-- (Seen with PostgreSQL 18.4. Neither a new statement text nor DISCARD PLANS helps; a later change of the class does.)
+-- Therefore one transaction makes a month and the next one shows it. Showing waits until the transactions that may be reading the list
+-- have ended, or for 2 s: a longer reader has read the list before. It then changes the class and `events`, and marks the month in
+-- telnyx_partitions.months. Writers call this function until the month is marked, each time in a separate transaction: twice.
 
 -- requires: tables/months.sql
 
@@ -17,7 +21,7 @@ declare
   child text;
   lower_bound text;
   upper_bound text;
-  is_shown boolean;  -- null: not made
+  is_shown boolean;  -- null: not made yet
 begin
   if class is null or at is null or class not in ('consent', 'registry', 'traffic') then
     raise exception 'no partition for retention class % at %', class, at using errcode = 'invalid_parameter_value';
@@ -39,8 +43,8 @@ begin
              where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
     return child;
   end if;
-  -- Two writers may need one month at once: the second waits here until the first has committed, and then finds it
-  -- (by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh).
+  -- If two writers need one month at once, the second waits here until the first has committed, and then finds the month.
+  -- It finds it by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh.
   perform pg_advisory_xact_lock(7310003);
   is_shown := (select exists (select from telnyx_partitions.months where name = child) from pg_class
                where relnamespace = 'telnyx_partitions'::regnamespace and relname = child);
@@ -67,9 +71,9 @@ begin
     insert into telnyx_partitions.months (name) values (child) on conflict do nothing;
     return child;
   end if;
-  -- A month of this name may have been dropped since it was marked.
+  -- A month of this name may have been marked and dropped before.
   delete from telnyx_partitions.months where name = child;
-  -- A table of its own, then ATTACH: that takes no lock which stops readers or writers of the other partitions.
+  -- CREATE, then ATTACH: that takes no lock which stops readers or writers of the other partitions.
   execute format('create table telnyx_partitions.%I'
                  ' (like telnyx_partitions.%I including defaults including constraints including comments)', child, parent);
   execute format('create trigger events_no_truncate before truncate on telnyx_partitions.%I'
@@ -77,10 +81,10 @@ begin
   execute format('alter table telnyx_partitions.%I enable always trigger events_no_truncate', child);
   execute format('alter table telnyx_partitions.%I attach partition telnyx_partitions.%I for values from (%s) to (%s)',
                  parent, child, lower_bound, upper_bound);
-  -- Changes nothing, but says to every session that `events` was changed, so that it plans its statements anew.
+  -- This changes nothing, but makes every session plan its statements on `events` again.
   alter table only telnyx.events alter column position set statistics -1;
   return child;
 end
 $$;
 comment on function telnyx.ensure_partition(text, timestamptz) is
-  'Makes the partition of events for a retention class and moment if it is not there yet, and returns its name. Safe to call from many sessions at once.';
+  'Makes the partition of events for a retention class and moment if it does not exist yet, and returns its name. Safe to call from many sessions at once.';

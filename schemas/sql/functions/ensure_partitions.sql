@@ -1,3 +1,5 @@
+-- The months ahead, made by every migrate.
+
 create or replace function telnyx.ensure_partitions(first_at timestamptz, months integer) returns integer
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -16,4 +18,4 @@ begin
 end
 $$;
 comment on function telnyx.ensure_partitions(timestamptz, integer) is
-  'Makes the partitions of every retention class for the month of a moment and the given number of months after it. Returns how many it saw to.';
+  'Makes the partitions of every retention class for the month of a moment and the given number of months after it. Returns the number of partitions that it ensured.';

@@ -1,8 +1,8 @@
--- event_id_conflicts of a window of time.
--- Why a function: the view counts an id's events in all of time, so that no condition on a time can leave out a partition, and it reads an
--- index entry for each event of the account (0.5 µs; 4 s of ten million). What it would take for the view itself to be quick, a row of 200
--- bytes for each id that was ever seen, written with every event, costs more than the answer is worth.
--- Returns rows of the view, because they carry the collation of the index; one SELECT, so that the planner inlines it.
+-- event_id_conflicts for a window of time.
+-- The view counts the events of an id over all time. A condition on time cannot exclude a partition there, and the view reads an index
+-- entry for each event of the account (0.5 µs; 4 s for ten million). A quick view would need a row of 200 bytes for each id ever seen,
+-- written with every event, which costs more than the answer is worth.
+-- The function returns rows of the view, because they carry the collation of the index. It is one SELECT, so the planner inlines it.
 
 -- requires: views/event_id_conflicts.sql
 
@@ -16,4 +16,4 @@ begin atomic
   having count(*) > 1;
 end;
 comment on function telnyx.event_id_conflicts_since(timestamptz) is
-  'event_id_conflicts among the events that occurred since a moment, read without those before it. An id whose other event is older is told by the view alone.';
+  'event_id_conflicts among the events that occurred since a moment, without reading the events before it. If the other event of an id is older, only the view shows it.';

@@ -1,5 +1,5 @@
--- The event store as JSON, for people who look into single events.
--- Why a function: one body that Postgres cannot hold as jsonb must give null, not make every query of the view fail.
+-- The payload of an event as JSON, for event_payloads.
+-- This is a function because a body that Postgres cannot hold as jsonb must give null and not fail every query of the view.
 
 create or replace function telnyx.event_payload(body bytea) returns jsonb
   language plpgsql immutable strict parallel restricted
@@ -10,7 +10,7 @@ declare
   data jsonb;
 begin
   body_text := convert_from(body, 'UTF8');
-  -- U+0000 is legal in JSON and impossible in jsonb. An escape is one only after an even number of backslashes.
+  -- U+0000 is legal in JSON and impossible in jsonb. It is an escape only after an even number of backslashes.
   if strpos(body_text, '\u0000') > 0 then
     body_text := regexp_replace(body_text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g');
   end if;
@@ -31,4 +31,4 @@ exception
 end
 $$;
 comment on function telnyx.event_payload(bytea) is
-  'The payload object of a webhook body as jsonb, U+0000 replaced by U+FFFD; {} if there is no such object; null if Postgres cannot hold the body as jsonb. Never fails.';
+  'The payload object of a webhook body as jsonb, with U+FFFD for U+0000. {} if there is no such object; null if Postgres cannot hold the body as jsonb. Never fails.';

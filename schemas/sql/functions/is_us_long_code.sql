@@ -1,7 +1,9 @@
--- Area codes: the North American Numbering Plan Administrator's list (nanpa.com), Canada's and the Caribbean's, those of Canada that
--- belong to no place included; checked against libphonenumber 9.0.43.
+-- Area codes: the North American Numbering Plan Administrator's list (nanpa.com), Canada's and the Caribbean's, including the codes of
+-- Canada that belong to no place. Checked against libphonenumber 9.0.43.
 -- Reading: Puerto Rico (787, 939) and the US Virgin Islands (340) count as the United States, because carriers there want the same
--- registration, as do Guam, American Samoa and the Northern Marianas. Bermuda (441) counts as Caribbean.
+-- registration. So do Guam, American Samoa and the Northern Marianas. Bermuda (441) counts as Caribbean.
+-- The planner puts the one expression of this SQL function in its place.
+
 create or replace function telnyx.is_us_long_code(number text) returns boolean
   language sql immutable parallel safe
 return number ~ '^\+1[0-9]{10}$' and substr(number, 3, 3) <> all (array[
@@ -20,4 +22,4 @@ return number ~ '^\+1[0-9]{10}$' and substr(number, 3, 3) <> all (array[
   '809', '829', '849', '868', '869'
 ]);
 comment on function telnyx.is_us_long_code(text) is
-  'Whether a number is an ordinary ten-digit number of the United States (not toll-free, not Canadian, not Caribbean): it must be in a 10DLC campaign to send.';
+  'True for an ordinary ten-digit number of the United States (not toll-free, not Canadian, not Caribbean). It must be in a 10DLC campaign to send.';

@@ -1,3 +1,5 @@
+-- The event that proves an opt-out.
+
 -- requires: functions/opt_outs_as_of.sql
 
 create or replace function telnyx.opt_out_evidence(profile text, phone text, at timestamptz)
@@ -5,7 +7,7 @@ create or replace function telnyx.opt_out_evidence(profile text, phone text, at 
                  signed_timestamp text, key_id text)
   language sql stable parallel safe
 begin atomic
-  -- class and time of the event name its partition, so that no other is read
+  -- Class and time of the event name its partition: no other is read.
   select e.event_key, e.occurred_at, e.received_at, e.body, e.signature, e.signed_timestamp, e.key_id
   from telnyx.opt_outs_as_of(opt_out_evidence.at) o
   join telnyx.events e

@@ -1,8 +1,10 @@
--- One SELECT over one table, so that the planner inlines it and a condition on a person reaches the index of opt_out_events.
--- Window functions only, each partitioned by the person: anything else would stop that condition on its way down.
--- The row type of the table, because it carries the collation of the index; columns of RETURNS TABLE cannot.
--- For many persons: `cross join lateral (select * from telnyx.opt_outs_as_of(...) where ... offset 0)`; without the
--- `offset 0` the condition becomes a join above the windows, and every person is folded.
+-- opt_outs at a moment in the past.
+-- This is one SELECT over one table: the planner inlines it, and a condition on a person reaches the index of opt_out_events.
+-- It has window functions only, each partitioned by the person: anything else would stop that condition on its way down.
+-- It returns the row type of the table, which carries the collation of the index; columns of RETURNS TABLE cannot.
+-- For many persons: `cross join lateral (select * from telnyx.opt_outs_as_of(...) where ... offset 0)`. Without the `offset 0` the
+-- condition becomes a join above the windows, and every person is folded.
+
 create or replace function telnyx.opt_outs_as_of(at timestamptz, known_at timestamptz default 'infinity') returns setof telnyx.opt_outs
   language sql stable parallel safe
 begin atomic
@@ -17,7 +19,7 @@ begin atomic
       select c.*,
              lag(c.action) over (partition by c.messaging_profile_id, c.phone_number
                                  order by c.occurred_at, c.event_key) is distinct from c.action as starts_run,
-             -- the latest event that can tell of Telnyx's block rule, and does
+             -- the latest event that can show Telnyx's block rule, and does
              c.basis <> 'keyword' and c.telnyx_blocked
                and row_number() over (partition by c.messaging_profile_id, c.phone_number, c.basis = 'keyword'
                                       order by c.occurred_at desc, c.event_key desc) = 1 as shows_block
@@ -28,11 +30,11 @@ begin atomic
         from telnyx.opt_out_events e
         where e.action <> 'help' and e.occurred_at <= opt_outs_as_of.at and e.received_at <= opt_outs_as_of.known_at
       ) c
-      -- a refused send from before an opt-in says nothing about the consent that followed
+      -- A refused send from before an opt-in says nothing about the consent that followed.
       where c.basis <> 'blocked_send' or c.opted_in_at is null or c.opted_in_at < least(c.attempted_at, c.occurred_at)
     ) r
   ) d
   where d.starts_run and d.nth_latest = 1;
 end;
 comment on function telnyx.opt_outs_as_of(timestamptz, timestamptz) is
-  'The rows of opt_outs as they were at a moment, as far as is known now; with known_at: as far as could be known then.';
+  'The rows of opt_outs as they were at a moment, as far as is known now. With known_at: as far as could be known then.';

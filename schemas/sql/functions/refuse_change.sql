@@ -1,3 +1,5 @@
+-- Keeps telnyx.events append-only.
+
 create or replace function telnyx.refuse_change() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp
 as $$

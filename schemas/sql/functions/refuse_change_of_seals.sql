@@ -1,3 +1,5 @@
+-- Keeps telnyx.event_seals append-only.
+
 create or replace function telnyx.refuse_change_of_seals() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp
 as $$

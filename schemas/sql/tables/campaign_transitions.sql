@@ -1,3 +1,5 @@
+-- The history of each 10DLC campaign, folded from ten_dlc_events.
+
 create table telnyx.campaign_transitions (
   campaign_id    text collate "C" not null,
   seq            integer not null,
@@ -13,14 +15,15 @@ create table telnyx.campaign_transitions (
 );
 
 comment on table telnyx.campaign_transitions is
-  'Every change of a campaign''s status, in the order in which the events occurred. A webhook that arrives late takes its place and the rest is counted anew.';
-comment on column telnyx.campaign_transitions.campaign_id is 'The campaign: see campaigns.';
-comment on column telnyx.campaign_transitions.seq is 'Its first change is 1, the next 2, ...';
-comment on column telnyx.campaign_transitions.from_status is 'The status it left; null at first.';
-comment on column telnyx.campaign_transitions.to_status is 'The status it came to.';
-comment on column telnyx.campaign_transitions.event_key is 'The event that says so: see events and ten_dlc_events.';
+  'Every change of a campaign''s status, in the order in which the events occurred. A webhook that arrives late is put in its place, and the changes after it are numbered again.';
+comment on column telnyx.campaign_transitions.campaign_id is 'Campaign: see campaigns.';
+comment on column telnyx.campaign_transitions.seq is 'Number of the change, from 1.';
+comment on column telnyx.campaign_transitions.from_status is 'Status before the change; null at the first one.';
+comment on column telnyx.campaign_transitions.to_status is 'Status after the change.';
+comment on column telnyx.campaign_transitions.event_key is 'Event that reported the change: see events and ten_dlc_events.';
 comment on column telnyx.campaign_transitions.payload_type is 'type of that event, as received.';
 comment on column telnyx.campaign_transitions.tcr_event_type is 'eventType of that event, as received.';
-comment on column telnyx.campaign_transitions.reason is 'The reason that this event gave.';
-comment on column telnyx.campaign_transitions.is_documented is 'Whether Telnyx documents this change. False: it happened none the less.';
-comment on column telnyx.campaign_transitions.occurred_at is 'When it happened, according to Telnyx.';
+comment on column telnyx.campaign_transitions.reason is 'Reason that this event gave.';
+comment on column telnyx.campaign_transitions.is_documented is
+  'True if Telnyx documents this change. False: it happened although it is not documented.';
+comment on column telnyx.campaign_transitions.occurred_at is 'Time of the change, according to Telnyx.';

@@ -1,13 +1,14 @@
--- The event store: every webhook that a known key signed, with the bytes that prove it.
--- Why: rows are only ever added (triggers below), so that whatever a table says can be recomputed and re-verified from here.
--- Partitioned by retention class, then by month of occurred_at, so that a class can be kept or dropped by itself without a DELETE;
--- the partitions live in a schema of their own, so that a BI tool lists the contract's relations only.
+-- The event store: every webhook that a configured key signed, with the bytes that prove it.
+-- Rows are only ever added (triggers below). Every other table can be recomputed and verified again from here.
+-- The table is partitioned by retention class, then by month of occurred_at: a class can be kept or dropped without a DELETE.
+-- The partitions live in a separate schema: a BI tool lists the relations of the contract only.
 
 -- requires: functions/refuse_change.sql
 -- requires: functions/ensure_partition.sql
 
 create sequence telnyx.events_position_seq;
-comment on sequence telnyx.events_position_seq is 'Source of events.position; gaps are normal (a batch that was rolled back, a duplicate).';
+comment on sequence telnyx.events_position_seq is
+  'Source of events.position. Gaps are normal: a batch that was rolled back, or a duplicate.';
 
 create table telnyx.events (
   position         bigint not null default nextval('telnyx.events_position_seq'),
@@ -29,9 +30,9 @@ create table telnyx.events (
 
 -- `where position > $1 order by position limit n` merges one index per partition.
 create index events_position_idx on telnyx.events (position);
--- Cost of events_event_id_idx: 90 bytes and about 4 µs for each event, where a row is 2,000 bytes and takes 16 µs to append; its random
--- places are in the pages of the current month only. Nothing less finds a repeated id without reading all events.
--- Cost of events_recorded_idx: 31 bytes and about 1 µs, always at its end. A BRIN index would cost less and make the view read bodies.
+-- events_event_id_idx costs 90 bytes and about 4 µs for each event; a row has 2,000 bytes and takes 16 µs to append. Its random places are
+-- in the pages of the current month only. No smaller index finds a repeated id without reading all events.
+-- events_recorded_idx costs 31 bytes and about 1 µs, always at its end. A BRIN index would cost less and make pipeline_lag read bodies.
 create index events_event_id_idx on telnyx.events (account, event_id, occurred_at) where event_id is not null;
 create index events_recorded_idx on telnyx.events (recorded_at, received_at);
 
@@ -42,26 +43,27 @@ create table telnyx_partitions.events_registry partition of telnyx.events for va
 create table telnyx_partitions.events_traffic  partition of telnyx.events for values in ('traffic')  partition by range (occurred_at);
 
 comment on table telnyx.events is
-  'Every webhook that a known key signed, once per event, never changed: the evidence that all other tables are computed from. Append-only.';
+  'Every webhook that a configured key signed, stored once per event and never changed: the evidence from which all other tables are computed. Append-only.';
 comment on column telnyx.events.position is
-  'Order in which events were committed here. Read on with "where position > last order by position"; nothing is missed. Gaps are normal.';
+  'Order in which events were committed here. Read on with "where position > last order by position": no event is missed. Gaps are normal.';
 comment on column telnyx.events.event_key is
   'Identity of the event: BLAKE2b-128 of the canonical JSON of its data object. Two deliveries of one event have the same key.';
-comment on column telnyx.events.event_id is 'The id that Telnyx gave the event; may be missing or repeated, so it identifies nothing.';
-comment on column telnyx.events.account is 'The account whose key signed it, as named in the configuration.';
-comment on column telnyx.events.event_type is 'What happened, in Telnyx''s words, e.g. message.finalized.';
+comment on column telnyx.events.event_id is
+  'Id that Telnyx gave the event. It may be missing or repeated, so it does not identify the event.';
+comment on column telnyx.events.account is 'Account whose key signed the webhook, as named in the configuration.';
+comment on column telnyx.events.event_type is 'Event type in Telnyx''s words, e.g. message.finalized.';
 comment on column telnyx.events.retention_class is
-  'How long it is worth keeping: consent (inbound messages), registry (10DLC, hosted and toll-free numbers) or traffic (the rest).';
-comment on column telnyx.events.occurred_at is 'When it happened, according to Telnyx.';
-comment on column telnyx.events.received_at is 'When our ingest received the delivery that was stored first.';
-comment on column telnyx.events.recorded_at is 'When this database stored it.';
-comment on column telnyx.events.body is 'The webhook body, byte for byte as it was signed. May hold message text: for auditors only.';
+  'Class by which events can be kept or dropped: consent (inbound messages), registry (10DLC, hosted and toll-free numbers) or traffic (the rest).';
+comment on column telnyx.events.occurred_at is 'Time of the event, according to Telnyx.';
+comment on column telnyx.events.received_at is 'Time at which our ingest received the delivery that was stored first.';
+comment on column telnyx.events.recorded_at is 'Time at which this database stored the event.';
+comment on column telnyx.events.body is 'Webhook body, byte for byte as it was signed. May hold message text: for auditors only.';
 comment on column telnyx.events.signature is 'Ed25519 signature (64 bytes) over signed_timestamp, a vertical bar, and body.';
 comment on column telnyx.events.signed_timestamp is 'The telnyx-timestamp header that was signed, in Unix seconds, as received.';
-comment on column telnyx.events.key_id is 'Which key signed it: see signing_keys.';
+comment on column telnyx.events.key_id is 'Key that signed the webhook: see signing_keys.';
 
--- The row trigger is cloned to every partition. A TRUNCATE trigger never is: ensure_partition adds it to each.
--- ALWAYS: session_replication_role does not switch them off.
+-- The row trigger is cloned to every partition. A TRUNCATE trigger never is, so ensure_partition adds it to each.
+-- `enable always`: session_replication_role does not switch the triggers off.
 create trigger events_no_change before update or delete on telnyx.events
   for each row execute function telnyx.refuse_change();
 alter table telnyx.events enable always trigger events_no_change;

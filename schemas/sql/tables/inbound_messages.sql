@@ -1,4 +1,5 @@
--- What people wrote to us. Why two tables: the text is personal, and whoever counts messages need not be able to read them.
+-- Inbound messages without their text.
+-- The text is personal and stands in message_contents: a role that counts messages need not be able to read it.
 
 create table telnyx.inbound_messages (
   message_id           text collate "C" not null,
@@ -18,19 +19,21 @@ create table telnyx.inbound_messages (
   occurred_at          timestamptz not null,
   constraint inbound_messages_pk primary key (message_id)
 );
-comment on table telnyx.inbound_messages is 'One row per message that somebody sent to one of our numbers, without what it says.';
+comment on table telnyx.inbound_messages is 'One row per message sent to one of our numbers, without its text.';
 comment on column telnyx.inbound_messages.message_id is 'Telnyx''s id of the message.';
-comment on column telnyx.inbound_messages.account is 'The account whose key signed the webhook.';
-comment on column telnyx.inbound_messages.messaging_profile_id is 'The messaging profile that received it.';
-comment on column telnyx.inbound_messages.sender is 'Who wrote: a number in +digits, or a short code.';
-comment on column telnyx.inbound_messages.recipients is 'Our numbers that it was sent to.';
+comment on column telnyx.inbound_messages.account is 'Account whose key signed the webhook.';
+comment on column telnyx.inbound_messages.messaging_profile_id is 'Messaging profile that received the message.';
+comment on column telnyx.inbound_messages.sender is 'Sender: a number in +digits, or a short code.';
+comment on column telnyx.inbound_messages.recipients is 'Our numbers that the message was sent to.';
 comment on column telnyx.inbound_messages.cc is 'Further recipients of a group message.';
 comment on column telnyx.inbound_messages.message_type is 'SMS, MMS, RCS, WHATSAPP.';
 comment on column telnyx.inbound_messages.encoding is 'Character encoding of the text (GSM-7, UCS-2, ...).';
-comment on column telnyx.inbound_messages.parts is 'In how many parts it came.';
-comment on column telnyx.inbound_messages.carrier is 'The sender''s carrier.';
-comment on column telnyx.inbound_messages.line_type is 'The sender''s kind of line (Wireless, VoIP, ...).';
-comment on column telnyx.inbound_messages.autoresponse_type is 'The keyword that Telnyx recognised and answered: STOP, START, HELP, ... or a custom one.';
-comment on column telnyx.inbound_messages.received_at is 'When Telnyx received it.';
-comment on column telnyx.inbound_messages.event_key is 'The event that this row was taken from: see events.';
-comment on column telnyx.inbound_messages.occurred_at is 'When that event occurred: of two events of one message the later one wins. For the projector.';
+comment on column telnyx.inbound_messages.parts is 'Number of parts.';
+comment on column telnyx.inbound_messages.carrier is 'Carrier of the sender.';
+comment on column telnyx.inbound_messages.line_type is 'Kind of line of the sender (Wireless, VoIP, ...).';
+comment on column telnyx.inbound_messages.autoresponse_type is
+  'Keyword that Telnyx recognised and answered: STOP, START, HELP, ... or a custom one.';
+comment on column telnyx.inbound_messages.received_at is 'Time at which Telnyx received the message.';
+comment on column telnyx.inbound_messages.event_key is 'Event that this row was taken from: see events.';
+comment on column telnyx.inbound_messages.occurred_at is
+  'Time of that event. Of two events of one message the later one wins. For the projector.';

@@ -1,3 +1,5 @@
+-- Clicks on shortened links. The table has few indexes on purpose: it is small, and is joined to messages only.
+
 create table telnyx.link_clicks (
   event_key  uuid not null,
   account    text collate "C" not null,
@@ -9,10 +11,10 @@ create table telnyx.link_clicks (
 );
 create index link_clicks_message_id on telnyx.link_clicks (message_id);
 
-comment on table telnyx.link_clicks is 'Each time a link that Telnyx shortened in one of our messages was opened.';
-comment on column telnyx.link_clicks.event_key is 'The event: see events.';
-comment on column telnyx.link_clicks.account is 'The account whose key signed the webhook.';
-comment on column telnyx.link_clicks.message_id is 'The message that the link was in: see message_deliveries.';
-comment on column telnyx.link_clicks.recipient is 'Who the message was sent to.';
-comment on column telnyx.link_clicks.url is 'The address that the link leads to.';
-comment on column telnyx.link_clicks.clicked_at is 'When it was opened.';
+comment on table telnyx.link_clicks is 'One row per opening of a link that Telnyx shortened in one of our messages.';
+comment on column telnyx.link_clicks.event_key is 'Event: see events.';
+comment on column telnyx.link_clicks.account is 'Account whose key signed the webhook.';
+comment on column telnyx.link_clicks.message_id is 'Message that held the link: see message_deliveries.';
+comment on column telnyx.link_clicks.recipient is 'Recipient of the message.';
+comment on column telnyx.link_clicks.url is 'Address that the link leads to.';
+comment on column telnyx.link_clicks.clicked_at is 'Time at which the link was opened.';

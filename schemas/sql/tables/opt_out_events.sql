@@ -1,5 +1,5 @@
--- Who does not want to hear from us. Facts first (opt_out_events), then the state folded from them (opt_outs).
--- Why facts are stored: an event that arrives late changes what was true, and a court asks what was known when.
+-- Facts about consent, from which opt_outs is folded.
+-- Facts are stored because an event that arrives late changes the past, and a court asks what was known when.
 
 create table telnyx.opt_out_events (
   event_key            uuid not null,
@@ -22,17 +22,17 @@ create index opt_out_events_person_idx on telnyx.opt_out_events (messaging_profi
 
 comment on table telnyx.opt_out_events is
   'Every sign that a person opted out, opted in again or asked for help: a keyword in a message, or a send that Telnyx refused because of a STOP.';
-comment on column telnyx.opt_out_events.event_key is 'The event that shows it: see events.';
-comment on column telnyx.opt_out_events.phone_number is 'The person: who wrote to us, or who could not be sent to.';
-comment on column telnyx.opt_out_events.account is 'The account whose key signed the event.';
-comment on column telnyx.opt_out_events.messaging_profile_id is 'The messaging profile concerned; empty if the webhook names none.';
+comment on column telnyx.opt_out_events.event_key is 'Event that shows it: see events.';
+comment on column telnyx.opt_out_events.phone_number is 'The person: the sender of the message, or the recipient of the refused send.';
+comment on column telnyx.opt_out_events.account is 'Account whose key signed the event.';
+comment on column telnyx.opt_out_events.messaging_profile_id is 'Messaging profile concerned; empty if the webhook names none.';
 comment on column telnyx.opt_out_events.action is 'opt_out, opt_in or help.';
 comment on column telnyx.opt_out_events.basis is
-  'How it is known: autoresponse (Telnyx recognised the keyword), keyword (we recognised it in the text), blocked_send (Telnyx refused a message with code 40300).';
-comment on column telnyx.opt_out_events.keyword is 'The keyword, in upper case; null for a refused send or a text that is too long to be one.';
-comment on column telnyx.opt_out_events.via_number is 'Our number that was written to, or sent from.';
+  'Source of the sign: autoresponse (Telnyx recognised the keyword), keyword (we recognised it in the text), blocked_send (Telnyx refused a message with code 40300).';
+comment on column telnyx.opt_out_events.keyword is 'Keyword in upper case; null for a refused send or a text that is too long to be one.';
+comment on column telnyx.opt_out_events.via_number is 'Our number that the person wrote to, or that the refused message was sent from.';
 comment on column telnyx.opt_out_events.telnyx_blocked is 'True if the event shows that Telnyx itself blocks messages to this person.';
-comment on column telnyx.opt_out_events.occurred_at is 'When it happened, according to Telnyx.';
+comment on column telnyx.opt_out_events.occurred_at is 'Time of the event, according to Telnyx.';
 comment on column telnyx.opt_out_events.attempted_at is
-  'Of a refused send: when the send was attempted, if known to be before occurred_at. A refusal of a send from before an opt-in does not count.';
-comment on column telnyx.opt_out_events.received_at is 'When our ingest received the event: what could be known when.';
+  'For a refused send: time of the attempt, if known to be before occurred_at. The refusal of a send from before an opt-in does not count.';
+comment on column telnyx.opt_out_events.received_at is 'Time at which our ingest received the event. It decides what could be known when.';

@@ -1,3 +1,5 @@
+-- State of the installation, not computed from events: the checkpoint of each Kafka partition.
+
 create table telnyx.projection_offsets (
   topic          text collate "C" not null,
   partition      integer not null,
@@ -10,12 +12,13 @@ create table telnyx.projection_offsets (
   constraint projection_offsets_pk primary key (topic, partition)
 ) with (fillfactor = 50);
 comment on table telnyx.projection_offsets is
-  'How far each Kafka partition has been applied. Committed together with the rows, so this is the truth; Kafka''s own offsets only show lag.';
-comment on column telnyx.projection_offsets.topic is 'The Kafka topic.';
-comment on column telnyx.projection_offsets.partition is 'The partition of the topic.';
-comment on column telnyx.projection_offsets.next_offset is 'The offset to read next.';
-comment on column telnyx.projection_offsets.last_offset is 'The offset of the last record that was applied.';
-comment on column telnyx.projection_offsets.last_event_key is 'The key of that record: if Kafka holds another one there, the log is not the one we read.';
-comment on column telnyx.projection_offsets.cluster_id is 'The Kafka cluster that the offsets belong to.';
-comment on column telnyx.projection_offsets.owner is 'The process that applied last.';
-comment on column telnyx.projection_offsets.updated_at is 'When it did.';
+  'Progress through each Kafka partition. The offset is committed together with the rows, so this table is the truth; Kafka''s own offsets only show lag.';
+comment on column telnyx.projection_offsets.topic is 'Kafka topic.';
+comment on column telnyx.projection_offsets.partition is 'Partition of the topic.';
+comment on column telnyx.projection_offsets.next_offset is 'Offset to read next.';
+comment on column telnyx.projection_offsets.last_offset is 'Offset of the last record that was applied.';
+comment on column telnyx.projection_offsets.last_event_key is
+  'Key of that record. If Kafka holds another key there, the log is not the one that was read.';
+comment on column telnyx.projection_offsets.cluster_id is 'Kafka cluster that the offsets belong to.';
+comment on column telnyx.projection_offsets.owner is 'Process that applied last.';
+comment on column telnyx.projection_offsets.updated_at is 'Time at which it applied.';

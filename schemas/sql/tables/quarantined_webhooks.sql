@@ -1,3 +1,5 @@
+-- State of the installation, not computed from events: webhooks that cannot become events.
+
 create table telnyx.quarantined_webhooks (
   quarantine_key   uuid not null,
   account          text collate "C",
@@ -11,14 +13,15 @@ create table telnyx.quarantined_webhooks (
   constraint quarantined_webhooks_pk primary key (quarantine_key)
 );
 comment on table telnyx.quarantined_webhooks is
-  'Signed webhooks that could not be understood, or came outside the time window, and forgeries found in Kafka: kept for a person to look at.';
-comment on column telnyx.quarantined_webhooks.quarantine_key is 'Its identity: the event key if it has one, else a hash of the body.';
-comment on column telnyx.quarantined_webhooks.account is 'The account whose key signed it.';
+  'Signed webhooks that could not be understood or came outside the time window, and forgeries found in Kafka. They are kept for a person to look at.';
+comment on column telnyx.quarantined_webhooks.quarantine_key is
+  'Identity of the row: the event key if the webhook has one, else a hash of the body.';
+comment on column telnyx.quarantined_webhooks.account is 'Account whose key signed it.';
 comment on column telnyx.quarantined_webhooks.reason is
   'stale_timestamp, future_timestamp, forged, not_json, webhook_api_v1, no_data, too_deep, no_event_type or no_occurred_at.';
-comment on column telnyx.quarantined_webhooks.received_at is 'When our ingest received it first.';
+comment on column telnyx.quarantined_webhooks.received_at is 'Time at which our ingest received it first.';
 comment on column telnyx.quarantined_webhooks.body is 'The body, byte for byte. May hold message text.';
-comment on column telnyx.quarantined_webhooks.signature is 'Its Ed25519 signature.';
-comment on column telnyx.quarantined_webhooks.signed_timestamp is 'Its telnyx-timestamp header.';
-comment on column telnyx.quarantined_webhooks.key_id is 'Which key signed it: see signing_keys.';
-comment on column telnyx.quarantined_webhooks.requeued_at is 'When an operator released it to be read again; the row stays.';
+comment on column telnyx.quarantined_webhooks.signature is 'Ed25519 signature.';
+comment on column telnyx.quarantined_webhooks.signed_timestamp is 'The telnyx-timestamp header.';
+comment on column telnyx.quarantined_webhooks.key_id is 'Key that signed it: see signing_keys.';
+comment on column telnyx.quarantined_webhooks.requeued_at is 'Time at which an operator requeued it to be read again. The row stays.';

@@ -1,5 +1,7 @@
--- The newest seal has no successor that would miss it, so how many were made is kept beside them. Its row is also the lock under which one
--- is made: it is held to the end of the transaction, and a process that freezes in one is thrown out by its session's time limit.
+-- The newest seal has no successor that would miss it, so the number of seals is kept separately.
+-- This row is also the lock for making a seal, held to the end of the transaction. If a process freezes while it holds the lock, its
+-- session's time limit ends the transaction.
+
 create table telnyx.seal_count (
   seals   bigint not null,
   one_row boolean not null default true,
@@ -7,6 +9,6 @@ create table telnyx.seal_count (
   constraint seal_count_one_row check (one_row)
 );
 insert into telnyx.seal_count (seals) values (0);
-comment on table telnyx.seal_count is 'How many seals were made: if the newest ones are taken out of event_seals, they are missed. One row.';
+comment on table telnyx.seal_count is 'Number of seals that were made: shows that the newest ones were removed from event_seals. One row.';
 comment on column telnyx.seal_count.seals is 'seq of the newest seal that was made.';
 comment on column telnyx.seal_count.one_row is 'Keeps a second row out.';

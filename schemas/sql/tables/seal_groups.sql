@@ -1,5 +1,5 @@
--- Short ways to the root of a seal. Why: evidence about one person needs few events of many seals, and hashing all bodies of a seal for
--- each of them takes a second for every five seals.
+-- Shortcuts to the root of a seal. Evidence about one person needs few events of many seals; hashing all bodies of those seals takes a
+-- second for every five seals.
 
 create table telnyx.seal_groups (
   seq             bigint not null,
@@ -8,7 +8,7 @@ create table telnyx.seal_groups (
   constraint seal_groups_pk primary key (seq)
 );
 comment on table telnyx.seal_groups is
-  'The Merkle tree of each seal, cut at groups of 64 leaves. Computed from the events, and held against the seal''s root at each use: a help, not evidence.';
-comment on column telnyx.seal_groups.seq is 'The seal: see event_seals.';
+  'The Merkle tree of each seal, cut at groups of 64 leaves. Computed from the events, and compared with the root of the seal at each use: a shortcut, not evidence.';
+comment on column telnyx.seal_groups.seq is 'Seal: see event_seals.';
 comment on column telnyx.seal_groups.first_positions is 'Position of the first event of each group.';
-comment on column telnyx.seal_groups.roots is 'The tree hash of each group, 32 bytes each; the tree over them has the root of the seal.';
+comment on column telnyx.seal_groups.roots is 'Tree hash of each group, 32 bytes each. The tree over them has the root of the seal.';

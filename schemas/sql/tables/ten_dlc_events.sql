@@ -1,6 +1,6 @@
--- 10DLC as it was reported: one fact per webhook, and which two ids are one thing.
--- Why facts are stored: a webhook that arrives late changes what came after it, and an id learnt late changes what a webhook was about.
--- Why the hidden columns: a fold reads facts only, never the bodies of events.
+-- Facts about 10DLC: one per webhook, from which brands, campaigns and their numbers are folded.
+-- Facts are stored because a webhook that arrives late changes the facts after it, and an id learnt late changes the subject of a webhook.
+-- The columns for the projector are here because a fold reads facts only, never the bodies of events.
 
 create table telnyx.ten_dlc_events (
   event_key              uuid not null,
@@ -32,47 +32,49 @@ create table telnyx.ten_dlc_events (
   constraint ten_dlc_events_pk primary key (event_key),
   constraint ten_dlc_events_entity_known check (entity in ('brand', 'campaign', 'phone_number'))
 );
--- The facts of one thing.
+-- The facts about one brand, campaign or number.
 create index ten_dlc_events_campaign_idx on telnyx.ten_dlc_events (named_campaign_id) where entity = 'campaign';
 create index ten_dlc_events_brand_idx on telnyx.ten_dlc_events (named_brand_id) where entity = 'brand';
 create index ten_dlc_events_number_idx on telnyx.ten_dlc_events (named_campaign_id, phone_number) where entity = 'phone_number';
--- The greatest link of one id: the last entry of its range.
+-- The greatest link of one id is the last entry of its range.
 create index ten_dlc_events_campaign_link_idx
   on telnyx.ten_dlc_events (campaign_id, tcr_id_has_field, occurred_at, event_key) where links_campaign;
 create index ten_dlc_events_tcr_campaign_link_idx
   on telnyx.ten_dlc_events (tcr_campaign_id, tcr_id_has_field, occurred_at, event_key) where links_campaign;
 create index ten_dlc_events_brand_link_idx on telnyx.ten_dlc_events (brand_id, occurred_at, event_key) where links_brand;
 create index ten_dlc_events_tcr_brand_link_idx on telnyx.ten_dlc_events (tcr_brand_id, occurred_at, event_key) where links_brand;
--- The campaigns that name one brand.
+-- The campaigns that name a brand.
 create index ten_dlc_events_brand_of_campaign_idx
   on telnyx.ten_dlc_events (brand_id) where entity = 'campaign' and brand_id is not null;
 
 comment on table telnyx.ten_dlc_events is
-  'Every 10DLC webhook that is about a brand, a campaign or the campaign of a number, as received. What it comes to: brands, campaigns, campaign_numbers.';
-comment on column telnyx.ten_dlc_events.event_key is 'The event: see events.';
-comment on column telnyx.ten_dlc_events.account is 'The account whose key signed the event.';
-comment on column telnyx.ten_dlc_events.entity is 'What it is about: phone_number, else campaign, else brand, by the ids it holds. The event type does not tell.';
+  'Every 10DLC webhook about a brand, a campaign or the campaign of a number, as received. The resulting state is in brands, campaigns and campaign_numbers.';
+comment on column telnyx.ten_dlc_events.event_key is 'Event: see events.';
+comment on column telnyx.ten_dlc_events.account is 'Account whose key signed the event.';
+comment on column telnyx.ten_dlc_events.entity is
+  'Subject of the event, by the ids it holds: phone_number, else campaign, else brand. The event type does not say.';
 comment on column telnyx.ten_dlc_events.brand_id is 'brandId as received.';
 comment on column telnyx.ten_dlc_events.campaign_id is 'campaignId as received: Telnyx''s id, or sometimes the Campaign Registry''s.';
 comment on column telnyx.ten_dlc_events.tcr_campaign_id is
   'The Campaign Registry''s id of the campaign: from its own field, else campaignId if it looks like one, else the id that the description begins with.';
-comment on column telnyx.ten_dlc_events.phone_number is 'The number that is assigned to the campaign, or taken from it.';
+comment on column telnyx.ten_dlc_events.phone_number is 'Number that is assigned to the campaign or removed from it.';
 comment on column telnyx.ten_dlc_events.payload_type is 'type as received: REGISTRATION, TELNYX_REVIEW, MNO_REVIEW, TCR_EVENT, ...';
 comment on column telnyx.ten_dlc_events.tcr_event_type is 'eventType as received: the Campaign Registry''s word, such as CAMPAIGN_ADD.';
 comment on column telnyx.ten_dlc_events.status is 'status as received: ACCEPTED, REJECTED, success, failed, ...';
 comment on column telnyx.ten_dlc_events.description is 'description as received.';
 comment on column telnyx.ten_dlc_events.reasons is 'reasons as received, always an array.';
-comment on column telnyx.ten_dlc_events.csp_id is 'The campaign service provider.';
-comment on column telnyx.ten_dlc_events.nudge_intent is 'What a nudge asks for, such as APPEAL_REJECTION.';
-comment on column telnyx.ten_dlc_events.occurred_at is 'When it happened, according to Telnyx.';
+comment on column telnyx.ten_dlc_events.csp_id is 'Campaign service provider.';
+comment on column telnyx.ten_dlc_events.nudge_intent is 'Intent of a nudge, such as APPEAL_REJECTION.';
+comment on column telnyx.ten_dlc_events.occurred_at is 'Time of the event, according to Telnyx.';
 comment on column telnyx.ten_dlc_events.tcr_brand_id is 'tcrBrandId as received. For the projector.';
 comment on column telnyx.ten_dlc_events.brand_name is 'brandName as received. For the projector.';
 comment on column telnyx.ten_dlc_events.identity_status is 'The brand''s identity status, in upper case. For the projector.';
 comment on column telnyx.ten_dlc_events.campaign_status is 'campaignStatus, in upper case. For the projector.';
 comment on column telnyx.ten_dlc_events.is_t_mobile_registered is 'isTMobileRegistered as received. For the projector.';
 comment on column telnyx.ten_dlc_events.reason is 'The reasons in words; else rejectionReason, else the description. For the projector.';
-comment on column telnyx.ten_dlc_events.tcr_id_has_field is 'True if the Campaign Registry''s id has a field of its own: such a link counts for more. For the projector.';
+comment on column telnyx.ten_dlc_events.tcr_id_has_field is
+  'True if the Campaign Registry''s id has a separate field: such a link has precedence. For the projector.';
 comment on column telnyx.ten_dlc_events.links_campaign is 'True if campaign_id and tcr_campaign_id are two ids of one campaign. For the projector.';
 comment on column telnyx.ten_dlc_events.links_brand is 'True if brand_id and tcr_brand_id are two ids of one brand. For the projector.';
-comment on column telnyx.ten_dlc_events.named_campaign_id is 'The id that it names the campaign by. For the projector.';
-comment on column telnyx.ten_dlc_events.named_brand_id is 'The id that it names the brand by. For the projector.';
+comment on column telnyx.ten_dlc_events.named_campaign_id is 'Id by which the event names the campaign. For the projector.';
+comment on column telnyx.ten_dlc_events.named_brand_id is 'Id by which the event names the brand. For the projector.';

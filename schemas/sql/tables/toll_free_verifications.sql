@@ -1,3 +1,5 @@
+-- Verifications of toll-free numbers. The table has few indexes on purpose: it is small, and is joined to numbers only.
+
 create table telnyx.toll_free_verifications (
   verification_id text collate "C" not null,
   account         text collate "C" not null,
@@ -8,11 +10,12 @@ create table telnyx.toll_free_verifications (
   constraint toll_free_verifications_pk primary key (verification_id)
 ) with (fillfactor = 80);
 
-comment on table telnyx.toll_free_verifications is 'Requests to have a toll-free number verified for messaging: where each stands and why it was rejected.';
+comment on table telnyx.toll_free_verifications is
+  'Requests to verify a toll-free number for messaging: the status of each, with the reason.';
 comment on column telnyx.toll_free_verifications.verification_id is 'Telnyx''s id of the request.';
-comment on column telnyx.toll_free_verifications.account is 'The account whose key signed the latest webhook.';
+comment on column telnyx.toll_free_verifications.account is 'Account whose key signed the latest webhook.';
 comment on column telnyx.toll_free_verifications.status is
-  'Where the request stands, in Telnyx''s words with _ for spaces: verified, rejected, waiting_for_vendor, waiting_for_customer, in_progress, ...';
-comment on column telnyx.toll_free_verifications.reason is 'Why it has this status, if the webhook says so; mostly of a rejection.';
-comment on column telnyx.toll_free_verifications.status_at is 'When the event occurred that gave the status.';
-comment on column telnyx.toll_free_verifications.last_event_key is 'The event that gave the status: see events.';
+  'Status of the request in Telnyx''s words with _ for spaces: verified, rejected, waiting_for_vendor, waiting_for_customer, in_progress, ...';
+comment on column telnyx.toll_free_verifications.reason is 'Reason for the status, if the webhook gives one; mostly of a rejection.';
+comment on column telnyx.toll_free_verifications.status_at is 'Time of the event that gave the status.';
+comment on column telnyx.toll_free_verifications.last_event_key is 'Event that gave the status: see events.';

@@ -1,3 +1,6 @@
+-- Results of messages per hour. This is a plain view: it is always right, and no copy must be kept up to date.
+-- AT TIME ZONE 'UTC' makes hours those of UTC in every session.
+
 create or replace view telnyx.delivery_hourly with (security_invoker = true) as
 select account, messaging_profile_id, hour,
        count(*) as messages,
@@ -5,7 +8,7 @@ select account, messaging_profile_id, hour,
        count(*) filter (where class = 'failed') as failed,
        count(*) filter (where class = 'unconfirmed') as unconfirmed,
        count(*) filter (where class = 'pending') as pending,
-       -- Reading: of nothing known the sum is null, not 0: "no webhook told" is not "free of charge".
+       -- Reading: if nothing is known the sum is null, not 0. "Not reported" is not "free of charge".
        sum(parts) as parts,
        sum(cost_amount) as cost_amount
 from (
@@ -16,14 +19,16 @@ from (
 group by account, messaging_profile_id, hour;
 
 comment on view telnyx.delivery_hourly is
-  'How many messages went out in each hour, what became of them and what they cost: one row per account, messaging profile and hour. A message to three people counts three times.';
-comment on column telnyx.delivery_hourly.account is 'The account.';
-comment on column telnyx.delivery_hourly.messaging_profile_id is 'The messaging profile that they were sent with.';
-comment on column telnyx.delivery_hourly.hour is 'Start of the hour (UTC) in which they were sent; if that is not known, in which we first heard of them.';
-comment on column telnyx.delivery_hourly.messages is 'How many deliveries: the sum of the next four.';
+  'Messages of each hour, their results and their cost: one row per account, messaging profile and hour. A message to three people counts three times.';
+comment on column telnyx.delivery_hourly.account is 'Account.';
+comment on column telnyx.delivery_hourly.messaging_profile_id is 'Messaging profile that they were sent with.';
+comment on column telnyx.delivery_hourly.hour is
+  'Start of the hour (UTC) in which they were sent; if that is not known, the hour of their first event.';
+comment on column telnyx.delivery_hourly.messages is 'Number of messages, counted once per recipient: the sum of the next four.';
 comment on column telnyx.delivery_hourly.delivered is 'Delivered, or even read.';
-comment on column telnyx.delivery_hourly.failed is 'Not delivered: refused, expired, cancelled. Why: error_breakdown_daily.';
+comment on column telnyx.delivery_hourly.failed is 'Not delivered: refused, expired, cancelled. The reasons are in error_breakdown_daily.';
 comment on column telnyx.delivery_hourly.unconfirmed is 'Nothing more is expected, and the carrier never said whether they arrived.';
-comment on column telnyx.delivery_hourly.pending is 'Still under way. Those that are so for more than a day: stuck_messages.';
-comment on column telnyx.delivery_hourly.parts is 'How many parts were billed.';
-comment on column telnyx.delivery_hourly.cost_amount is 'What Telnyx charged; empty if it has said so of none of them. In the currency that the account is billed in.';
+comment on column telnyx.delivery_hourly.pending is 'Still under way. Those under way for more than a day are in stuck_messages.';
+comment on column telnyx.delivery_hourly.parts is 'Number of parts that were billed.';
+comment on column telnyx.delivery_hourly.cost_amount is
+  'Amount that Telnyx charged, in the currency that the account is billed in; empty if Telnyx has stated no cost yet.';

@@ -1,4 +1,4 @@
--- Who said stop, who was sent to none the less, and whom only we hold back.
+-- Consent per day.
 
 create or replace view telnyx.opt_out_daily with (security_invoker = true) as
 select account, messaging_profile_id, day,
@@ -13,11 +13,11 @@ from (
 group by account, messaging_profile_id, day;
 
 comment on view telnyx.opt_out_daily is
-  'How many people wrote STOP, START or HELP each day, and how many sends Telnyx refused because of a STOP: one row per account, messaging profile and day.';
-comment on column telnyx.opt_out_daily.account is 'The account.';
-comment on column telnyx.opt_out_daily.messaging_profile_id is 'The messaging profile; empty text if the webhooks name none.';
-comment on column telnyx.opt_out_daily.day is 'The day (UTC) on which they wrote, or on which the send was refused.';
-comment on column telnyx.opt_out_daily.opt_outs is 'Messages by which someone opted out. Repeating it counts again.';
-comment on column telnyx.opt_out_daily.opt_ins is 'Messages by which someone opted in again.';
+  'Messages of people who wrote STOP, START or HELP, and sends that Telnyx refused because of a STOP: one row per account, messaging profile and day.';
+comment on column telnyx.opt_out_daily.account is 'Account.';
+comment on column telnyx.opt_out_daily.messaging_profile_id is 'Messaging profile; empty text if the webhooks name none.';
+comment on column telnyx.opt_out_daily.day is 'Day (UTC) of the message or of the refusal.';
+comment on column telnyx.opt_out_daily.opt_outs is 'Messages by which a person opted out. Repeating it counts again.';
+comment on column telnyx.opt_out_daily.opt_ins is 'Messages by which a person opted in again.';
 comment on column telnyx.opt_out_daily.helps is 'Messages that asked for help.';
 comment on column telnyx.opt_out_daily.blocked_sends is 'Sends that Telnyx refused because the recipient had opted out (40300).';

@@ -1,4 +1,6 @@
--- Readings: a percentile between two events lies on the line from the one to the other; the first minute may be a part of one.
+-- The time from ingest to the database, read from an index only.
+-- Readings: a percentile between two events lies on the line from one to the other. The first minute may be incomplete.
+
 create or replace view telnyx.pipeline_lag with (security_invoker = true) as
 select minute, count(*) as events,
        percentile_cont(0.5) within group (order by lag_seconds) as p50_seconds,
@@ -12,8 +14,8 @@ from (
 group by minute;
 
 comment on view telnyx.pipeline_lag is
-  'How long events took from our front door to this database, for each minute of the last 24 hours in which any was stored. Grows while Kafka or the projector is behind.';
-comment on column telnyx.pipeline_lag.minute is 'Start of the minute in which they were stored.';
-comment on column telnyx.pipeline_lag.events is 'How many events were stored in it.';
-comment on column telnyx.pipeline_lag.p50_seconds is 'Half of them took at most so many seconds.';
-comment on column telnyx.pipeline_lag.p99_seconds is '99 of 100 took at most so many seconds.';
+  'Time that events took from ingest to this database, for each minute of the last 24 hours in which an event was stored. It grows while Kafka or the projector is behind.';
+comment on column telnyx.pipeline_lag.minute is 'Start of the minute in which the events were stored.';
+comment on column telnyx.pipeline_lag.events is 'Number of events stored in that minute.';
+comment on column telnyx.pipeline_lag.p50_seconds is 'Half of them took at most this many seconds.';
+comment on column telnyx.pipeline_lag.p99_seconds is '99 of 100 took at most this many seconds.';

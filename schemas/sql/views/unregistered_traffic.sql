@@ -1,6 +1,7 @@
--- As it is registered now: a number that is registered today has no rows, whatever it did before.
--- Readings: an assignment is what campaign_health counts, so pending and failed ones are none; first and last sent_at are of the rows that
--- have one, while the day is that of the row.
+-- Traffic that no campaign covers, by today's registration: a number that is registered today has no rows, whatever it did before.
+-- Readings: an assignment is the same as in campaign_health, so pending and failed ones do not count. first_sent_at and last_sent_at
+-- come from the rows that have a sent_at; the day comes from every row.
+
 create or replace view telnyx.unregistered_traffic with (security_invoker = true) as
 select sent.account, sent.sender, sent.day, sent.messages, sent.first_sent_at, sent.last_sent_at,
        newest.campaign_id, newest.status as campaign_status, newest.assigned_at
@@ -28,13 +29,15 @@ where not exists (
 );
 
 comment on view telnyx.unregistered_traffic is
-  'Messages from ordinary numbers of the United States that are in no approved 10DLC campaign: carriers block or fine them. One row per account, number and day.';
-comment on column telnyx.unregistered_traffic.account is 'The account.';
-comment on column telnyx.unregistered_traffic.sender is 'The number they were sent from.';
-comment on column telnyx.unregistered_traffic.day is 'The day (UTC).';
-comment on column telnyx.unregistered_traffic.messages is 'How many deliveries.';
-comment on column telnyx.unregistered_traffic.first_sent_at is 'When the first of them was sent.';
-comment on column telnyx.unregistered_traffic.last_sent_at is 'When the last of them was sent.';
-comment on column telnyx.unregistered_traffic.campaign_id is 'The campaign that the number is assigned to, the newest if there are several; empty if to none.';
-comment on column telnyx.unregistered_traffic.campaign_status is 'Where that campaign stands: it must come to MNO_PROVISIONED.';
-comment on column telnyx.unregistered_traffic.assigned_at is 'When the number was assigned to it. A new assignment takes carriers up to three days.';
+  'Messages from ordinary numbers of the United States that are in no approved 10DLC campaign. Carriers block or fine them. One row per account, number and day.';
+comment on column telnyx.unregistered_traffic.account is 'Account.';
+comment on column telnyx.unregistered_traffic.sender is 'Number that they were sent from.';
+comment on column telnyx.unregistered_traffic.day is 'Day (UTC).';
+comment on column telnyx.unregistered_traffic.messages is 'Number of messages, counted once per recipient.';
+comment on column telnyx.unregistered_traffic.first_sent_at is 'Time at which the first of them was sent.';
+comment on column telnyx.unregistered_traffic.last_sent_at is 'Time at which the last of them was sent.';
+comment on column telnyx.unregistered_traffic.campaign_id is
+  'Campaign that the number is assigned to, the newest if there are several; empty if there is none.';
+comment on column telnyx.unregistered_traffic.campaign_status is 'Status of that campaign. It must reach MNO_PROVISIONED.';
+comment on column telnyx.unregistered_traffic.assigned_at is
+  'Time at which the number was assigned to it. Carriers take up to three days for a new assignment.';

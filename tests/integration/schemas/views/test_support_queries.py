@@ -48,7 +48,7 @@ async def seeded(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
 
 
 Answers = list[tuple[Any, ...]]
-PENDING = "it was sent, and nothing final has been heard for over a day"
+PENDING = "it was sent, and no final status has arrived for over a day"
 ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
     ("why_not_delivered", {"message": "ok"}, "recipient, answer", [(ANN, "it was delivered")]),
     (
@@ -74,7 +74,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         [("it was sent, and the carrier never said whether it arrived",)],
     ),
     ("why_not_delivered", {"message": "stuck"}, "answer", [(PENDING,)]),
-    ("why_not_delivered", {"message": "queued"}, "answer", [("it waits at Telnyx and was not sent yet",)]),
+    ("why_not_delivered", {"message": "queued"}, "answer", [("it waits at Telnyx and has not been sent yet",)]),
     ("why_not_delivered", {"message": "now"}, "answer", [("it is under way",)]),
     ("why_not_delivered", {"message": "odd"}, "answer", [("error 49999",)]),
     (
@@ -94,7 +94,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "why_not_delivered",
         {"message": "'; drop table"},
         "recipient, answer",
-        [(None, "no webhook of this message has come: check the id, and that the send was accepted")],
+        [(None, "no webhook of this message has arrived: check the id, and that the send was accepted")],
     ),
     (
         "why_campaign_stuck",
@@ -104,7 +104,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
             (
                 "TELNYX_FAILED",
                 "No opt-in",
-                "Telnyx refused it: mend what the reason says, then appeal (a partner's campaign: by CAMPAIGN_NUDGE)",
+                "Telnyx refused it: correct what the reason says, then appeal (a partner's campaign: CAMPAIGN_NUDGE)",
                 "Invalid EIN",
                 1,
                 "TELNYX_REVIEW REJECTED No opt-in",
@@ -121,13 +121,13 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "why_campaign_stuck",
         {"campaign": "camp-wait"},
         "status, answer, waiting_for >= '19 days'",
-        [("MNO_PENDING", "its brand is not verified: mend the brand first", True)],
+        [("MNO_PENDING", "its brand is not verified: correct the brand first", True)],
     ),
     (
         "why_campaign_stuck",
         {"campaign": "nobody's"},
         "answer",
-        [("no webhook of this campaign has come: check the id, and the campaign's webhook URL",)],
+        [("no webhook of this campaign has arrived: check the id and the campaign's webhook URL",)],
     ),
     (
         "number_ready",
@@ -139,7 +139,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "number_ready",
         {"number": "+13125550191"},
         "ready, answer",
-        [(True, "yes, but carriers take up to 72 hours to learn of a new assignment")],
+        [(True, "yes, but carriers take up to 72 hours to process a new assignment")],
     ),
     (
         "number_ready",
@@ -157,9 +157,9 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "number_ready",
         {"number": "+13125550194"},
         "ready, answer",
-        [(False, "no: its campaign is at TELNYX_FAILED, not MNO_PROVISIONED")],
+        [(False, "no: its campaign has status TELNYX_FAILED, not MNO_PROVISIONED")],
     ),
-    ("number_ready", {"number": "+13125550195"}, "answer", [("no: it was taken off its campaign",)]),
+    ("number_ready", {"number": "+13125550195"}, "answer", [("no: it was removed from its campaign",)]),
     ("number_ready", {"number": "+13125550196"}, "answer", [("no: it was never assigned to a campaign",)]),
     ("number_ready", {"number": TOLL_FREE}, "ready, answer like 'toll-free:%'", [(False, True)]),
     ("number_ready", {"number": "12345"}, "ready, answer like 'not an ordinary%'", [(False, True)]),
@@ -171,7 +171,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
             (
                 "+12125550109",
                 NOW - 4 * DAY + timedelta(seconds=2),
-                "a send from +18445550001 was refused (40300): opted out before, unseen here",
+                "a send from +18445550001 was refused (40300): the opt-out itself is not recorded here",
                 True,
             ),
             (
@@ -190,8 +190,8 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "what, state",
         [
             ("opt_out by autoresponse", "opted out"),
-            ("the confirmation that is allowed", "opted out"),
-            ("sent to although opted out", "opted out"),
+            ("sent: the allowed confirmation", "opted out"),
+            ("sent although opted out", "opted out"),
             ("send refused (40300)", "opted out"),
         ],
     ),
@@ -224,12 +224,12 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         {"account": "default"},
         "phone_number, status, answer",
         [
-            ("+13125550192", "FAILED_ASSIGNMENT", "see the reasons; then assign it again"),
-            (LONG_CODE, "FAILED_ASSIGNMENT", "it is assigned to campaign camp-good: take it off that one first"),
+            ("+13125550192", "FAILED_ASSIGNMENT", "see the reasons, then assign it again"),
+            (LONG_CODE, "FAILED_ASSIGNMENT", "it is assigned to campaign camp-good: remove it from that one first"),
             (
                 "+13125550193",
                 "PENDING",
-                "its campaign is at TELNYX_FAILED: wait for its approval, then assign it again",
+                "its campaign has status TELNYX_FAILED: wait for its approval, then assign it again",
             ),
         ],
     ),
@@ -239,7 +239,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         "answer, last_reason, campaigns",
         [
             (
-                "its registration failed: mend what the reason says; trying again is free",
+                "its registration failed: correct what the reason says; trying again is free",
                 "Invalid EIN",
                 ["camp-bad TELNYX_FAILED", "camp-wait MNO_PENDING"],
             )
@@ -262,11 +262,11 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
         {"account": "default"},
         "verification_id, reason, answer",
         [
-            ("tf-2", None, "it waits for longer than the vendor says (two weeks): ask Telnyx's support"),
+            ("tf-2", None, "it has waited longer than the two weeks that the vendor states: ask Telnyx support"),
             (
                 "tf-1",
                 "No opt-in",
-                "mend what the reason names, and submit the same request again (PATCH)",
+                "correct what the reason names, then submit the same request again (PATCH)",
             ),
         ],
     ),
