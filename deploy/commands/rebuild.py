@@ -17,7 +17,8 @@ from deploy.settings import FoundDatabaseSettings
 from projections.engine.projection import Projection
 from projections.rebuild import rebuild as rebuilding
 from projections.rebuild.drift import Drift
-from projections.rebuild.rebuild import Progress, RebuildResult
+from projections.rebuild.result import RebuildResult
+from projections.rebuild.run import Progress
 from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
@@ -90,7 +91,7 @@ def _print(result: RebuildResult, *, check_only: bool) -> None:
     if result.rows:
         found = f"differs in {_rows(result)}" if check_only else f"{_rows(result)} repaired"
     state = "live" if result.live else "suspended"
-    print(f"{result.name}: {result.events} events, {'given up' if result.record.too_many else found}, {state}")
+    print(f"{result.name}: {result.events} events, {'given up' if result.given_up else found}, {state}")
 
 
 def _rows(result: RebuildResult) -> str:
@@ -107,7 +108,7 @@ def _description(drift: Drift) -> str:
 
 def _problems(result: RebuildResult, *, check_only: bool) -> list[str]:
     problems = []
-    if result.record.too_many:
+    if result.given_up:
         last = list(result.faults.values())[-1]
         problems.append(f"{result.name}: too many events failed, the last with {last.error_class}: nothing was changed")
     elif result.faults and not check_only:

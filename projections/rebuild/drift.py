@@ -1,6 +1,6 @@
-"""How the live tables differ from those that were computed anew, by names only; and the live ones put right.
+"""Finds the rows that differ between the live tables and the shadow tables, and repairs the live ones.
 
-Named are tables, columns and keys, never what stands in another column.
+Drift is reported by the names of tables, columns and keys. Values of other columns are never shown.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ EXAMPLES = 10
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`rows` rows of a table that are `wrong` in these columns, `missing` or `extra`; the keys of the first ten."""
+    """`rows` rows of a table are `wrong` in these columns, `missing` or `extra`. `keys` are those of the first ten."""
 
     table: str
     kind: str
@@ -26,23 +26,24 @@ class Drift:
 
 
 async def find_drift(session: asyncpg.Connection, relation: Relation) -> list[Drift]:
-    """Compares every column of every row, and keeps the keys of those that differ. One snapshot must see both."""
+    """Compares every column of every row, and keeps the keys of the differing rows in the session.
+
+    Both tables must be seen in one snapshot.
+    """
     await session.execute(relation.statements["find_differing"], timeout=LONGEST_SECONDS)
     rows = await session.fetch(relation.statements["summary"], EXAMPLES, timeout=LONGEST_SECONDS)
     found = []
-    for (kind, columns), alike in groupby(rows, lambda row: (row["kind"], tuple(row["columns"]))):
-        examples = list(alike)
+    for (kind, columns), group in groupby(rows, lambda row: (row["kind"], tuple(row["columns"]))):
+        examples = list(group)
         keys = tuple(dict(zip(relation.key, row["key"], strict=True)) for row in examples)
         found.append(Drift(relation.name, kind, columns, examples[0]["rows"], keys))
     return found
 
 
 async def repair(session: asyncpg.Connection, relations: Sequence[Relation]) -> None:
-    """Makes the rows whose keys were kept what they should be, in the caller's transaction; then forgets the keys.
-
-    In the order of primary keys, as everybody writes: but for projectors, who are held back, an operator's
-    `dead-letters retry` may be at work.
-    """
+    """Copies the rows with the kept keys from the shadow tables, in the caller's transaction, and forgets the keys."""
+    # The projectors are stopped, but a `dead-letters retry` may write the same rows in another order. A deadlock with
+    # it is Unavailable, and the run tries the repair again.
     for relation in relations:
         for statement in ("remove_extra", "put_right", "forget_differing"):
             await session.execute(relation.statements[statement], timeout=LONGEST_SECONDS)

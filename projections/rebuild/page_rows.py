@@ -1,7 +1,6 @@
-"""A page of stored events turned into rows for each projection, while the page before it is being written.
+"""Computes the rows of a page of stored events for each projection, while the page before it is written.
 
-Reading bodies and computing rows takes longer than Postgres needs to write them; every few events whoever waits for
-Postgres runs. Nothing is written here.
+Reading bodies and computing rows takes longer than Postgres needs to write them. Nothing is written here.
 """
 
 import asyncio
@@ -13,12 +12,15 @@ from projections.engine.fault_isolation import Fault
 from projections.engine.projection import Projection, Routing
 from projections.engine.row_writer import PartBuilder, ProjectionPart
 
-SLICE = 50  # events between which others run
+SLICE = 50  # after so many events other tasks run: the one that writes the page before
 
 
 @dataclass(frozen=True, slots=True)
 class PageRows:
-    """A page, up to and including `position`; `unreadable` are no events any more, with the type that they had."""
+    """The rows of a page up to and including `position`.
+
+    `unreadable` are (stored event type, fault) of bodies that are not events any more.
+    """
 
     position: int
     parts: Sequence[ProjectionPart]
@@ -26,7 +28,7 @@ class PageRows:
 
 
 async def rows_by_projection(page: Page, projections: Sequence[Projection]) -> PageRows:
-    """What each projection makes of a page."""
+    """The rows that each projection makes of a page."""
     parts = PartBuilder(Routing(projections))
     unreadable: list[tuple[str, Fault]] = []
     for number, row in enumerate(page.rows):

@@ -1,7 +1,7 @@
-"""The tables of projections a second time, in the temporary tables of one session: what is computed anew goes there.
+"""Shadow tables: the tables of projections once more, as temporary tables of one session, for the recomputed rows.
 
-The statements are those of the live tables with another schema in them, so that there is no second way to compute a
-row. Nobody else sees these tables, and they end with the session: an interrupted rebuild leaves nothing behind.
+They are written by the statements of the live tables, so there is no second way to compute a row. No other session
+sees them, and they end with the session: an interrupted rebuild leaves nothing behind.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,20 +18,20 @@ from projections.sql import queries
 LONGEST_SECONDS = 24 * 60 * 60
 SETTINGS = (
     "set statement_timeout = 0",
-    # What a million events come to. What does not fit is written to disk and read back, beside the live traffic.
+    # Enough for the rows of a million events. The rest is written to disk and read back, which slows live traffic.
     "set temp_buffers = '512MB'",
     "set work_mem = '64MB'",
-    "set search_path = pg_catalog, pg_temp",  # so that definitions are told with the schemas in them
+    "set search_path = pg_catalog, pg_temp",  # definitions of functions are then shown with schema names
     "set plan_cache_mode = force_custom_plan",  # a plan for an empty table must not outlive its emptiness
 )
-FUNCTIONS = {"opt_outs": "opt_outs_as_of"}  # what is folded by a function of schema telnyx
+FUNCTIONS = {"opt_outs": "opt_outs_as_of"}  # by table: the function of schema telnyx that folds it
 
 _SQL = queries("rebuild")
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table by its name in both schemas; `statements` are those of rebuild.sql for it."""
+    """A table, which has the same name in both schemas, with the statements of rebuild.sql for it."""
 
     name: str
     key: tuple[str, ...]
@@ -39,26 +39,25 @@ class Relation:
 
 
 class ShadowTables:
-    """The session as projections take it: what they say of schema `telnyx` happens in the temporary tables.
+    """A session in the shape that projections use: statements about schema `telnyx` act on the temporary tables.
 
-    `noting` keeps the keys of the rows that are written from then on beside those that differ, and `noted` the names of
-    their tables.
+    With `note_written_keys` the keys of rows written from then on are kept beside those that differ, and
+    `written_tables` holds the names of their tables.
     """
 
     def __init__(self, session: asyncpg.Connection, projections: Sequence[Projection]) -> None:
         self.session = session
-        self.relations: dict[
-            str, list[Relation]
-        ] = {}  # by projection, in the order of writing: facts, then what is folded
-        self.noting = False
-        self.noted: set[str] = set()
+        # By projection, in the order of writing: declared tables, then the tables folded from them.
+        self.relations: dict[str, list[Relation]] = {}
+        self.note_written_keys = False
+        self.written_tables: set[str] = set()
         self._projections = projections
-        # Nobody else folds here. The real locks would hold back projectors for as long as we read.
-        self._locks = {one.refold.lock for one in projections if one.refold}
-        self._relations: dict[str, Relation] = {}  # by the statement that writes
+        # No other session folds these tables, and the real locks would stop projectors for as long as events are read.
+        self._skipped_locks = {projection.refold.lock for projection in projections if projection.refold}
+        self._relation_by_upsert: dict[str, Relation] = {}
 
     async def create(self) -> None:
-        """Makes the tables, empty. Once."""
+        """Creates the tables, empty. To be called once."""
         for statement in SETTINGS:
             await self.session.execute(statement)
         for projection in self._projections:
@@ -69,7 +68,7 @@ class ShadowTables:
             for relation in self.relations[projection.name]:
                 await self._create(relation, "create_indexed_shadow" if refold else "create_shadow")
             for table, relation in zip(projection.tables, declared, strict=True):
-                self._relations[table.upsert] = relation
+                self._relation_by_upsert[table.upsert] = relation
 
     async def _create(self, relation: Relation, how: str) -> None:
         for statement in (how, "create_differing", "index_differing"):
@@ -80,10 +79,10 @@ class ShadowTables:
 
     async def _relation(self, name: str, key_types: Columns) -> Relation:
         columns = await self.session.fetch(_SQL["columns"], name)
-        keyed = sorted((one for one in columns if one["nth_of_key"] is not None), key=lambda one: one["nth_of_key"])
-        key = tuple(one["name"] for one in keyed)
-        every = [one["name"] for one in columns]
-        written = [one["name"] for one in columns if not one["generated"]]
+        key_columns = [column for column in columns if column["nth_of_key"] is not None]
+        key = tuple(column["name"] for column in sorted(key_columns, key=lambda column: column["nth_of_key"]))
+        every = [column["name"] for column in columns]
+        written = [column["name"] for column in columns if not column["generated"]]
         filled = {
             "table": name,
             "first_key": _quoted(key[0]),
@@ -92,38 +91,40 @@ class ShadowTables:
             "key_as_text": ", ".join(f"{_quoted(column)}::text" for column in key),
             "written": _list(written),
             "shadow_written": _list(written, "shadow."),
-            "assignments": ", ".join(f"{_quoted(one)} = excluded.{_quoted(one)}" for one in written if one not in key),
+            "assignments": ", ".join(
+                f"{_quoted(column)} = excluded.{_quoted(column)}" for column in written if column not in key
+            ),
             **{f"{side}_columns": _list(every, f"{side}.") for side in ("live", "shadow", "excluded")},
-            **{f"{side}_is_differing": _joined(key, side) for side in ("live", "shadow")},
+            **{f"{side}_is_differing": _key_equals_differing(key, side) for side in ("live", "shadow")},
             "names_of_different": ", ".join(
-                f"case when record_image_ne(row(live.{_quoted(one)}), row(shadow.{_quoted(one)})) then '{one}' end"
-                for one in every
+                f"case when record_image_ne(row(live.{_quoted(name)}), row(shadow.{_quoted(name)})) then '{name}' end"
+                for name in every
             ),
         }
-        fitting = [query for query in _SQL if "{table}" in _SQL[query]]
-        return Relation(name, key, {query: _SQL[query].format_map(filled) for query in fitting})
+        templates = {query: text for query, text in _SQL.items() if "{table}" in text}
+        return Relation(name, key, {query: text.format_map(filled) for query, text in templates.items()})
 
     async def execute(self, query: str, *arguments: Any) -> None:
-        """As a connection's, in the temporary tables."""
-        if query in self._locks:
+        """Like a connection's, on the temporary tables."""
+        if query in self._skipped_locks:
             return
         await self.session.execute(_in_pg_temp(query), *arguments, timeout=LONGEST_SECONDS)
-        if self.noting and query in self._relations:
-            relation = self._relations[query]
-            self.noted.add(relation.name)
+        if self.note_written_keys and query in self._relation_by_upsert:
+            relation = self._relation_by_upsert[query]
+            self.written_tables.add(relation.name)
             await self.session.execute(relation.statements["note_written"], *arguments, timeout=LONGEST_SECONDS)
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        """As a connection's, from the temporary tables."""
+        """Like a connection's, from the temporary tables."""
         found: list[asyncpg.Record] = await self.session.fetch(_in_pg_temp(query), *arguments, timeout=LONGEST_SECONDS)
         return found
 
     def transaction(self) -> Any:
-        """As a connection's."""
+        """Like a connection's."""
         return self.session.transaction()
 
     async def analyze(self) -> None:
-        """What folds read back grows from nothing, and no autovacuum sees a temporary table."""
+        """Autovacuum skips temporary tables. Without statistics the folds get plans made for empty tables."""
         for projection in self._projections:
             for relation in self.relations[projection.name] if projection.refold else ():
                 await self.session.execute(f"analyze pg_temp.{relation.name}")
@@ -131,6 +132,11 @@ class ShadowTables:
 
 @cache
 def _in_pg_temp(statement: str) -> str:
+    """A statement of a projection, with the shadow tables in place of the live ones.
+
+    Statements name their schema, and the name is replaced here, rather than leaving it to `search_path`: a live
+    statement without a schema would depend on a setting of its session, which a connection pooler may not keep.
+    """
     return statement.replace("telnyx.", "pg_temp.")
 
 
@@ -142,5 +148,5 @@ def _list(names: Iterable[str], prefix: str = "") -> str:
     return ", ".join(prefix + _quoted(name) for name in names)
 
 
-def _joined(key: Iterable[str], side: str) -> str:
+def _key_equals_differing(key: Iterable[str], side: str) -> str:
     return " and ".join(f"{side}.{_quoted(name)} = differing.{_quoted(name)}" for name in key)

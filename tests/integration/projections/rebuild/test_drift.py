@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import projections.rebuild.rebuild
+import projections.rebuild.run
 from projections.engine.projector import Projector
 from projections.rebuild.drift import Drift
-from projections.rebuild.rebuild import RebuildResult, _run, check, rebuild
+from projections.rebuild.rebuild import check, rebuild
+from projections.rebuild.result import RebuildResult
+from projections.rebuild.run import rebuild_run
 from projections.registry import PROJECTIONS
 from tests.oracle import compare
 from tests.support.projections.apply import allow_clearing, apply, clear, closing, new_projector
@@ -93,7 +95,7 @@ async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
     projector: Projector, connection: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a month's rows share their pages, as after live traffic; within what is read at once, by key."""
-    monkeypatch.setattr(projections.rebuild.rebuild, "PAGE_EVENTS", 10)
+    monkeypatch.setattr(projections.rebuild.run, "PAGE_EVENTS", 10)
     names = [f"m-{number}" for number in random.Random(1).sample(range(1000), 50)]
     for nth, name in enumerate(names):
         sent = builders.message_sent(name, at=NOON + timedelta(minutes=nth))
@@ -155,7 +157,7 @@ async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_fa
     )
     if asleep:
         await connection.execute("update telnyx.projection_state set status = 'suspended'")
-    async with _run(database_url, PROJECTIONS, quietly) as run:
+    async with rebuild_run(database_url, PROJECTIONS, quietly) as run:
         await run.compare()
         await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in late]])
         await run.repair()

@@ -11,7 +11,8 @@ from projections.engine.fault_isolation import FAILURES_IN_A_ROW
 from projections.engine.projection import Projection, Rows
 from projections.engine.projector import Projector
 from projections.rebuild.drift import EXAMPLES
-from projections.rebuild.rebuild import RebuildResult, rebuild
+from projections.rebuild.rebuild import rebuild
+from projections.rebuild.result import RebuildResult
 from projections.registry import projections_named
 from projections.sql import queries
 from projections.tables.deliveries import DELIVERIES
@@ -149,7 +150,7 @@ async def test_too_many_that_still_fail_change_nothing(database_url: str, connec
     await suspend(database_url)
     before = await state(connection)
     result = await rebuilt(database_url, PROJECTIONS_WITH_A_BUG[0])
-    assert (len(result.faults), result.record.too_many, result.live) == (FAILURES_IN_A_ROW + 1, True, False)
+    assert (len(result.faults), result.given_up, result.live) == (FAILURES_IN_A_ROW + 1, True, False)
     assert await state(connection) == before
     assert await delivered(connection) == []
     assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
