@@ -1,13 +1,20 @@
-"""The bar of long work, on a terminal only and on stderr: stdout is for the result."""
+"""The progress of long work: a bar on a terminal, and the status line of `dev`."""
 
+import asyncio
 import sys
+from collections.abc import Callable
+from typing import TextIO, cast
 
 from rich.console import Console
+from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+TERMINAL_SECONDS = 0.2
+ELSEWHERE_SECONDS = 5.0
 
 
 def progress_bar(*more: TextColumn) -> Progress:
-    """A bar to be entered as a context; `more` are columns of the command's own."""
+    """Return a bar, a context manager, with `more` columns. It is on stderr, because stdout is for the result."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -18,3 +25,29 @@ def progress_bar(*more: TextColumn) -> Progress:
         disable=not sys.stderr.isatty(),
         transient=True,
     )
+
+
+async def show_status(line: Callable[[], str], console: Console) -> None:
+    """Show a status line until cancelled: in place on a terminal, elsewhere a new line each time it has changed."""
+    shown = ""
+    try:
+        if console.is_terminal:
+            with console.status(line()) as status:
+                while True:
+                    status.update(line())
+                    await asyncio.sleep(TERMINAL_SECONDS)
+        while True:
+            if line() != shown:
+                shown = line()
+                console.print(shown, soft_wrap=True, highlight=False)
+            await asyncio.sleep(ELSEWHERE_SECONDS)
+    finally:
+        if line() != shown:
+            console.print(line(), soft_wrap=True, highlight=False)
+
+
+def stderr_above(console: Console) -> TextIO:
+    """Return a stream like stderr. On a terminal its lines appear above the console's status line."""
+    if console.is_terminal and sys.stderr.isatty():
+        return cast("TextIO", FileProxy(console, sys.stderr))
+    return sys.stderr

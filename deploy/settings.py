@@ -1,6 +1,7 @@
 """Settings of the commands that only the command line knows; `ingest` and `project` have their own."""
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -70,3 +71,10 @@ class KafkaModeSettings(KeySettings, DatabaseSettings, DataSettings, LogSettings
     telnyx_public_keys: str = Field("", validate_default=False)
     ledger_host: str = "127.0.0.1"
     ledger_port: int = Field(8080, ge=1, le=65535)
+
+
+def redacted(database_url: str) -> str:
+    """Return host (or Unix socket), port and database of a URI, without user and password."""
+    parts = urlsplit(database_url)
+    host = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
+    return f"{host}{parts.path}"

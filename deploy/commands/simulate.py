@@ -14,7 +14,7 @@ from deploy.commands import AsJson, command_app
 from deploy.interruption import Interrupted, interruptible
 from deploy.progress import progress_bar
 from deploy.settings import DataSettings
-from deploy.simulator.connection import Target
+from deploy.simulator.connection import Endpoint
 from deploy.simulator.expectation import Totals
 from deploy.simulator.key import development_key
 from deploy.simulator.run import Pace, Simulator
@@ -51,7 +51,7 @@ def simulate(
     if public_key:
         print(development_key(data_dir).public_line)
         return
-    simulator = Simulator(Target.parse(url), development_key(data_dir), Pace(rate, count))
+    simulator = Simulator(Endpoint.parse(url), development_key(data_dir), Pace(rate, count))
     clock = wall_clock if seed is None else seeded_clock()
     webhooks = traffic(time.time_ns() if seed is None else seed, clock, chaos=chaos)
     totals = Totals()

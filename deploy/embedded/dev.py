@@ -1,6 +1,6 @@
-"""`dev`, the embedded mode: one process in which the spool drains into the projector; nothing of it outlives it.
+"""The embedded mode: one process in which the spool drains into the projector. Nothing that it starts outlives it.
 
-The parts and their promises are those of production: only Kafka is left out, and Postgres may be embedded.
+The parts and their guarantees are those of production, without Kafka, and Postgres may be embedded.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any, TextIO, cast
+from typing import Any
 
 import uvloop
+from rich.console import Console
 
 from deploy import logs
-from deploy.database_name import shown
-from deploy.embedded.live_line import Above, show
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.projector_sink import ProjectorSink
-from deploy.settings import DevSettings
-from deploy.simulator.connection import Target
+from deploy.progress import show_status, stderr_above
+from deploy.settings import DevSettings, redacted
+from deploy.simulator.connection import Endpoint
 from deploy.simulator.expectation import Totals
 from deploy.simulator.key import DevelopmentKey, development_key
 from deploy.simulator.run import Pace, Simulator
@@ -55,39 +55,39 @@ QUERIES = (
 
 
 def run_dev(*, simulate: bool) -> None:
-    """Until SIGTERM or SIGINT. Raises Misconfigured; whatever was started by then is stopped again."""
+    """Run until SIGTERM or SIGINT. Raises Misconfigured, after stopping everything that was started."""
     settings = load(DevSettings)
     has_keys = settings.telnyx_public_keys or settings.telnyx_public_keys_file
     key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
     if key:
         settings = settings.model_copy(update={"telnyx_public_keys": key.beside(settings.telnyx_public_keys)})
-    log_to = cast("TextIO", Above(sys.stderr)) if sys.stdout.isatty() else sys.stderr
-    logs.configure(settings.ledger_log_level, log_to)
-    with _database(settings) as database_url:
-        named = settings.model_copy(update={"database_url": database_url})
-        uvloop.run(_run(named, key if simulate else None, embedded=not settings.database_url))
+    console = Console()
+    logs.configure(settings.ledger_log_level, stderr_above(console))
+    with _database(settings) as (database_url, is_embedded):
+        settings = settings.model_copy(update={"database_url": database_url})
+        uvloop.run(_run(settings, console, key if simulate else None, is_embedded=is_embedded))
     print("stopped")
 
 
 @contextmanager
-def _database(settings: DevSettings) -> Iterator[str]:
-    """A migrated database: the one that was named, else an embedded one that stops when the block ends."""
+def _database(settings: DevSettings) -> Iterator[tuple[str, bool]]:
+    """Yield (URL, whether it is embedded) of a migrated database. An embedded one stops when the block ends."""
     if settings.database_url:
         asyncio.run(migrate(settings.database_url, print))
-        yield settings.database_url
+        yield settings.database_url, False
         return
-    # A port that is taken is known now, before seconds go into a database.
+    # Report a port in use now, before seconds go into a database.
     bind(settings.ledger_host, settings.ledger_port, setting="LEDGER_PORT").close()
     postgres = EmbeddedPostgres(settings.ledger_data_dir)
     try:
         url = postgres.start()
         asyncio.run(migrate(url, print))
-        yield url
+        yield url, True
     finally:
         postgres.stop()
 
 
-async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: bool) -> None:
+async def _run(settings: DevSettings, console: Console, key: DevelopmentKey | None, *, is_embedded: bool) -> None:
     metrics = IngestMetrics()
     owner = f"dev-{socket.gethostname()}-{os.getpid()}"
     verify = settings.ledger_project_verify == "all"
@@ -97,35 +97,34 @@ async def _run(settings: DevSettings, key: DevelopmentKey | None, *, embedded: b
     sink = ProjectorSink(projector)
     spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
     durable = SpoolOnly(spool, sink, metrics)
-    # No load balancer stands before this process, so its stop is not announced first.
+    # No load balancer watches this process, so `until_stopped` is not followed by a pause to announce the stop.
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with serving(settings, durable=durable, topics=Topics(), metrics=metrics) as receiver:
-            host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
-            url = f"http://{host}:{receiver.port}/webhooks/telnyx"
-            _introduce(settings, url, embedded=embedded)
+            url = _webhook_url(settings, receiver.port)
+            _introduce(settings, url, is_embedded=is_embedded)
             sink.keys = lambda: receiver.admission.keys
-            beside: list[Coroutine[Any, Any, None]] = [
-                show(lambda: _progress(metrics)),
+            work: list[Coroutine[Any, Any, None]] = [
+                show_status(lambda: _counts(metrics), console),
                 keep_sealing(settings.database_url),
             ]
             if key:
-                beside.append(_simulate(url, key))
-            async with background(stop, *beside):
+                work.append(_simulate(url, key))
+            async with background(stop, *work):
                 await until_stopped(receiver, settings, stop, durable.draining)
     finally:
         await projector.close()
 
 
 async def _simulate(url: str, key: DevelopmentKey) -> None:
-    simulator = Simulator(Target.parse(url), key, Pace(SIMULATED_RATE, connections=4))
+    simulator = Simulator(Endpoint.parse(url), key, Pace(SIMULATED_RATE, connections=4))
     await simulator.run(traffic(time.time_ns(), wall_clock), Totals())
 
 
-def _progress(metrics: IngestMetrics) -> str:
-    """Received is every delivery that was answered 2xx; stored and projected count its event once."""
+def _counts(metrics: IngestMetrics) -> str:
+    """Return the status line. `received` counts deliveries answered 2xx; `stored` and `projected` count events."""
     value = metrics.registry.get_sample_value
     received, again, parked = (
         int(value("ledger_webhooks_total", {"outcome": outcome}) or 0)
@@ -135,14 +134,20 @@ def _progress(metrics: IngestMetrics) -> str:
     return f"received {received + again + parked} ({again} duplicates)  stored {stored}  projected {projected}"
 
 
-def _introduce(settings: DevSettings, url: str, *, embedded: bool) -> None:
-    elsewhere = settings.ledger_data_dir != DevSettings.model_fields["ledger_data_dir"].default.absolute()
-    where = f"LEDGER_DATA_DIR={shlex.quote(str(settings.ledger_data_dir))} " if embedded and elsewhere else ""
-    program = where + shlex.quote(sys.argv[0])
-    print(f"telnyx-ledger {version('telnyx-ledger')}, embedded mode; Ctrl-C stops it and everything that it started")
+def _webhook_url(settings: DevSettings, port: int) -> str:
+    host = f"[{settings.ledger_host}]" if ":" in settings.ledger_host else settings.ledger_host
+    return f"http://{host}:{port}/webhooks/telnyx"
+
+
+def _introduce(settings: DevSettings, url: str, *, is_embedded: bool) -> None:
+    data_dir = settings.ledger_data_dir
+    has_own_data_dir = data_dir != DevSettings.model_fields["ledger_data_dir"].default.absolute()
+    prefix = f"LEDGER_DATA_DIR={shlex.quote(str(data_dir))} " if is_embedded and has_own_data_dir else ""
+    program = prefix + shlex.quote(sys.argv[0])
+    print(f"telnyx-ledger {version('telnyx-ledger')}, embedded mode; Ctrl-C stops everything")
     print(f"Webhook URL:  {url}")
-    # A database of the user's has a password of the user's: it stays out of terminals and logs.
-    print(f"Database URL: {settings.database_url if embedded else shown(settings.database_url)}")
+    # The password of an embedded database is ours to print. A configured one stays out of terminals and logs.
+    print(f"Database URL: {settings.database_url if is_embedded else redacted(settings.database_url)}")
     print("Try in another terminal:")
     for question, query in QUERIES:
         print(f'  {program} sql "{query}"  # {question}')

@@ -12,7 +12,7 @@ from schemas.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Endpoint:
     """Where webhooks are posted."""
 
     host: str
@@ -21,7 +21,7 @@ class Target:
     tls: bool
 
     @classmethod
-    def parse(cls, url: str) -> "Target":
+    def parse(cls, url: str) -> "Endpoint":
         """Raises Misconfigured for what is not an HTTP URL. Without a path: the path that ingest serves."""
         try:
             parts = urlsplit(url)
@@ -51,8 +51,8 @@ class _Answer:
 class Connection:
     """One request at a time. Reconnects when the server has closed the connection between two requests."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes]:
@@ -90,14 +90,14 @@ class Connection:
         return parser.get_status_code(), bytes(answer.body)
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        context = ssl.create_default_context() if self._target.tls else None
-        self._streams = await asyncio.open_connection(self._target.host, self._target.port, ssl=context)
+        context = ssl.create_default_context() if self._endpoint.tls else None
+        self._streams = await asyncio.open_connection(self._endpoint.host, self._endpoint.port, ssl=context)
         return self._streams
 
     def _head(self, body_bytes: int, headers: Mapping[str, str]) -> bytes:
         lines = [
-            f"POST {self._target.path} HTTP/1.1",
-            f"host: {self._target.host}:{self._target.port}",
+            f"POST {self._endpoint.path} HTTP/1.1",
+            f"host: {self._endpoint.host}:{self._endpoint.port}",
             "content-type: application/json",
             "user-agent: telnyx-webhooks",
             f"content-length: {body_bytes}",

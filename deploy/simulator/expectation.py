@@ -14,7 +14,7 @@ LATENCIES_KEPT = 100_000  # the newest; a run may have no end
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckedAnswer:
     """The answer to one webhook: a status and a body, or the error that stood in their place."""
 
     webhook: Webhook
@@ -75,18 +75,18 @@ class Totals:
     surprising: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, answer: CheckedAnswer) -> None:
         self.sent += 1
-        self.answers[f"{outcome.status or 'no answer'} {outcome.word}"] += 1
-        self.last_error = outcome.error or self.last_error
-        if outcome.status is not None:
-            self.latencies.append(outcome.latency_seconds)
+        self.answers[f"{answer.status or 'no answer'} {answer.word}"] += 1
+        self.last_error = answer.error or self.last_error
+        if answer.status is not None:
+            self.latencies.append(answer.latency_seconds)
         if self.out:
-            self.out.write(outcome.line(self.sent) + "\n")
-        if not outcome.as_expected:
+            self.out.write(answer.line(self.sent) + "\n")
+        if not answer.as_expected:
             self.surprising += 1
             if len(self.surprises) < 5:
-                self.surprises.append(_surprise(outcome))
+                self.surprises.append(_surprise(answer))
 
     def percentile_ms(self, share: float) -> float | None:
         """Latency that this share of the answers did not exceed, in milliseconds."""
@@ -104,7 +104,7 @@ class Totals:
         }
 
 
-def _surprise(outcome: Outcome) -> str:
-    expected = outcome.webhook.expected
+def _surprise(answer: CheckedAnswer) -> str:
+    expected = answer.webhook.expected
     wanted = f"{expected.status} {' or '.join(expected.words)}"
-    return f"{outcome.webhook.kind}: expected {wanted}, got {outcome.status or 'no answer'} {outcome.word}"
+    return f"{answer.webhook.kind}: expected {wanted}, got {answer.status or 'no answer'} {answer.word}"

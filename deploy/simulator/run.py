@@ -5,8 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-from deploy.simulator.connection import Connection, Target
-from deploy.simulator.expectation import Outcome, Totals, read_answer
+from deploy.simulator.connection import Connection, Endpoint
+from deploy.simulator.expectation import CheckedAnswer, Totals, read_answer
 from deploy.simulator.key import DevelopmentKey
 from deploy.simulator.webhook import Webhook
 from schemas.errors import Unavailable
@@ -30,23 +30,23 @@ class Simulator:
     outcomes like any other, so that a run can be used to see what a restart in the middle of it does.
     """
 
-    def __init__(self, target: Target, key: DevelopmentKey, pace: Pace) -> None:
-        self._target = target
+    def __init__(self, endpoint: Endpoint, key: DevelopmentKey, pace: Pace) -> None:
+        self._endpoint = endpoint
         self._key = key
         self._pace = pace
 
     async def run(self, webhooks: Iterator[Webhook], totals: Totals, tick: Callable[[], None] = lambda: None) -> None:
         """Until the count is reached or the task is cancelled. `tick` follows each answer. Raises Unavailable."""
         paced = self._paced(webhooks)
-        first = Connection(self._target)
+        first = Connection(self._endpoint)
         async for webhook in paced:
             totals.add(await self._send(first, webhook))
             tick()
             break
         if totals.sent and not totals.latencies:
-            raise Unavailable(f"no answer from {self._target.host}:{self._target.port}: {totals.last_error}")
+            raise Unavailable(f"no answer from {self._endpoint.host}:{self._endpoint.port}: {totals.last_error}")
         queue: asyncio.Queue[Webhook] = asyncio.Queue(maxsize=1)
-        connections = [first, *(Connection(self._target) for _ in range(self._pace.connections - 1))]
+        connections = [first, *(Connection(self._endpoint) for _ in range(self._pace.connections - 1))]
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work(connection, queue, totals, tick)) for connection in connections]
             async for webhook in paced:
@@ -76,17 +76,17 @@ class Simulator:
         finally:
             connection.close()
 
-    async def _send(self, connection: Connection, webhook: Webhook) -> Outcome:
+    async def _send(self, connection: Connection, webhook: Webhook) -> CheckedAnswer:
         body = webhook.body
         headers = self._key.headers(webhook, body, int(time.time()))
         started = time.perf_counter()
         try:
             status, answer = await connection.post(body, headers, ANSWER_TIMEOUT_SECONDS)
         except TimeoutError:
-            return Outcome(webhook, None, None, "timeout", time.perf_counter() - started)
+            return CheckedAnswer(webhook, None, None, "timeout", time.perf_counter() - started)
         except OSError as error:
-            return Outcome(webhook, None, None, _reason(error), time.perf_counter() - started)
-        return Outcome(webhook, status, read_answer(answer), None, time.perf_counter() - started)
+            return CheckedAnswer(webhook, None, None, _reason(error), time.perf_counter() - started)
+        return CheckedAnswer(webhook, status, read_answer(answer), None, time.perf_counter() - started)
 
 
 def _reason(error: OSError) -> str:

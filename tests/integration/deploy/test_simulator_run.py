@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulator.connection import Target
+from deploy.simulator.connection import Endpoint
 from deploy.simulator.expectation import Totals
 from deploy.simulator.key import development_key
 from deploy.simulator.run import Pace, Simulator
@@ -33,7 +33,7 @@ async def accept(_number: int) -> bytes:
 
 
 @asynccontextmanager
-async def receiver(answer: Answer = accept, *, close_each: bool = False) -> AsyncIterator[Target]:
+async def receiver(answer: Answer = accept, *, close_each: bool = False) -> AsyncIterator[Endpoint]:
     """A server that numbers its requests from 1 and answers each as it is told."""
     requests = 0
     busy: set[asyncio.Task[None]] = set()
@@ -60,21 +60,21 @@ async def receiver(answer: Answer = accept, *, close_each: bool = False) -> Asyn
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0)
     try:
-        yield Target("127.0.0.1", server.sockets[0].getsockname()[1], "/webhooks/telnyx", tls=False)
+        yield Endpoint("127.0.0.1", server.sockets[0].getsockname()[1], "/webhooks/telnyx", tls=False)
     finally:
         server.close()
         await asyncio.gather(*busy)
 
 
-async def run(target: Target, directory: Path, pace: Pace) -> Totals:
+async def run(endpoint: Endpoint, directory: Path, pace: Pace) -> Totals:
     totals = Totals(out=io.StringIO())
-    await Simulator(target, development_key(directory), pace).run(traffic(1, seeded_clock()), totals)
+    await Simulator(endpoint, development_key(directory), pace).run(traffic(1, seeded_clock()), totals)
     return totals
 
 
 async def test_every_webhook_is_sent_once_and_written_down(tmp_path: Path) -> None:
-    async with receiver() as target:
-        totals = await run(target, tmp_path, Pace(rate=0, count=200))
+    async with receiver() as endpoint:
+        totals = await run(endpoint, tmp_path, Pace(rate=0, count=200))
     assert isinstance(totals.out, io.StringIO)
     lines = [json.loads(line) for line in totals.out.getvalue().splitlines()]
     assert [line["number"] for line in lines] == list(range(1, 201))
@@ -82,8 +82,8 @@ async def test_every_webhook_is_sent_once_and_written_down(tmp_path: Path) -> No
 
 
 async def test_a_server_that_closes_after_each_answer_is_no_error(tmp_path: Path) -> None:
-    async with receiver(close_each=True) as target:
-        totals = await run(target, tmp_path, Pace(rate=0, count=50, connections=4))
+    async with receiver(close_each=True) as endpoint:
+        totals = await run(endpoint, tmp_path, Pace(rate=0, count=50, connections=4))
     assert (totals.sent, totals.surprising) == (50, 0)
 
 
@@ -91,16 +91,16 @@ async def test_an_unexpected_answer_is_counted_and_the_run_goes_on(tmp_path: Pat
     async def third_fails(number: int) -> bytes:
         return response(503, error="unavailable") if number == 3 else ACCEPTED
 
-    async with receiver(third_fails) as target:
-        totals = await run(target, tmp_path, Pace(rate=0, count=20))
+    async with receiver(third_fails) as endpoint:
+        totals = await run(endpoint, tmp_path, Pace(rate=0, count=20))
     assert (totals.sent, totals.surprising, totals.answers["503 unavailable"]) == (20, 1, 1)
 
 
 async def test_an_address_where_nobody_listens_is_one_error(tmp_path: Path) -> None:
-    async with receiver() as target:
+    async with receiver() as endpoint:
         pass
-    with pytest.raises(Unavailable, match=f"^no answer from 127.0.0.1:{target.port}: connection refused$"):
-        await run(target, tmp_path, Pace(rate=0, count=50))
+    with pytest.raises(Unavailable, match=f"^no answer from 127.0.0.1:{endpoint.port}: connection refused$"):
+        await run(endpoint, tmp_path, Pace(rate=0, count=50))
 
 
 async def test_a_server_that_goes_away_in_the_middle_is_an_outcome_of_each_request(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ async def test_a_server_that_goes_away_in_the_middle_is_an_outcome_of_each_reque
             raise ConnectionResetError
         return ACCEPTED
 
-    async with receiver(dies) as target:
-        totals = await run(target, tmp_path, Pace(rate=0, count=20, connections=2))
+    async with receiver(dies) as endpoint:
+        totals = await run(endpoint, tmp_path, Pace(rate=0, count=20, connections=2))
     assert (totals.sent, totals.surprising) == (20, 15)
 
 
@@ -118,15 +118,15 @@ async def test_what_is_no_http_is_an_outcome(tmp_path: Path) -> None:
     async def other_protocol(number: int) -> bytes:
         return b"220 mail.example.com ESMTP\r\n" if number == 2 else ACCEPTED
 
-    async with receiver(other_protocol) as target:
-        totals = await run(target, tmp_path, Pace(rate=0, count=3, connections=1))
+    async with receiver(other_protocol) as endpoint:
+        totals = await run(endpoint, tmp_path, Pace(rate=0, count=3, connections=1))
     assert (totals.sent, totals.surprising) == (3, 1)
 
 
 async def test_it_never_sends_faster_than_it_was_told(tmp_path: Path) -> None:
-    async with receiver() as target:
+    async with receiver() as endpoint:
         started = time.monotonic()
-        await run(target, tmp_path, Pace(rate=100, count=21))
+        await run(endpoint, tmp_path, Pace(rate=100, count=21))
     assert time.monotonic() - started >= 0.2
 
 
@@ -142,6 +142,6 @@ async def test_slow_answers_do_not_slow_the_sending(tmp_path: Path) -> None:
             under_way -= 1
         return ACCEPTED
 
-    async with receiver(slow) as target:
-        await run(target, tmp_path, Pace(rate=100, count=16, connections=8))
+    async with receiver(slow) as endpoint:
+        await run(endpoint, tmp_path, Pace(rate=100, count=16, connections=8))
     assert most == 8

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from deploy.simulator.connection import Target
-from deploy.simulator.expectation import Outcome, Totals
+from deploy.simulator.connection import Endpoint
+from deploy.simulator.expectation import CheckedAnswer, Totals
 from deploy.simulator.key import FILE_NAME, DevelopmentKey, development_key
 from deploy.simulator.stories import ten_dlc
 from deploy.simulator.traffic import seeded_clock, traffic
@@ -198,19 +198,19 @@ def test_a_damaged_development_key_is_reported_with_the_setting(tmp_path: Path) 
     ],
 )
 def test_an_address_is_read(url: str, expected: tuple[str, int, str, bool]) -> None:
-    target = Target.parse(url)
+    target = Endpoint.parse(url)
     assert (target.host, target.port, target.path, target.tls) == expected
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x/", "http://", "http://x:notaport/"])
 def test_an_address_that_is_none_is_refused_by_name(url: str) -> None:
     with pytest.raises(Misconfigured, match="--url"):
-        Target.parse(url)
+        Endpoint.parse(url)
 
 
 def test_an_outcome_is_one_json_line_with_what_was_sent_and_the_answer() -> None:
     webhook = sent(1, 1)[0]
-    line = Outcome(webhook, 200, {"status": "accepted", "event_key": "k"}, None, 0.0015).line(3)
+    line = CheckedAnswer(webhook, 200, {"status": "accepted", "event_key": "k"}, None, 0.0015).line(3)
     assert "\n" not in line
     fields = json.loads(line)
     assert fields["event_type"] == webhook.data["event_type"]
@@ -221,8 +221,8 @@ def test_an_outcome_is_one_json_line_with_what_was_sent_and_the_answer() -> None
 
 def test_an_answer_that_was_not_expected_is_counted_and_shown() -> None:
     totals = Totals()
-    totals.add(Outcome(sent(1, 1)[0], 503, {"error": "unavailable"}, None, 0.1))
-    totals.add(Outcome(sent(1, 1)[0], None, None, "connection refused", 0.1))
+    totals.add(CheckedAnswer(sent(1, 1)[0], 503, {"error": "unavailable"}, None, 0.1))
+    totals.add(CheckedAnswer(sent(1, 1)[0], None, None, "connection refused", 0.1))
     assert totals.surprising == 2
     assert "expected 200 accepted or duplicate, got 503 unavailable" in totals.surprises[0]
     assert totals.summary()["answers"] == {"503 unavailable": 1, "no answer connection refused": 1}
