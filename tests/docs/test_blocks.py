@@ -25,7 +25,7 @@ SHELL = {
     ("README.md", "make test"): "it is what runs this test",
     ("README.md", "TELNYX_PUBLIC_KEYS="): "it needs an account's key; tests/e2e/test_dev.py runs dev with a key",
     ("README.md", "cloudflared tunnel"): "it needs the Internet",
-    ("README.md", "pipx install"): "it installs; tests/e2e/test_cli.py installs the wheel",
+    ("README.md", "uv tool install"): "it installs; tests/e2e/test_cli.py installs the wheel",
     ("docs/operations.md", "curl https://api.telnyx.com/v2/messages"): "it needs an account at Telnyx",
     ("docs/operations.md", "telnyx-ledger migrate"): RUN,
     ("docs/operations.md", "telnyx-ledger ingest"): SERVE,

@@ -13,6 +13,11 @@ from tests.docs.pages import PACKAGE_PAGES, PAGES, ROOT, name, prose
 
 FOLDERS = r"(?:deploy|schemas|projections|ingest|tests|docs)"
 README_LINES = 150
+# Words that a native reader stops at, with the plain ones in CONTRIBUTING.md and docs/glossary.md.
+STILTED = re.compile(
+    r"\b(?:mend(?:s|ed)?|anew|whoever|nobody|somebody|none the less|for ever|honoured|held against|a stranger)\b",
+    re.IGNORECASE,
+)
 SETTINGS = (IngestSettings, ProjectCommandSettings, DevSettings)
 
 
@@ -49,6 +54,12 @@ def test_every_file_that_a_package_readme_names_exists(path: Path) -> None:
         named = re.findall(r"`([\w./-]+(?:\.(?:py|sql|yaml|csv|toml|json|html)|/))`", line)
         missing += [file for file in named if not any((folder / file).exists() for folder in folders)]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", [*PAGES, *PACKAGE_PAGES], ids=name)
+def test_every_page_uses_plain_words(path: Path) -> None:
+    words = re.sub(r"`[^`\n]*`", "", prose(path))  # names of tests are code
+    assert STILTED.findall(words) == []
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
