@@ -62,9 +62,7 @@ class Answers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """For the registry."""
-        ended = CounterMetricFamily(
-            "ledger_webhooks", "Requests to the webhook path, by how they ended.", None, ["outcome"]
-        )
+        ended = CounterMetricFamily("ledger_webhooks", "Requests to the webhook path, by outcome.", None, ["outcome"])
         for outcome, count in self._ended.items():
             ended.add_metric([outcome], count)
         bounds = [*(str(bound) for bound in ANSWER_SECONDS), "+Inf"]
@@ -90,7 +88,7 @@ class IngestMetrics:
             "ledger_http_buffered_bytes", "Bodies in memory, over all connections.", registry=registry
         )
         self.connections = Gauge("ledger_http_connections", "Open connections.", registry=registry)
-        self.ready = Gauge("ledger_ready", "1 while a 2xx could be honoured, else 0.", registry=registry)
+        self.ready = Gauge("ledger_ready", "1 while Kafka or the spool can take an event, else 0.", registry=registry)
 
         # Dedupe
         look_ups = Counter(
@@ -100,30 +98,34 @@ class IngestMetrics:
         self.look_up_batch = Histogram(
             "ledger_store_look_up_batch", "Events in one look-up query.", buckets=BATCH_SIZES, registry=registry
         )
-        self.store_away = Gauge("ledger_store_away", "1 while the event store is not asked, else 0.", registry=registry)
+        self.store_away = Gauge(
+            "ledger_store_away", "1 while the event store is unavailable, else 0.", registry=registry
+        )
 
         # Kafka
-        publishes = Counter(
-            "ledger_kafka_records", "Records sent to Kafka, by how that ended.", ["result"], registry=registry
-        )
+        publishes = Counter("ledger_kafka_records", "Records sent to Kafka, by result.", ["result"], registry=registry)
         self.published = {result: publishes.labels(result) for result in PUBLISHES}
         self.publish_batch = Histogram(
             "ledger_kafka_batch", "Records in one partition batch.", buckets=BATCH_SIZES, registry=registry
         )
         self.kafka_away = Gauge(
-            "ledger_kafka_away", "1 while the breaker to the target is open, else 0.", registry=registry
+            "ledger_kafka_away", "1 while the sink (Kafka) is unavailable, else 0.", registry=registry
         )
         self.producer_rebuilds = Counter(
-            "ledger_kafka_producer_rebuilds", "Producers closed as broken.", registry=registry
+            "ledger_kafka_producer_rebuilds", "Producers closed as broken and built again.", registry=registry
         )
 
         # Spool
         self.spooled = Counter("ledger_spool_written", "Records made durable in the spool.", registry=registry)
-        self.drained = Counter("ledger_spool_drained", "Records that left the spool for the target.", registry=registry)
+        self.drained = Counter(
+            "ledger_spool_drained", "Records delivered from the spool to the sink.", registry=registry
+        )
         self.spool_entries = Gauge("ledger_spool_entries", "Records waiting in the spool.", registry=registry)
-        self.spool_bytes = Gauge("ledger_spool_bytes", "Bytes that those take.", registry=registry)
+        self.spool_bytes = Gauge(
+            "ledger_spool_bytes", "Bytes of the spool, refused and damaged entries included.", registry=registry
+        )
         self.spool_refused = Gauge(
-            "ledger_spool_refused_entries", "Records that the target will never accept.", registry=registry
+            "ledger_spool_refused_entries", "Records that the sink permanently rejects.", registry=registry
         )
         self.spool_damaged = Counter(
             "ledger_spool_damaged", "Rows with a wrong checksum, moved aside.", registry=registry
