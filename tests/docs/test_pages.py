@@ -1,4 +1,4 @@
-"""Every file, test and setting that a page names exists, the table of settings is complete, and metrics are current."""
+"""Every file, test, command and setting that a page names exists, and whatever repeats the code is current."""
 
 import ast
 import re
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli import COMMANDS
 from deploy.settings import DevSettings, ProjectCommandSettings
 from ingest.settings import IngestSettings
 from tests.docs.metrics_page import PAGE, page
-from tests.docs.pages import PACKAGE_PAGES, PAGES, ROOT, name, prose
+from tests.docs.pages import PACKAGE_PAGES, PAGES, ROOT, blocks, name, prose
 
 FOLDERS = r"(?:deploy|schemas|projections|ingest|tests|docs)"
 README_LINES = 150
@@ -23,6 +24,27 @@ SETTINGS = (IngestSettings, ProjectCommandSettings, DevSettings)
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+def test_the_readme_shows_what_dev_prints() -> None:
+    source = (ROOT / "deploy" / "embedded" / "dev.py").read_text()
+    shown = blocks(ROOT / "README.md", "text")[0]
+    # Without what differs from run to run: version, addresses, counts, the program's path.
+    fixed = re.split(r"\d+(?:\.\d+)*|https?://\S+|postgresql://\S+|\S+/telnyx-ledger|[\n\"()]|  # ", shown)
+    words = [part.strip() for part in fixed if len(part.strip()) > 3]
+    assert len(words) >= 8
+    assert [part for part in words if part not in source] == []
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    named = {
+        (name(page), command)
+        for page in (*PAGES, *PACKAGE_PAGES)
+        for text in ("".join(blocks(page, "sh")), *re.findall(r"`[^`\n]+`", prose(page)))
+        for command in re.findall(r"telnyx-ledger ([a-z][a-z-]*)", text)
+    }
+    assert len(named) >= 15
+    assert [found for found in named if found[1] not in COMMANDS] == []
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:
