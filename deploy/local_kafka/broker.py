@@ -16,6 +16,7 @@ from pathlib import Path
 from deploy.embedded.ports import free_ports, port_is_free
 from deploy.local_kafka.jars import LIBS, fetch
 from deploy.local_kafka.node import Node
+from deploy.program import flush_each_line
 from schemas.errors import Misconfigured
 
 TEMPLATE = Path(__file__).with_name("server.properties")
@@ -177,6 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--directory", type=Path, default=Path("data/kafka"), help="keeps the topics (default data/kafka)"
     )
     chosen = parser.parse_args(arguments)
+    flush_each_line()
     try:
         run(chosen.directory, port=chosen.port)
     except Misconfigured as refused:

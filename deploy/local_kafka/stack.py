@@ -16,15 +16,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from pydantic import Field
+
 from deploy import logs
 from deploy.embedded.ports import port_is_free
 from deploy.embedded.postgres import EmbeddedPostgres
-from deploy.exit_status import errors_as_exit_status
 from deploy.local_kafka.broker import LocalKafka
-from deploy.settings import KafkaModeSettings
+from deploy.program import errors_as_exit_status, flush_each_line
+from deploy.settings import DataSettings
 from deploy.simulator.key import development_key
 from schemas.errors import LedgerError, Misconfigured, Unavailable
-from schemas.settings import load
+from schemas.settings import DatabaseSettings, KeySettings, LogSettings, load, secret
 from schemas.sql.migrate import migrate
 
 PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
@@ -32,6 +34,15 @@ KAFKA_PORT = 9092
 LISTENING_SECONDS = 30
 STOP_SECONDS = 25  # a little more than what `ingest` promises
 SIMULATED = ("simulate", "--count", "0", "--rate", "5")
+
+
+class KafkaModeSettings(KeySettings, DatabaseSettings, DataSettings, LogSettings):
+    """The settings of the servers that this program starts. Its child processes read the rest of the environment."""
+
+    database_url: str = secret("")
+    telnyx_public_keys: str = Field("", validate_default=False)
+    ledger_host: str = "127.0.0.1"
+    ledger_port: int = Field(8080, ge=1, le=65535)
 
 
 def run_kafka_mode() -> None:
@@ -53,7 +64,7 @@ def run_kafka_mode() -> None:
         print(f"Webhook URL:  {url}")
         print(f"Database URL: {environment['DATABASE_URL']}")
         print(f"Kafka:        {environment['KAFKA_BOOTSTRAP_SERVERS']}")
-        print("Ctrl-C stops everything", flush=True)
+        print("Ctrl-C stops everything")
         _watch(running, stopping)
     print("stopped")
 
@@ -67,7 +78,7 @@ def _surroundings(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
     try:
         database_url = postgres.start() if postgres else settings.database_url
         asyncio.run(migrate(database_url, print))
-        print("Starting Kafka; the first time, Maven fetches its jars", flush=True)
+        print("Starting Kafka; the first time, Maven fetches its jars")
         kafka.start()
         yield {
             **os.environ,
@@ -124,5 +135,6 @@ def _watch(running: Mapping[str, subprocess.Popen[bytes]], stopping: threading.E
 
 
 if __name__ == "__main__":
+    flush_each_line()
     with errors_as_exit_status():
         run_kafka_mode()

@@ -1,5 +1,6 @@
-"""Turns the errors of schemas.errors into lines on stderr and an exit status. A bug keeps its traceback."""
+"""The entry points of programs: lines appear when they are printed, and errors become lines and an exit status."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +8,18 @@ from contextlib import contextmanager
 from schemas.errors import LedgerError, Misconfigured
 
 
+def flush_each_line() -> None:
+    """Flush stdout at each line also in a pipe or a file: a reader that waits for a line would wait until the end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 @contextmanager
 def errors_as_exit_status() -> Iterator[None]:
-    """Exit with 2 for Misconfigured and 1 for every other LedgerError, after printing each problem on a line."""
+    """Exit with 2 for Misconfigured and 1 for every other LedgerError, after printing each problem on a line.
+
+    A bug keeps its traceback.
+    """
     try:
         yield
     except* LedgerError as group:
