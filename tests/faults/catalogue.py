@@ -59,6 +59,7 @@ def once(chance: random.Random, *, long: bool = False) -> list[list[str]]:
 
 def plan(seed: int, *, long: bool = False) -> Iterator[list[str]]:
     """An endless plan that follows from the seed; it begins with `once`."""
+    assert FAULTS, "no fault is registered"
     chance = random.Random(seed)
     while True:
         yield from once(chance, long=long)

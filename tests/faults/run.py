@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import tests.faults.injected.ingest_faults
+import tests.faults.injected.projector_faults  # noqa: F401 -- both register their faults
 from tests.faults.catalogue import FAULTS
 from tests.faults.cluster.brokers import proxied_kafka
 from tests.faults.cluster.cluster import Cluster
