@@ -1,6 +1,6 @@
-"""`make fuzz`: so many bodies, a quarter of that in connections, a tenth in bit flips.
+"""`make fuzz`: COUNT bodies, a quarter as many connections, a tenth as many bit flips.
 
-What does harm is kept in tests/fuzzing/corpus, where every later run of the tests finds it.
+Harmful input is saved in tests/fuzzing/corpus, which every later test run reads.
 """
 
 import argparse
@@ -13,19 +13,19 @@ from tests.support.environment.programs import starting
 
 
 def say(line: object) -> None:
-    """At once, for long runs are watched."""
+    """Prints a line and flushes it: people watch long runs."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Exit status 0 where nothing was found; the find is the message otherwise."""
+    """Exit status 0 if nothing was found. Otherwise the exception names the saved file."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzzing", description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     say(f"seed {given.seed}: {given.count} bodies")
-    say(asyncio.run(reading.survive(given.seed, given.count)))
+    say(asyncio.run(reading.run(given.seed, given.count)))
     asyncio.run(_over_http(given.seed, given.count))
 
 
@@ -35,7 +35,7 @@ async def _over_http(seed: int, count: int) -> None:
             say(f"seed {seed}: {count // 4} connections")
             say(dict(await endpoint.fuzz(ingest, seed, count // 4)))
             say(f"seed {seed}: {count // 10} bit flips")
-            say(dict(await flips.refuse_all(ingest, seed, count // 10)))
+            say(dict(await flips.assert_all_refused(ingest, seed, count // 10)))
 
 
 if __name__ == "__main__":

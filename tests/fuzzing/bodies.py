@@ -1,4 +1,4 @@
-"""Bodies that hurt: every vendor example, mutated in its structure or in its bytes; the same seed, the same bytes."""
+"""Harmful bodies: vendor examples with mutated structure or bytes. The same seed gives the same bytes."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ from tests.support.webhooks import builders
 from tests.support.webhooks.fixture_expectations import CASES, case_body
 from tests.support.webhooks.malformed import BROKEN, HOSTILE, Raw, written
 
-Place = tuple[Any, Any]  # a container, and the name or index of a value in it
+Place = tuple[Any, Any]  # a container, and the name or index of one of its values
 
 OURS = [
     builders.message_sent(),
@@ -27,8 +27,8 @@ OURS = [
     builders.link_clicked(),
     builders.unknown_event(),
 ]
-# What becomes no event as it is stays no event, mostly: its turn comes less often.
-WHOLE = [case_body(name) for name, case in CASES.items() if case.event] + [builders.encode(one) for one in OURS]
+# Bodies that are events are picked more often: a mutation of any other body is seldom an event.
+WHOLE = [case_body(name) for name, case in CASES.items() if case.event] + [builders.encode(webhook) for webhook in OURS]
 SEEDS = [*map(case_body, CASES), *WHOLE * 3]
 TEXTS = [seed.decode() for seed in SEEDS]
 TYPES = [
@@ -41,26 +41,15 @@ SPELLINGS = [
     *("1e400", "-1E-400", "1e999999999999999999", "0e-99999999999999999999", "1" * 5000, "0." + "0" * 5000 + "1"),
     *('"\\u0000"', '"\\ud83d\\ude00"', "1e-20000", "-0.0", "99999999999999999999.00000000000000000001", '"\\ud800"'),
 ]
-TOKENS = [b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0000", b"\\ud800", b"null", b"1e400", b"\xff", b"\0"]
-TOKENS += [
-    b"NaN",
-    b"01",
-    b"+1",
-    b"\\udfff\\ud800",
-    b"1e999999999999999999",
-    b"\xef\xbb\xbf",
-    b"\xed\xa0\x80",
-    b'"data":',
-    b'{"data":{',
-    b"-",
-    b"\n",
-    b"\xf4\x90\x80\x80",
-    b"/**/",
+TOKENS = [
+    *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0000", b"\\ud800", b"null", b"1e400", b"\xff", b"\0"),
+    *(b"NaN", b"01", b"+1", b"\\udfff\\ud800", b"1e999999999999999999", b"\xef\xbb\xbf", b"\xed\xa0\x80", b'"data":'),
+    *(b'{"data":{', b"-", b"\n", b"\xf4\x90\x80\x80", b"/**/"),
 ]
 
 
 def bodies(chance: Random) -> Iterator[bytes]:
-    """Never ends."""
+    """An endless stream of bodies."""
     while True:
         kind = chance.random()
         if kind < 0.03:
@@ -68,32 +57,32 @@ def bodies(chance: Random) -> Iterator[bytes]:
         elif kind < 0.06:
             yield b"".join(chance.choices(TOKENS, k=chance.randrange(40)))
         elif kind < 0.25:
-            yield bent(chance, chance.choice(SEEDS + BROKEN))
+            yield mutate_bytes(chance, chance.choice(SEEDS + BROKEN))
         else:
-            body = reshaped(chance, chance.choice(TEXTS))
-            yield bent(chance, body) if chance.random() < 0.1 else body
+            body = mutate_structure(chance, chance.choice(TEXTS))
+            yield mutate_bytes(chance, body) if chance.random() < 0.1 else body
 
 
-def reshaped(chance: Random, text: str) -> bytes:
-    """The document after a few changes of its structure."""
+def mutate_structure(chance: Random, text: str) -> bytes:
+    """Changes the document's structure in a few places."""
     holder = [json.loads(text)]
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 8))):
         places = list(_places(holder))
         if not places:
             break
-        chance.choice(CHANGES)(chance, *chance.choice(places))
+        chance.choice(STRUCTURE_MUTATIONS)(chance, *chance.choice(places))
     return written(holder[0]).encode() if holder else b""
 
 
-def bent(chance: Random, body: bytes) -> bytes:
-    """The bytes after a few changes that know nothing of JSON."""
+def mutate_bytes(chance: Random, body: bytes) -> bytes:
+    """Changes the bytes in a few places, without regard to JSON."""
     for _ in range(chance.choice((1, 1, 2, 4))):
         at = chance.randrange(len(body) + 1)
-        body = chance.choice(BENDS)(chance, body[:at], body[at:])
+        body = chance.choice(BYTE_MUTATIONS)(chance, body[:at], body[at:])
     return body
 
 
-# --- of the structure ------------------------------------------------------------------------------------------------
+# --- structure mutations ---------------------------------------------------------------------------------------------
 
 
 def _places(container: Any) -> Iterator[Place]:
@@ -135,15 +124,8 @@ def _gone(chance: Random, container: Any, name: Any) -> None:
 
 def _wrapped(chance: Random, container: Any, name: Any) -> None:
     value = container[name]
-    wraps: list[Any] = [
-        [value],
-        {"phone_number": value},
-        {"code": value},
-        {"data": value},
-        {"amount": value},
-        [[value]],
-    ]
-    container[name] = chance.choice(wraps)
+    objects = [{key: value} for key in ("phone_number", "code", "data", "amount")]
+    container[name] = chance.choice([[value], [[value]], *objects])
 
 
 def _many(chance: Random, container: Any, name: Any) -> None:
@@ -162,7 +144,7 @@ def _renamed(chance: Random, container: Any, name: Any) -> None:
 
 
 def _twice(chance: Random, container: Any, name: Any) -> None:
-    """An object with one of its names given again."""
+    """Repeats one name of an object."""
     value = container[name]
     if isinstance(value, dict) and value:
         again = written({chance.choice(list(value)): copy.deepcopy(chance.choice(VALUES))})
@@ -179,13 +161,13 @@ def _edited(chance: Random, container: Any, name: Any) -> None:
         container[name] = chance.choice((value[:at] + odd + value[at:], value[:at] + odd, value.swapcase(), odd * 3))
 
 
-CHANGES: list[Callable[[Random, Any, Any], None]] = [
+STRUCTURE_MUTATIONS: list[Callable[[Random, Any, Any], None]] = [
     *(_hostile, _hostile, _foreign, _foreign, _edited, _edited, _spelled, _dated, _typed),
     *(_gone, _wrapped, _many, _deep, _renamed, _twice),
 ]
 
 
-# --- of the bytes ----------------------------------------------------------------------------------------------------
+# --- byte mutations --------------------------------------------------------------------------------------------------
 
 
 def _flipped(chance: Random, head: bytes, tail: bytes) -> bytes:
@@ -213,4 +195,12 @@ def _recoded(chance: Random, head: bytes, tail: bytes) -> bytes:
     return (head + tail).decode("latin-1").encode(chance.choice(("utf-8", "utf-16", "utf-7", "utf-32-le")))[:20_000]
 
 
-BENDS: list[Callable[[Random, bytes, bytes], bytes]] = [_flipped, _flipped, _cut, _token, _noise, _spliced, _recoded]
+BYTE_MUTATIONS: list[Callable[[Random, bytes, bytes], bytes]] = [
+    _flipped,
+    _flipped,
+    _cut,
+    _token,
+    _noise,
+    _spliced,
+    _recoded,
+]

@@ -1,6 +1,6 @@
-"""A real `ingest` with its spool alone, what strangers say to it, and what it may answer: never a 5xx, never silence.
+"""A real `ingest` with nothing but its spool, and hostile requests: it never answers 5xx and never stops.
 
-Nothing here is timed. A 503 is counted apart: it is the right answer where the disk did not take a webhook in time.
+Nothing here is timed. 503 is allowed: it is the right answer if the disk did not store a webhook in time.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from random import Random
 from nacl.exceptions import BadSignatureError
 
 from schemas.kafka.record import unpack
-from tests.fuzzing.corpus import kept
-from tests.fuzzing.requests import Talk, Talks
+from tests.fuzzing.corpus import save
+from tests.fuzzing.requests import Conversation, Conversations
 from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.kafka_mode import Served
 from tests.support.environment.programs import Programs, free_port
@@ -28,22 +28,22 @@ from tests.support.environment.waiting import eventually
 from tests.support.webhooks.builders import KEY, encode, message_sent, public_key_setting
 
 CONNECTIONS = 64
-LONGEST_TALK = 450_000  # bytes: all of them together stay below what ingest holds of bodies, 32 MiB
+LONGEST_CONVERSATION = 450_000  # bytes; all connections together stay below the 32 MiB of bodies that ingest holds
 PATIENCE_SECONDS = 0.3
 ANSWERS = {100, 200, 400, 403, 404, 405, 408, 413, 415, 431}
 UNAVAILABLE = 503
-# Ends most of what is half said, and asks for the end of the connection.
-FAREWELL = b"\r\n\r\nGET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+# Completes most unfinished requests, and asks ingest to close the connection.
+CLOSING_REQUEST = b"\r\n\r\nGET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 
-class Broken(AssertionError):
-    """Something that was said does harm; it is in the corpus now."""
+class HarmfulRequest(AssertionError):
+    """A harmful request, saved in the corpus."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A running ingest whose Kafka and Postgres are away for good."""
+    """A running ingest whose Kafka and Postgres never answer."""
 
     served: Served
     spool: Path
@@ -51,7 +51,7 @@ class Endpoint:
     @classmethod
     @asynccontextmanager
     async def started(cls, programs: Programs) -> AsyncIterator["Endpoint"]:
-        """During the block. At its end it must end well, have logged no fault, and hold nothing that nobody signed."""
+        """Runs in the block. At the end it must exit with 0, have logged no exception and hold only signed webhooks."""
         port, away = free_port(), free_port()
         program = programs.start(
             "ingest",
@@ -72,8 +72,8 @@ class Endpoint:
         assert faults == [], faults[0]
         assert list(unsigned(endpoint.spool)) == []
 
-    async def works(self) -> None:
-        """A good webhook that it has not seen before is taken."""
+    async def assert_works(self) -> None:
+        """Fails unless ingest accepts a new good webhook."""
         body = encode(message_sent(f"good-{time.monotonic_ns()}"))
 
         async def status() -> int:
@@ -84,7 +84,7 @@ class Endpoint:
 
 
 def unsigned(spool: Path) -> Iterator[str]:
-    """The topic of every entry of a spool that is not exactly what the test's key signed."""
+    """The topics of the spool's entries whose bytes the test's key did not sign."""
     with closing(sqlite3.connect(spool)) as database:
         for (blob,) in database.execute("select blob from pending"):
             record = unpack(blob)
@@ -96,51 +96,53 @@ def unsigned(spool: Path) -> Iterator[str]:
                 yield record.topic
 
 
-async def say(endpoint: Endpoint, talks: Iterable[Talk]) -> Counter[int]:
-    """Everything on connections of its own, several at a time. Gives the answers by status. Raises Broken."""
+async def send_all(endpoint: Endpoint, conversations: Iterable[Conversation]) -> Counter[int]:
+    """Each conversation on a new connection, 64 at a time. Gives the answers by status. Raises HarmfulRequest."""
     statuses: Counter[int] = Counter()
-    waiting = iter(talks)
+    waiting = iter(conversations)
 
-    async def speaker() -> None:
-        for talk in waiting:
-            heard = Counter(await _heard(endpoint.served.port, talk))
-            if not set(heard) <= ANSWERS | {UNAVAILABLE}:
-                raise Broken(f"{heard} for {kept('requests', b''.join(talk.pieces))}")
-            statuses.update(heard)
+    async def sender() -> None:
+        for conversation in waiting:
+            received = Counter(await _answers(endpoint.served.port, conversation))
+            if not set(received) <= ANSWERS | {UNAVAILABLE}:
+                raise HarmfulRequest(f"{received} for {save('requests', b''.join(conversation.pieces))}")
+            statuses.update(received)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
-            group.create_task(speaker())
+            group.create_task(sender())
     return statuses
 
 
-async def _heard(port: int, talk: Talk) -> list[int]:
-    """The statuses of all answers on one connection, until it ends or nothing more is to come."""
-    heard = bytearray()
+async def _answers(port: int, conversation: Conversation) -> list[int]:
+    """The statuses of all answers on one connection, until it closes or is silent."""
+    received = bytearray()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            for piece in (*talk.pieces, FAREWELL):
+            for piece in (*conversation.pieces, CLOSING_REQUEST):
                 if not writer.is_closing():
                     writer.write(piece)
                     await writer.drain()
             while more := await reader.read(65536):
-                heard += more
+                received += more
     except (TimeoutError, ConnectionError):
-        pass  # it waits for a body that does not come, or closed at once
+        pass  # ingest waits for the rest of a body, or closed at once
     finally:
         writer.transport.abort()
-    return [int(status) for status in _STATUS.findall(heard)]
+    return [int(status) for status in _STATUS.findall(received)]
 
 
 async def fuzz(endpoint: Endpoint, seed: int, count: int, *, at_once: int = 1000) -> Counter[int]:
-    """So many connections of this seed, and a good webhook after every thousand. Raises Broken."""
+    """`count` connections of a seed, and a good webhook after every thousand. Raises HarmfulRequest."""
     statuses: Counter[int] = Counter()
-    talks = (
-        Talk([b"".join(talk.pieces)[:LONGEST_TALK]]) if sum(map(len, talk.pieces)) > LONGEST_TALK else talk
-        for talk in Talks(Random(seed), int(time.time()))
+    conversations = (
+        Conversation([b"".join(conversation.pieces)[:LONGEST_CONVERSATION]])
+        if sum(map(len, conversation.pieces)) > LONGEST_CONVERSATION
+        else conversation
+        for conversation in Conversations(Random(seed), int(time.time()))
     )
     for start in range(0, count, at_once):
-        statuses += await say(endpoint, islice(talks, min(at_once, count - start)))
-        await endpoint.works()
+        statuses += await send_all(endpoint, islice(conversations, min(at_once, count - start)))
+        await endpoint.assert_works()
     return statuses

@@ -1,6 +1,6 @@
-"""Any bytes through `read` and through all that is made of it without a database: nothing raises, all can be written.
+"""Any bytes through `read` and every projection, without a database: nothing raises, and Postgres can store all values.
 
-What a projection raises costs an event its row; a value that Postgres cannot hold costs a batch its quick way.
+An exception in a projection makes a dead letter; a value that Postgres rejects makes the batch slow.
 """
 
 import re
@@ -18,21 +18,21 @@ from schemas.kafka.record import Delivery, Record, event_record, pack, quarantin
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, Unreadable, exact_payload, read
 from tests.fuzzing.bodies import bodies
-from tests.fuzzing.corpus import kept
+from tests.fuzzing.corpus import save
 
 BATCH = 50
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOPICS = Topics()
-# An escape of U+0000 that is not itself escaped: legal JSON that Postgres takes for no text.
+# An escape of U+0000 that is not itself escaped: legal JSON that Postgres rejects as text.
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class Raised(AssertionError):
-    """A body that something raised for; it is in the corpus now."""
+class HarmfulBody(AssertionError):
+    """A body that made something raise, saved in the corpus."""
 
 
-async def survive(seed: int, count: int) -> dict[str, int]:
-    """So many bodies of this seed. Gives how many became what. Raises Raised at the first that does harm."""
+async def run(seed: int, count: int) -> dict[str, int]:
+    """`count` bodies of a seed. Gives the number of bodies by outcome. Raises HarmfulBody for the first harmful one."""
     given, outcomes = bodies(Random(seed)), dict[str, int]()
     with_preparer = BatchPreparer(Routing(PROJECTIONS), verify=False)
     try:
@@ -50,20 +50,20 @@ def _batches(given: Iterator[bytes], count: int) -> Iterator[list[bytes]]:
 
 
 async def checked(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]:
-    """What each body became. Raises Raised, with the one that is at fault."""
+    """The outcome of each body. Raises HarmfulBody for the body that caused an exception."""
     try:
         return await _through(preparer, batch)
     except Exception as error:
         for body in batch:
             try:
                 await _through(preparer, [body])
-            except Exception as its_own:
-                raise Raised(f"{its_own!r} for {kept('bodies', body)}") from its_own
-        raise Raised(f"{error!r} for a batch, and for none of its bodies alone") from error
+            except Exception as cause:
+                raise HarmfulBody(f"{cause!r} for {save('bodies', body)}") from cause
+        raise HarmfulBody(f"{error!r} for a batch, but for none of its bodies alone") from error
 
 
 async def _through(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]:
-    outcomes = [_travelled(body) for body in batch]
+    outcomes = [_record_and_outcome(body) for body in batch]
     records = [record for record, _ in outcomes]
     prepared = await preparer.prepare([Incoming(record.value, record.headers, AT) for record in records], {})
     assert not prepared.failed, [part.projection.name for part in prepared.parts if part.folded is None]
@@ -73,8 +73,8 @@ async def _through(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]
     return [outcome for _, outcome in outcomes]
 
 
-def _travelled(body: bytes) -> tuple[Record, str]:
-    """The record that ingest makes of a body, and what the body is called."""
+def _record_and_outcome(body: bytes) -> tuple[Record, str]:
+    """The record that ingest makes of a body, and its outcome: `event` or a quarantine reason."""
     delivery = Delivery(body, bytes(64), "1772366400", "0" * 16, "default", AT)
     found = read(body)
     record = _record(found, delivery)

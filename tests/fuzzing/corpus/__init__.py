@@ -1,4 +1,4 @@
-"""What fuzzing found once: a file each, read again by every test run. `kept` writes the next one."""
+"""Harmful input that fuzzing found, one file each; every test run reads it again. `save` adds a file."""
 
 import hashlib
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def found(kind: str) -> list[bytes]:
-    """All files of a kind (`bodies`, `requests`), in the order of their names."""
+def load(kind: str) -> list[bytes]:
+    """The files of a kind (`bodies`, `requests`), by name."""
     return [path.read_bytes() for path in sorted((HERE / kind).glob("*.bin"))]
 
 
-def kept(kind: str, content: bytes) -> Path:
-    """Where it is from now on, to be committed with what mends it."""
+def save(kind: str, content: bytes) -> Path:
+    """Saves harmful input; gives the path, to be committed together with the fix."""
     path = HERE / kind / f"{hashlib.sha256(content).hexdigest()[:16]}.bin"
     path.write_bytes(content)
     return path
