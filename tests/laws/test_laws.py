@@ -1,7 +1,7 @@
-"""The laws: every table is a function of the set of events, and is the one that the second computation gives.
+"""Laws over streams: every table is a function of the set of events, and equals the oracle's table.
 
-Each law is tried on generated streams in a real Postgres, with all contract columns of all tables compared. A failing
-stream is shrunk by hypothesis; the assertion lists the columns that differ.
+Each law runs on generated streams in a real Postgres and compares all contract columns of all tables. Hypothesis
+shrinks a failing stream; the assertion lists the columns that differ.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +22,7 @@ from tests.support.streams import MOMENTS, Webhook, parts, repeated, shuffled, s
 LAW = settings(
     max_examples=200,
     deadline=None,
-    derandomize=True,  # the same streams for everybody: a red law is never somebody else's luck
+    derandomize=True,  # the same streams in every run
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
@@ -31,20 +31,20 @@ SEEDS = st.integers(0, 2**32)
 
 @pytest.fixture
 async def ledger(connection: asyncpg.Connection) -> asyncpg.Connection:
-    """The administrator's connection to a database that may be cleared between examples."""
+    """A connection that may clear the tables between examples."""
     await allow_clearing(connection)
     return connection
 
 
 @pytest.fixture
 async def projector(database_url: str) -> AsyncIterator[Projector]:
-    """One for all examples of a law; `clear` takes from it everything that it stored."""
+    """One for all examples of a law; `clear` deletes everything that it stored."""
     async with closing(new_projector(database_url)) as opened:
         yield opened
 
 
 async def check(ledger: asyncpg.Connection, order: Sequence[Webhook]) -> None:
-    """Postgres holds what the oracle makes of the deliveries in the order in which they were stored."""
+    """Postgres holds the oracle's rows of the deliveries in this order."""
     expected = tables([expected_delivery(webhook) for webhook in order])
     assert compare.differences(expected, await compare.stored_tables(ledger)) == []
     assert await ledger.fetchval("select count(*) from telnyx.dead_letters") == 0
@@ -88,7 +88,7 @@ async def test_any_batching_gives_the_same_rows(
 async def test_any_restart_gives_the_same_rows(
     database_url: str, ledger: asyncpg.Connection, stream: list[Webhook], seed: int
 ) -> None:
-    """Three projectors, each of which begins with what its predecessor may or may not have committed."""
+    """Three projectors; each repeats the last batches of its predecessor."""
     await clear(ledger)
     before: Sequence[Webhook] = []
     for part in parts(stream, seed):
@@ -100,7 +100,7 @@ async def test_any_restart_gives_the_same_rows(
 
 @LAW
 @given(stream=streams(messages=18, ten_dlc=0, account_things=0), seed=SEEDS, at=MOMENTS, known_at=st.none() | MOMENTS)
-async def test_opt_outs_as_of_any_moment_are_those_of_the_events_up_to_it(
+async def test_opt_outs_as_of_a_moment_follow_the_events_up_to_it(
     projector: Projector,
     ledger: asyncpg.Connection,
     stream: list[Webhook],

@@ -1,4 +1,4 @@
-"""docs/semantics.md, section 2: from the bytes of a delivery to an event, or to the reason why it is none."""
+"""docs/semantics.md, section 2: from the bytes of a delivery to an event, or to the reason for its quarantine."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ REGISTRY = ("10dlc.", "brand.", "campaign.", "messaging_hosted_numbers_orders.",
 class Delivery:
     """One delivery as it was stored.
 
-    `refused` is the reason that the body does not tell: stale_timestamp, future_timestamp or forged.
+    `refused` is a reason that does not follow from the body: stale_timestamp, future_timestamp or forged.
     """
 
     account: str
@@ -38,7 +38,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Event:
-    """What a body says; `p` is the payload of docs/semantics.md."""
+    """The content of a body; `p` is the payload of docs/semantics.md."""
 
     key: uuid.UUID
     type: str
@@ -59,7 +59,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """Why a delivery is no event, and the key of its row."""
+    """The reason of a quarantined delivery, and the key of its row."""
 
     key: uuid.UUID
     reason: str
@@ -67,7 +67,7 @@ class Quarantined:
 
 
 def read(delivery: Delivery) -> Event | Quarantined:
-    """The first reason that holds, else the event."""
+    """The event, or the first reason against it."""
     found = _read_body(delivery)
     if delivery.refused is not None:
         return Quarantined(found.key, delivery.refused, delivery)
@@ -119,7 +119,7 @@ def retention_class(event_type: str) -> str:
 
 
 def event_key(body: bytes) -> uuid.UUID | None:
-    """Of a body whose `data` is an object; None where the canonical form does not exist. Defined by orjson."""
+    """The key of a body whose `data` is an object; None without a canonical form. orjson defines that form."""
     try:
         canonical = orjson.dumps(orjson.loads(body)["data"], option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
@@ -135,7 +135,7 @@ class NotJson(ValueError):
 
 
 def parse(body: bytes) -> object:
-    """The value of a body. Fractions and exponents stay as written; integers are exact, whatever their length."""
+    """The value of a body. Fractions and exponents stay as written; integers of any length are exact."""
     try:
         source = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -151,7 +151,7 @@ def parse(body: bytes) -> object:
 
 
 def _check_tokens(source: str) -> None:
-    """Nesting over 1,024 and lone surrogates, which the standard library does not look at."""
+    """Refuses nesting over 1,024 and lone surrogates, which the standard library accepts."""
     depth = 0
     for token in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', source, re.DOTALL):
         if token in "[{":

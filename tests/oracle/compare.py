@@ -1,6 +1,6 @@
-"""Whether the rows of Postgres are the expected ones: every contract column, values and types.
+"""Compares rows of Postgres with the expected ones: every contract column, by value and type.
 
-Amounts must agree in every digit, trailing zeros included; numbers inside jsonb by value, because jsonb rewrites them.
+Amounts must agree in every digit, including trailing zeros; numbers inside jsonb by value, because jsonb rewrites them.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ JSONB = frozenset({"media", "reasons"})
 
 
 async def stored_tables(connection: asyncpg.Connection) -> dict[str, Rows]:
-    """What Postgres holds, in the shape of the oracle's tables."""
+    """The tables of Postgres in the shape of the oracle's."""
     return {
         table: await stored_rows(connection, KEYS[table], f"select {columns} from telnyx.{table}")
         for table, columns in COLUMNS.items()
@@ -47,7 +47,7 @@ async def stored_rows(connection: asyncpg.Connection, key: tuple[str, ...], quer
 
 
 def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> list[str]:
-    """One line, `table.column of key: …`, per row or column that differs; empty where all tables are equal."""
+    """One line, `table.column of key: …`, per row or column that differs."""
     lines = [f"{table}: not compared" for table in expected.keys() ^ found.keys()]
     for table in expected.keys() & found.keys():
         lines += rows_differences(table, expected[table], found[table])
@@ -69,7 +69,7 @@ def rows_differences(table: str, expected: Rows, found: Rows) -> list[str]:
 
 
 def same(name: str, wanted: object, seen: object) -> bool:
-    """Equal in value and type; `name` tells whether it is JSON."""
+    """Equal in value and type. The column's name decides whether it is compared as JSON."""
     convert = _json if name in JSONB else _typed
     return bool(convert(wanted) == convert(seen))
 

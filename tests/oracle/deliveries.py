@@ -36,7 +36,7 @@ RANK = {
 
 @dataclass(frozen=True)
 class Observation:
-    """What one event says of one recipient; `item` is None where the event names nobody at all."""
+    """One event's report on one recipient; `item` is None if the event names no recipient."""
 
     event: Event
     message_id: str
@@ -55,7 +55,7 @@ class Observation:
 
     @property
     def strength(self) -> tuple[int, datetime, uuid.UUID, int]:
-        """The winner has the greatest; within one event the earlier item."""
+        """The winner has the greatest strength; within one event the earlier item wins."""
         return (self.rank, *self.event.order, -self.position)
 
     @property
@@ -70,7 +70,7 @@ class Observation:
 
     @property
     def cost(self) -> tuple[Decimal, str | None, Decimal | None] | None:
-        """(amount, currency, fee); only the first observation of an event carries it."""
+        """(amount, currency, fee) on the first observation of an event, None on the others."""
         cost = self.event.p.get("cost")
         amount = money(member(cost, "amount") if isinstance(cost, dict) else cost)
         if amount is None or self.position > 0:
@@ -85,7 +85,7 @@ def _error_line(error: object) -> str | None:
 
 
 def observations(event: Event) -> list[Observation]:
-    """In payload order; empty for an event that feeds no delivery row."""
+    """In payload order; empty for an event without delivery rows."""
     message_id = id_(event.p.get("id"))
     if event.type not in DEFAULT_STATUS or message_id is None:
         return []
@@ -108,8 +108,8 @@ def message_deliveries(events: Sequence[Event]) -> Rows:
 
 
 def _row(seen: list[Observation]) -> dict[str, object]:
-    winner = max(seen, key=lambda one: one.strength)
-    events = [one.event for one in seen]
+    winner = max(seen, key=lambda observation: observation.strength)
+    events = [observation.event for observation in seen]
     payloads = [event.p for event in events]
     return {
         "message_id": winner.message_id,
@@ -117,7 +117,7 @@ def _row(seen: list[Observation]) -> dict[str, object]:
         "status": winner.status,
         "status_at": winner.event.occurred_at,
         "last_event_key": winner.event.key,
-        "is_final": any(one.rank >= 4 or one.event.type != "message.sent" for one in seen),
+        "is_final": any(observation.rank >= 4 or observation.event.type != "message.sent" for observation in seen),
         "error_codes": winner.error_codes,
         "error_detail": winner.error_detail,
         **_cost(seen),
@@ -132,16 +132,16 @@ def _row(seen: list[Observation]) -> dict[str, object]:
         "sender": greatest(party(p.get("from")) for p in payloads),
         "message_type": greatest(text(p.get("type")) for p in payloads),
         "encoding": greatest(text(p.get("encoding")) for p in payloads),
-        "carrier": greatest(text(member(one.item, "carrier")) for one in seen),
-        "line_type": greatest(text(member(one.item, "line_type")) for one in seen),
+        "carrier": greatest(text(member(observation.item, "carrier")) for observation in seen),
+        "line_type": greatest(text(member(observation.item, "line_type")) for observation in seen),
         "parts": greatest(int_(p.get("parts")) for p in payloads),
         "tags": max(_tags(p) for p in payloads),
     }
 
 
 def _cost(seen: list[Observation]) -> dict[str, object]:
-    carrying = [one for one in seen if one.cost is not None]
-    found = max(carrying, key=lambda one: one.strength).cost if carrying else None
+    carrying = [observation for observation in seen if observation.cost is not None]
+    found = max(carrying, key=lambda observation: observation.strength).cost if carrying else None
     amount, currency, fee = found or (None, None, None)
     return {"cost_amount": amount, "cost_currency": currency, "carrier_fee_amount": fee}
 

@@ -1,4 +1,4 @@
-"""person_events: which events name a person, from the description of the table alone."""
+"""person_events: the events that name a person, from the description of the table alone."""
 
 from collections.abc import Sequence
 

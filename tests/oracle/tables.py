@@ -20,15 +20,15 @@ FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
 
 
 def stored_events(deliveries: Sequence[Delivery]) -> list[Event]:
-    """One per event_key: the delivery that was stored first."""
+    """One event per event_key, of the delivery that was stored first."""
     return _first(map(read, deliveries))
 
 
 def _first(found: Iterable[Event | Quarantined]) -> list[Event]:
     first: dict[uuid.UUID, Event] = {}
-    for one in found:
-        if isinstance(one, Event):
-            first.setdefault(one.key, one)
+    for event in found:
+        if isinstance(event, Event):
+            first.setdefault(event.key, event)
     return list(first.values())
 
 
@@ -61,9 +61,9 @@ def events(stored: Sequence[Event]) -> Rows:
 
 def quarantined_webhooks(found: Iterable[Event | Quarantined]) -> Rows:
     rows: Rows = {}
-    for one in found:
-        if isinstance(one, Quarantined):
-            rows.setdefault((one.key,), _quarantined(one))
+    for item in found:
+        if isinstance(item, Quarantined):
+            rows.setdefault((item.key,), _quarantined(item))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""docs/semantics.md, section 1: the reading functions. What a function cannot read is None, never an error."""
+"""docs/semantics.md, section 1: the reading functions. An unreadable value is None, never an error."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 TEN_TO_THE_20 = Decimal(10) ** 20
-# The most digits behind the point that a Postgres numeric can have.
+# The maximum scale of a Postgres numeric.
 NUMERIC_SCALE = 16383
 
 
@@ -21,7 +21,7 @@ class Real:
 
 
 def printable(value: object) -> object:
-    """U+0000 becomes U+FFFD in every string, at any depth, names of members included."""
+    """U+0000 becomes U+FFFD in every string at any depth, including names of members."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd")
     if isinstance(value, list):
@@ -44,7 +44,7 @@ def jsonb(value: object) -> object:
 
 
 def latest(values: Iterable[T | None]) -> T | None:
-    """The last that is there, of values in the order of events."""
+    """The last value that is not None, of values in the order of events."""
     found = None
     for value in values:
         found = found if value is None else value
@@ -80,8 +80,8 @@ def lower(value: object) -> str | None:
 
 
 def id_(value: object) -> str | None:
-    # Ambiguous: an integer beyond 64 bits is a double for the event_key, so that it is none here (its digits would make
-    # two things of one event_key). A negative integer keeps its sign.
+    # Ambiguous: an integer beyond 64 bits is a double for the event_key, so it is no id (its digits would give one
+    # event_key two ids). A negative integer keeps its sign.
     found = str(value) if is_integer(value) else text(value)
     return None if found is None or len(found) > 255 else found
 
@@ -119,7 +119,7 @@ def parties(value: object) -> list[str]:
 
 
 def each_once(values: list[str | None]) -> list[str]:
-    """In order, missing ones left out, repeated ones once."""
+    """In order, without missing and repeated values."""
     return list(dict.fromkeys(value for value in values if value is not None))
 
 

@@ -1,4 +1,4 @@
-"""A secret that is looked for wherever something is said: a number, a text, and the bytes that carry them."""
+"""A secret number and text, bodies that carry them, and the search for them in any output."""
 
 import base64
 from datetime import UTC, datetime
@@ -17,6 +17,6 @@ NUMBERS = (NUMBER, NUMBER[1:], NUMBER.encode().hex())
 WORDS = (TEXT, TEXT[:25], TEXT.encode().hex()[10:60], base64.b64encode(TEXT.encode()).decode()[4:40])
 
 
-def told(said: str, *, number_may: bool = False) -> list[str]:
-    """What of the secret is in it."""
-    return [secret for secret in (*WORDS, *(() if number_may else NUMBERS)) if secret in said]
+def leaks(output: str, *, number_may: bool = False) -> list[str]:
+    """The parts of the secret that are in the output."""
+    return [secret for secret in (*WORDS, *(() if number_may else NUMBERS)) if secret in output]

@@ -1,6 +1,6 @@
-"""A canary through every error path: neither its number nor its text is in an answer, a log line, a metric or a letter.
+"""A canary through every error path: its number and its text are in no answer, log line, metric or dead letter.
 
-At level `debug`, for that is when a program says most.
+The programs log at level `debug`, where they log most.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from projections.tables.inbound import INBOUND as INBOUND_PROJECTION
 from schemas.errors import Unavailable
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, told
+from tests.privacy.canary import BODY, INBOUND, NUMBER, OUTBOUND, TEXT, UNREADABLE, leaks
 from tests.support.environment.http_sender import PATH, Answer, WebhookConnection
 from tests.support.environment.kafka import limit_records
 from tests.support.environment.kafka_mode import KafkaMode
@@ -39,7 +39,7 @@ from tests.support.webhooks.builders import OTHER_KEY, encode, public_key_settin
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """What the program would have logged, at level debug."""
+    """The log of this process, at level debug."""
     stream, root = io.StringIO(), logging.getLogger()
     kept = root.handlers[:], root.level
     logs.configure("debug", stream)
@@ -49,14 +49,14 @@ def stream() -> Iterator[io.StringIO]:
     root.handlers[:], root.level = kept[0], kept[1]
 
 
-SMALLER_THAN_ANY = 100  # bytes of a record that Kafka takes
+SMALLER_THAN_ANY = 100  # bytes: Kafka refuses every record
 
 
 # --- ingest, as a process --------------------------------------------------------------------------------------------
 
 
 async def answers(port: int) -> AsyncIterator[Answer]:
-    """The canary in every place of a request that ingest has a reason to refuse, and in some that it takes."""
+    """Answers to requests with the canary in every place: most are refused, some accepted."""
     now = int(time.time())
     good = signed_headers(BODY, now)
     secret = {"x-secret": TEXT, "user-agent": NUMBER}
@@ -81,11 +81,11 @@ async def answers(port: int) -> AsyncIterator[Answer]:
         yield await connection.request("GET", "/metrics")
 
 
-async def test_ingest_says_nothing_of_it_with_kafka_and_postgres_away_and_a_damaged_spool(programs: Programs) -> None:
-    away, port = free_port(), free_port()
+async def test_ingest_leaks_nothing_with_kafka_and_postgres_unavailable_and_a_damaged_spool(programs: Programs) -> None:
+    closed, port = free_port(), free_port()
     environment = {
-        "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{away}/none",
-        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{away}",
+        "DATABASE_URL": f"postgresql://nobody@127.0.0.1:{closed}/none",
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{closed}",
         "TELNYX_PUBLIC_KEYS": public_key_setting(),
         "LEDGER_PORT": str(port),
         "LEDGER_LOG_LEVEL": "debug",
@@ -94,7 +94,7 @@ async def test_ingest_says_nothing_of_it_with_kafka_and_postgres_away_and_a_dama
     await first.says('"event":"listening"')
     seen = [answer async for answer in answers(port)]
     assert {answer.status for answer in seen} >= {200, 400, 403, 404, 405, 413, 415, 431}
-    assert [told(f"{answer.headers} {answer.body.decode()}") for answer in seen if told(answer.body.decode())] == []
+    assert [leaks(f"{answer.headers} {answer.body.decode()}") for answer in seen if leaks(answer.body.decode())] == []
     first.process.kill()
     await asyncio.to_thread(first.ends)
     spool = programs.directory / "spool" / "spool.sqlite3"
@@ -105,14 +105,14 @@ async def test_ingest_says_nothing_of_it_with_kafka_and_postgres_away_and_a_dama
     spool.write_bytes(spool.read_bytes()[:-5000] + BODY + bytes(5000 - len(BODY) % 5000))
     second = programs.start("ingest", environment=environment)
     await second.says('"event":"listening"')
-    assert [told(answer.body.decode()) for answer in [one async for one in answers(port)]].count([]) == len(seen)
+    assert [leaks(answer.body.decode()) for answer in [answer async for answer in answers(port)]].count([]) == len(seen)
     second.process.terminate()
     assert await asyncio.to_thread(second.ends) == 0
     for program in (first, second):
-        assert told(program.output) == [], program.output
+        assert leaks(program.output) == [], program.output
 
 
-async def test_what_kafka_refuses_is_told_without_it(
+async def test_a_refused_record_is_logged_without_its_content(
     programs: Programs, broker: LocalKafka, database_url: str, tmp_path: Path
 ) -> None:
     mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
@@ -124,13 +124,11 @@ async def test_what_kafka_refuses_is_told_without_it(
         assert answer.status == 200  # it is in the spool
         await ingest.program.says('"event":"record_refused"')
         metrics = await connection.request("GET", "/metrics")
-    for said in (answer.body.decode(), metrics.body.decode(), ingest.program.output):
-        assert told(said) == [], said
+    for text in (answer.body.decode(), metrics.body.decode(), ingest.program.output):
+        assert leaks(text) == [], text
 
 
-async def test_a_bug_in_ingest_is_answered_and_logged_without_it(
-    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_exception_in_ingest_leaks_nothing(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     async def planted(_self: Admission, body: bytes, **_given: object) -> None:
         raise ValueError(f"cannot take {body.decode()}")
 
@@ -139,7 +137,7 @@ async def test_a_bug_in_ingest_is_answered_and_logged_without_it(
         answer = await site.post(BODY)
     assert (answer.status, answer.body) == (500, b'{"error":"internal"}')
     assert "ValueError" in stream.getvalue()
-    assert told(stream.getvalue()) == []
+    assert leaks(stream.getvalue()) == []
 
 
 # --- the projector and the operator's commands -----------------------------------------------------------------------
@@ -156,8 +154,8 @@ def buggy(event: Event, delivery: Delivery) -> Rows:
     raise ValueError(f"cannot read {delivery.body.decode()} of {event.payload}")
 
 
-async def said(programs: Programs, url: str, *command: str) -> str:
-    """Everything that a command says on a terminal that is none, and as JSON."""
+async def output_of(programs: Programs, url: str, *command: str) -> str:
+    """The output of a command without a terminal, stdout and stderr."""
     environment = {
         "DATABASE_URL": url,
         "TELNYX_PUBLIC_KEYS": public_key_setting(),
@@ -175,7 +173,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("bug", ["in the database", "in the code"])
-async def test_dead_letters_and_what_is_told_of_them_hold_nothing_of_it(
+async def test_dead_letters_and_the_commands_about_them_leak_nothing(
     programs: Programs, database_url: str, connection: asyncpg.Connection, stream: io.StringIO, bug: str
 ) -> None:
     projections = (replace(INBOUND_PROJECTION, rows=buggy),) if bug == "in the code" else None
@@ -190,18 +188,18 @@ async def test_dead_letters_and_what_is_told_of_them_hold_nothing_of_it(
     finally:
         await projector.close()
     for table in ("dead_letters", "projection_state"):
-        assert told(str([tuple(row) for row in await connection.fetch(f"select * from telnyx.{table}")])) == []
+        assert leaks(str([tuple(row) for row in await connection.fetch(f"select * from telnyx.{table}")])) == []
     await connection.execute("alter table telnyx.events disable trigger all")
     await connection.execute("update telnyx.events set body = body || ' '::bytea")
     for command in COMMANDS:
-        heard = await said(programs, database_url, *command)
-        assert told(heard) == [], (command, heard)
-    # A key of a table is named, which for opt-outs is a number: a repair needs it. The text never is.
-    assert told(await said(programs, database_url, "rebuild", "--check"), number_may=True) == []
-    assert told(stream.getvalue()) == []
+        output = await output_of(programs, database_url, *command)
+        assert leaks(output) == [], (command, output)
+    # `rebuild` names keys of rows, which a repair needs. For opt-outs the key is a phone number.
+    assert leaks(await output_of(programs, database_url, "rebuild", "--check"), number_may=True) == []
+    assert leaks(stream.getvalue()) == []
 
 
-async def test_postgres_away_in_a_batch_is_told_without_it(stream: io.StringIO) -> None:
+async def test_an_unavailable_postgres_is_logged_without_the_batch(stream: io.StringIO) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     projector = Projector(url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     try:
@@ -209,6 +207,6 @@ async def test_postgres_away_in_a_batch_is_told_without_it(stream: io.StringIO) 
             await projector.apply([incoming(BODY)])
     finally:
         await projector.close()
-    structlog.get_logger().error("told", exc_info=caught.value)
+    structlog.get_logger().error("unavailable", exc_info=caught.value)
     assert "Unavailable" in stream.getvalue()
-    assert told(stream.getvalue()) == []
+    assert leaks(stream.getvalue()) == []

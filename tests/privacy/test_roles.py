@@ -1,17 +1,17 @@
-"""Each role against everything that the catalogue lets it use: who may not read texts finds none by any way."""
+"""Each role reads everything that the catalogue allows it: only the roles that may read texts find one."""
 
 import asyncpg
 import pytest
 
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
-from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, told
+from tests.privacy.canary import BODY, NUMBER, OUTBOUND, UNREADABLE, leaks
 from tests.support.environment.postgres import PostgresServer
 from tests.support.projections.signed_records import RING, incoming
 from tests.support.sql.logins import login_with
 from tests.support.webhooks.builders import encode
 
-# Of relations of ours, and of every other schema but Postgres' own: what may be read, column by column.
+# The readable columns of every schema except those of Postgres.
 COLUMNS = """
 select c.oid::regclass::text as relation, quote_ident(a.attname) as name
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -47,15 +47,15 @@ async def stored(database_url: str) -> str:
     return database_url
 
 
-async def reached(login: asyncpg.Connection) -> tuple[str, int]:
-    """All that a login is shown, by relations and functions; and how many of these it may use."""
+async def read_everything(login: asyncpg.Connection) -> tuple[str, int]:
+    """Everything that a login can read by relations and functions, and the number of columns and functions."""
     shown: list[str] = []
     columns = await login.fetch(COLUMNS)
     for relation, name in columns:
         try:
             shown += [str(row[0]) for row in await login.fetch(f"select {name}::text from {relation}")]
         except asyncpg.InsufficientPrivilegeError:
-            continue  # a view over what it may not read: views are security_invoker
+            continue  # a view over columns that it may not read: views are security_invoker
     functions = await login.fetch(FUNCTIONS)
     for name, takes in functions:
         given = ", ".join(ARGUMENTS.get(kind, f"null::{kind}") for kind in takes)
@@ -76,11 +76,11 @@ async def reached(login: asyncpg.Connection) -> tuple[str, int]:
         ("telnyx_auditor", True, True),
     ],
 )
-async def test_a_role_reaches_what_its_job_needs(
+async def test_a_role_reads_what_its_job_needs(
     postgres_server: PostgresServer, stored: str, role: str, *, number_may: bool, text_may: bool
 ) -> None:
     async with login_with(postgres_server, stored, role) as login:
-        shown, usable = await reached(login)
+        shown, usable = await read_everything(login)
     assert (usable > 0) is bool(role)
-    assert bool(told(shown, number_may=True)) is text_may
+    assert bool(leaks(shown, number_may=True)) is text_may
     assert (NUMBER in shown) is number_may

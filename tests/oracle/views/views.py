@@ -1,6 +1,6 @@
-"""docs/semantics.md, section 10: every view, from the rows of the other tables and the moment at which it is read.
+"""docs/semantics.md, section 10: every view, from the rows of the tables and the moment of reading.
 
-`pipeline_lag` is the exception: `recorded_at` is the database's, so that its times are an argument.
+`pipeline_lag` is the exception: the database sets `recorded_at`, so the times are an argument.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ Groups = dict[tuple[Any, ...], list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the views are computed from."""
+    """The input of the views."""
 
     events: Sequence[Event]
     now: datetime
