@@ -1,4 +1,4 @@
-"""The published schemas are those of the types; every example of the vendor and every body of our tests is of them."""
+"""The published JSON Schemas are generated from the types, and all vendor examples and test bodies match them."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def holds(name: str, document: object) -> None:
 
 
 def built() -> Iterator[Json]:
-    """A body of every builder, with what it says by itself, and then with shapes that no builder has by itself."""
+    """A body of every builder with its defaults, then bodies with shapes that no builder has by default."""
     for name, builder in vars(builders).items():
         parts = ("event", "again", "recipient", "outbound")
         if isfunction(builder) and builder.__annotations__.get("return") == builders.Json and name not in parts:
@@ -47,7 +47,7 @@ def built() -> Iterator[Json]:
 
 
 def vendors() -> Iterator[Any]:
-    """The vendor's examples that have an envelope, or the `data` or `payload` of one, which are completed here."""
+    """The vendor's examples that have an envelope. Those that are only its `data` or `payload` are completed here."""
     for path in sorted(FIXTURES.glob("*.json")):
         document = orjson.loads(path.read_bytes())
         if "record_type" in document:  # a part of a webhook: its `data`, or an outbound message's payload
@@ -58,7 +58,7 @@ def vendors() -> Iterator[Any]:
 
 
 def type_of(webhook: Json) -> str:
-    """The event_type, where the example has a time or not."""
+    """The event_type, also of an example without a time."""
     data = webhook["data"]
     timed = webhook | {"data": {"occurred_at": "2026-01-01T00:00Z"} | data | {"occurred_at": "2026-01-01T00:00Z"}}
     found = read(builders.encode(timed))
@@ -67,7 +67,7 @@ def type_of(webhook: Json) -> str:
 
 
 def typed(webhook: Json) -> Family:
-    """The family of a body that its schema and its type both accept."""
+    """The family of a body. Asserts that its schema and its type both accept the body."""
     family = family_of(type_of(webhook))
     holds(family.schema, webhook)
     msgspec.json.decode(builders.encode(webhook), type=family.body)
@@ -75,13 +75,13 @@ def typed(webhook: Json) -> Family:
     return family
 
 
-def test_what_is_committed_is_what_the_types_say() -> None:
+def test_the_committed_schemas_are_the_generated_ones() -> None:
     committed = {path.name: path.read_bytes() for path in DIRECTORY.iterdir()}
     assert committed == documents(), "run `make schemas` and look at the difference"
 
 
 @pytest.mark.parametrize("name", [*dict.fromkeys(family.schema for family in FAMILIES), *HEADERS])
-def test_a_schema_is_valid_permissive_and_says_what_a_consumer_may_rely_on(name: str) -> None:
+def test_a_schema_is_valid_permissive_and_states_the_guarantee(name: str) -> None:
     found = schema(name)
     jsonschema.Draft7Validator.check_schema(found)
     assert GUARANTEE in found["description"]
@@ -92,12 +92,12 @@ def test_a_schema_is_valid_permissive_and_says_what_a_consumer_may_rely_on(name:
 
 
 @pytest.mark.parametrize("webhook", [pytest.param(webhook, id=type_of(webhook)) for webhook in built()])
-def test_every_body_that_we_build_is_of_its_schema_and_type(webhook: Json) -> None:
+def test_every_built_body_matches_its_schema_and_type(webhook: Json) -> None:
     typed(webhook)
 
 
 @pytest.mark.parametrize("webhook", list(vendors()))
-def test_every_example_of_the_vendor_is_of_its_schema_and_type(webhook: Json) -> None:
+def test_every_vendor_example_matches_its_schema_and_type(webhook: Json) -> None:
     if "event_type" not in webhook["data"] and webhook["data"].get("record_type") != "link_clicked":
         with pytest.raises(jsonschema.ValidationError):
             holds("event", webhook)  # quarantined, so no event
@@ -105,15 +105,15 @@ def test_every_example_of_the_vendor_is_of_its_schema_and_type(webhook: Json) ->
     typed(webhook)
 
 
-def test_simulated_traffic_is_of_its_schemas_and_types() -> None:
-    told = set()
+def test_simulated_traffic_matches_its_schemas_and_types() -> None:
+    schemas = set()
     for webhook in itertools.islice(traffic(7, seeded_clock()), 400):
         if isinstance(read(webhook.body), Event):
-            told.add(typed(orjson.loads(webhook.body)).schema)
-    assert {"message-received", "message-delivery"} <= told
+            schemas.add(typed(orjson.loads(webhook.body)).schema)
+    assert {"message-received", "message-delivery"} <= schemas
 
 
-def test_no_example_of_the_vendor_is_left_out_unless_it_has_no_envelope() -> None:
+def test_only_vendor_examples_without_an_envelope_are_left_out() -> None:
     names = {path.stem for path in FIXTURES.glob("*.json")} - {parameter.id for parameter in vendors()}
     assert names == {
         "kb_fundamentals_2",
@@ -132,7 +132,7 @@ WORKED: list[tuple[str, Json, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("event_type", "payload", "ids"), WORKED)
-def test_a_campaign_reads_what_is_there(event_type: str, payload: Json, ids: list[Any]) -> None:
+def test_a_campaign_type_decodes_partial_payloads(event_type: str, payload: Json, ids: list[Any]) -> None:
     webhook = builders.event(event_type, payload)
     found = msgspec.convert(webhook, typed(webhook).body).data.payload
     assert [found.brand_id, found.campaign_id] == ids
@@ -140,7 +140,7 @@ def test_a_campaign_reads_what_is_there(event_type: str, payload: Json, ids: lis
 
 
 @pytest.mark.parametrize("name", published.bodies())
-def test_the_published_examples_hold(name: str) -> None:
+def test_published_examples_match_their_schemas(name: str) -> None:
     body = published.bodies()[name]
     headers = published.headers_of(published.record_of(body))
     if headers["ce_type"] == "ledger.quarantined":
@@ -152,19 +152,19 @@ def test_the_published_examples_hold(name: str) -> None:
     assert typed(orjson.loads(body)).event_types.takes(headers["ce_type"])
 
 
-def test_the_published_records_are_what_ingest_would_publish() -> None:
+def test_published_records_are_those_that_ingest_publishes() -> None:
     assert (published.EXAMPLES / "records.json").read_bytes() == published.records_document()
     topics = {record["topic"] for record in orjson.loads(published.records_document())["records"]}
     assert topics == set(Topics().all)
 
 
-def test_header_types_name_each_header_once_and_no_other() -> None:
+def test_header_types_list_exactly_the_written_headers() -> None:
     for kind, example in ((EventHeaders, "message-received"), (QuarantineHeaders, "quarantined-webhook-api-v1")):
         written = published.headers_of(published.record_of(published.bodies()[f"{example}.json"]))
         assert {item.encode_name for item in msgspec.structs.fields(kind)} - {REPLAYED} == written.keys()
 
 
-def test_reasons_are_those_of_ingest() -> None:
+def test_listed_reasons_are_those_of_ingest_and_the_reader() -> None:
     assert {"stale_timestamp", "future_timestamp"} < set(QUARANTINE_REASONS)
     bodies = (b"", b'{"sms_id":1}', b"{}", b'{"data":{"a":' + b"[" * 254 + b"]" * 254 + b"}}", b'{"data":{}}')
     timeless = b'{"data":{"event_type":"x"}}'
