@@ -1,6 +1,6 @@
-"""Every metric of the projector, in one place: the names are a contract with dashboards and alerts.
+"""Every metric of the projector. The names are a contract with dashboards and alerts.
 
-Labels are words of our own, and the topics and partitions of our contract; never a number, an id or a sender's value.
+Invariant: a label is a fixed word, a topic or a partition; never a phone number, an id or a value that a client sent.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from prometheus_client.process_collector import ProcessCollector
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
 BATCH_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-# What the projector cannot do without.
+# The parts that the projector needs.
 PARTS = ("postgres", "kafka")
 PARTITION = ["topic", "partition"]
 
 
 class ProjectorMetrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -33,7 +33,7 @@ class ProjectorMetrics:
             "ledger_projector_last_commit_timestamp_seconds", "Unix time of the last commit.", registry=registry
         )
 
-        # What the records came to
+        # Results of the records
         self.stored = Counter("ledger_projector_events_stored", "Events that were new.", registry=registry)
         self.duplicates = Counter(
             "ledger_projector_events_duplicate", "Events that were stored already.", registry=registry
@@ -80,7 +80,7 @@ class ProjectorMetrics:
         stored: int,
         duplicates: int,
         parked: Mapping[str, int],
-        dead: Mapping[str, int],
+        dead_letters: Mapping[str, int],
     ) -> None:
         """Count a batch that was committed."""
         self.batch_records.observe(records)
@@ -90,7 +90,7 @@ class ProjectorMetrics:
         self.duplicates.inc(duplicates)
         for reason, count in parked.items():
             self.quarantined.labels(reason).inc(count)
-        for projection, count in dead.items():
+        for projection, count in dead_letters.items():
             self.dead_letters.labels(projection).inc(count)
 
     def forget_partitions(self) -> None:

@@ -1,4 +1,4 @@
-"""Every projection, in the order in which its tables are written: one fixed order is what keeps projectors apart."""
+"""Every projection, in the order in which tables are written: with one fixed order, projectors do not deadlock."""
 
 from collections.abc import Sequence
 
@@ -28,9 +28,9 @@ PROJECTIONS = (
 
 
 def projections_named(names: Sequence[str]) -> list[Projection]:
-    """The projections of these names, in writing order. Raises Misconfigured for a name that there is not."""
-    known = [item.name for item in PROJECTIONS]
+    """The projections of these names, in writing order. Raises Misconfigured for an unknown name."""
+    known = [projection.name for projection in PROJECTIONS]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise Misconfigured([f"{name}: no projection of this name; there are {', '.join(known)}" for name in unknown])
-    return [item for item in PROJECTIONS if item.name in names]
+    return [projection for projection in PROJECTIONS if projection.name in names]

@@ -1,4 +1,4 @@
-"""What `project` is told by its environment."""
+"""The settings of `project`, from its environment."""
 
 from typing import Literal
 
@@ -8,13 +8,13 @@ from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSe
 
 
 class VerifySettings(Settings):
-    """Whether signatures are verified a second time, on the way into the tables; in both modes."""
+    """Whether the projector verifies signatures a second time; used in both modes."""
 
     ledger_project_verify: Literal["all", "off"] = "all"
 
 
 class ProjectSettings(VerifySettings, KeySettings, DatabaseSettings, KafkaSettings, LogSettings):
-    """The projector as a process of its own. Processes of one group share the partitions between them."""
+    """The projector as a separate process. Processes of one consumer group share the partitions."""
 
     ledger_consumer_group: str = Field("telnyx-ledger", min_length=1, max_length=249)
     ledger_projector_port: int = Field(8081, ge=0, le=65535)

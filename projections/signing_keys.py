@@ -1,4 +1,4 @@
-"""The keys that may have signed what is in the log: those of the ring, and every one that was ever in it."""
+"""The keys that may have signed records in Kafka: those of the key ring, and every key that was ever in it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from schemas.reading.signing import Key, KeyRing
 
 
 async def key_book(connection: asyncpg.Connection, ring: KeyRing) -> Mapping[str, Key]:
-    """Remembers the ring in `signing_keys` and gives all keys known there, by key_id; the ring's word counts first."""
+    """Store the ring in `signing_keys`. Returns all keys stored there, by key_id; the ring's entry counts first."""
     sql = queries("projection_status")
     await connection.execute(
         sql["remember_keys"],
@@ -24,7 +24,7 @@ async def key_book(connection: asyncpg.Connection, ring: KeyRing) -> Mapping[str
 
 
 async def remembered_keys(connection: asyncpg.Connection) -> list[tuple[Key, datetime]]:
-    """Every key that this database has seen, and when it did first."""
+    """Every key that is stored in this database, and when it was stored first."""
     return [
         (
             Key(row["account"], row["public_key"], _seconds(row["not_before"]), _seconds(row["not_after"])),

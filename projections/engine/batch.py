@@ -1,6 +1,6 @@
-"""What a batch comes to before Postgres is asked: decoded, verified, judged, folded; nothing here touches a table.
+"""Prepares a batch without touching the database: decode, verify signatures, quarantine, compute rows.
 
-It is done in slices between which the loop runs, so that one batch is prepared while another one is committed.
+It works in slices between which the event loop runs: one batch is prepared while another is committed.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from schemas.kafka.record import Arrival, decode
 from schemas.reading.event import read
 from schemas.reading.signing import Key
 
-SLICE = 50  # signatures that a thread verifies
-TURN = 10  # events between which the loop runs: an answer of Postgres' waits for them
+SLICE_SIGNATURES = 50  # verified by a thread at a time
+TURN_EVENTS = 10  # between two turns of the event loop: an answer of Postgres waits for them
 VERIFY_THREADS = min(4, os.cpu_count() or 1)
 
 
 class Incoming(NamedTuple):
-    """A record as it was read. `appended_at` stands in where its `ledger_received_at` is unreadable."""
+    """A record as it was read. `appended_at` replaces a `ledger_received_at` that is unreadable."""
 
     value: bytes
     headers: Sequence[tuple[str, bytes]]
@@ -34,9 +34,10 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PreparedBatch:
-    """A batch, ready to be written: the rows of its events, sorted, what is parked, and what each projection makes.
+    """A batch that is ready to be written.
 
-    `keys` has the event_key or quarantine_key of every record, in their order.
+    `keys` has the event_key or quarantine_key of every record, in order. `event_rows` are sorted; `parked` go to
+    quarantine; `parts` has the rows of each projection.
     """
 
     keys: Sequence[str]
@@ -46,12 +47,12 @@ class PreparedBatch:
 
     @property
     def failed(self) -> bool:
-        """Whether the code of a projection failed: which event is at fault is found one by one."""
+        """Whether the code of a projection failed. Fault isolation then finds the event that caused it."""
         return any(part.folded is None for part in self.parts)
 
 
 class BatchPreparer:
-    """Makes work of batches. Signatures are verified ahead in threads (libsodium releases the GIL)."""
+    """Prepares batches. Threads verify the signatures ahead (libsodium releases the GIL)."""
 
     def __init__(self, routing: Routing, *, verify: bool) -> None:
         self._routing = routing
@@ -59,11 +60,11 @@ class BatchPreparer:
         self._threads = ThreadPoolExecutor(VERIFY_THREADS, thread_name_prefix="verify")
 
     def close(self) -> None:
-        """Lets go of the threads."""
+        """Stop the threads."""
         self._threads.shutdown()
 
     async def prepare(self, batch: Sequence[Incoming], keys: Mapping[str, Key]) -> PreparedBatch:
-        """Everything that is known of a batch without asking. Never raises for what is in it."""
+        """The prepared batch. Never raises, whatever its records contain."""
         names: list[str] = []
         rows: dict[str, EventRow] = {}
         parked: list[Parked] = []
@@ -71,9 +72,9 @@ class BatchPreparer:
         for arrivals, verification in self._arrivals(batch, keys):
             checks: Sequence[bool | None]
             checks = [None] * len(arrivals) if verification is None else await verification
-            # An event at a time through all of it: its body, just read, is still at hand in the processor's cache.
+            # Each event goes through all steps at once, while its body is in the processor's cache.
             for number, (arrival, verified) in enumerate(zip(arrivals, checks, strict=True)):
-                if number % TURN == 0:
+                if number % TURN_EVENTS == 0:
                     await asyncio.sleep(0)
                 content = read(arrival.delivery.body)
                 names.append(content.key)
@@ -86,7 +87,7 @@ class BatchPreparer:
         return PreparedBatch(names, sorted(rows.values()), parked, parts.parts())
 
     def with_accounts(self, prepared: PreparedBatch, accounts: Mapping[str, str]) -> PreparedBatch:
-        """The same with other accounts, by event_key."""
+        """The same batch with these accounts, by event_key."""
         parts = PartBuilder(self._routing)
         rows = [row._replace(account=accounts.get(row.event_key, row.account)) for row in prepared.event_rows]
         for row in rows:
@@ -97,16 +98,17 @@ class BatchPreparer:
     def _arrivals(
         self, batch: Sequence[Incoming], keys: Mapping[str, Key]
     ) -> Iterable[tuple[list[Arrival], "asyncio.Future[list[bool]] | None"]]:
-        """In slices: what the records claim, and whether their signatures hold, if that is asked."""
-        slices = (list(map(_arrival, batch[start : start + SLICE])) for start in range(0, len(batch), SLICE))
+        """Slices of decoded records, each with the pending result of its signatures; None with verification off."""
+        starts = range(0, len(batch), SLICE_SIGNATURES)
+        slices = (list(map(_arrival, batch[start : start + SLICE_SIGNATURES])) for start in starts)
         if not self._verify:
             return ((arrivals, None) for arrivals in slices)
         loop = asyncio.get_running_loop()
         return [(arrivals, loop.run_in_executor(self._threads, _check, arrivals, keys)) for arrivals in slices]
 
 
-def _arrival(item: Incoming) -> Arrival:
-    return decode(item.value, item.headers, fallback_received_at=item.appended_at)
+def _arrival(record: Incoming) -> Arrival:
+    return decode(record.value, record.headers, fallback_received_at=record.appended_at)
 
 
 def _check(arrivals: Iterable[Arrival], keys: Mapping[str, Key]) -> list[bool]:

@@ -1,6 +1,7 @@
-"""One connection to Postgres that a frozen or vanished owner cannot use to block its successor, and what is an outage.
+"""Connections to Postgres with time limits, and the errors that count as an outage.
 
-Sessions carry their own time limits: 5 s idle in a transaction or waiting for a lock, 30 s a statement.
+Invariant: a process that froze or vanished does not block its successor. A session ends after 5 s idle in a
+transaction or waiting for a lock, and after 30 s of one statement.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ import asyncpg
 from schemas.errors import Misconfigured, Unavailable
 
 CONNECT_SECONDS = 5.0
-COMMAND_SECONDS = 35.0  # beyond the server's own limit: a connection that died in silence
+COMMAND_SECONDS = 35.0  # beyond the server's limit: a connection that died silently
 SESSION = {
     "application_name": "telnyx-ledger",
     "idle_in_transaction_session_timeout": "5000",
@@ -24,10 +25,7 @@ _OUTAGE_STATES = ("25006", "25P03", "55P03")
 
 
 async def connect(database_url: str) -> asyncpg.Connection:
-    """A connection for a projector. Raises Unavailable; Misconfigured where the login or the database is wrong.
-
-    Whatever a server says against a connection is no fault of an event: a database that is being replaced, too.
-    """
+    """A connection for a projector. Raises Unavailable; Misconfigured where the login or the database is wrong."""
     with outages():
         try:
             return await asyncpg.connect(
@@ -36,12 +34,13 @@ async def connect(database_url: str) -> asyncpg.Connection:
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise Misconfigured([f"DATABASE_URL: {error.args[0]}"]) from None
         except asyncpg.PostgresError as error:
+            # Every refusal of a connection is an outage, also while the database is being replaced: no event caused it.
             raise Unavailable(f"postgres: {type(error).__name__} ({error.sqlstate})") from error
 
 
 @asynccontextmanager
 async def connection_to(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection for a few statements, each its own transaction. Raises Unavailable, also for what the block does."""
+    """A connection for a few statements, each a transaction. An outage in the block raises Unavailable too."""
     connection = await connect(database_url)
     try:
         with outages():
@@ -52,10 +51,10 @@ async def connection_to(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @contextmanager
 def outages() -> Iterator[None]:
-    """Turns an outage into Unavailable; what is wrong with the data or the statement passes through as it is.
+    """Raises Unavailable for an outage; errors of the data or the statement pass through unchanged.
 
-    An outage by SQLSTATE: connection, rollback, resources, intervention, system, read-only, lock not available; or no
-    SQLSTATE at all: the network, a time limit, a connection that is gone.
+    An outage has an SQLSTATE for connection, rollback, resources, intervention, system, read-only or lock not
+    available; or it has none: the network, a time limit, a connection that is gone.
     """
     try:
         yield
@@ -70,10 +69,8 @@ def outages() -> Iterator[None]:
 
 @asynccontextmanager
 async def brief_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """A transaction that only the end of the connection rolls back: whoever stops must not wait for a frozen server.
-
-    After an error the connection must be thrown away.
-    """
+    """A transaction without a rollback: after an error the caller must close the connection, which rolls back."""
+    # A rollback would wait for the server, and a process that stops must not wait for a frozen one.
     await connection.execute("begin isolation level read committed")
     yield
     await connection.execute("commit")

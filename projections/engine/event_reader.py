@@ -1,6 +1,6 @@
-"""Events read back from the store as projections take them: the body is read again, the account is the stored one.
+"""Reads stored events back for projections: the body is read again, the account is the stored one.
 
-What is applied again is therefore what was signed, and nothing that was computed from it before.
+Invariant: the signed body is applied again, nothing that was computed from it before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ _SQL = queries("event_reader")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of `events` in order of position, read up to and including `position`."""
+    """Rows of `events` by position; all up to and including `position` were read."""
 
     rows: list[dict[str, Any]]
     position: int
 
 
 async def last_position(connection: asyncpg.Connection) -> int:
-    """The greatest position that is committed, 0 where there is none."""
+    """The greatest committed position, 0 for an empty store."""
     position: int = await connection.fetchval(_SQL["last_position"])
     return position
 
@@ -40,7 +40,7 @@ async def last_position(connection: asyncpg.Connection) -> int:
 async def page_after(
     connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int, limit: int
 ) -> Page:
-    """The next events that any of the projections takes, after `position` and up to `end`, `limit` at most."""
+    """At most `limit` events after `position` and up to `end` that any of the projections takes."""
     taken = EventTypes.union(projection.event_types for projection in projections)
     upto = min(end, position + PAGE_POSITIONS)
     rows = await connection.fetch(_SQL["between_positions"], position, upto, *taken.sql_patterns, limit)
@@ -48,7 +48,7 @@ async def page_after(
 
 
 async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:
-    """Those of these events that are stored."""
+    """The events with these keys, by key; unknown keys are left out."""
     async with connection.transaction(readonly=True):
         await connection.execute("set local statement_timeout = 0")
         rows = await connection.fetch(_SQL["by_key"], keys, timeout=LONGEST_SECONDS)
@@ -56,7 +56,7 @@ async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> 
 
 
 def stored(row: Mapping[str, Any]) -> Stored | Fault:
-    """The event and its evidence; a fault where the reader of today finds no event in a body that held one."""
+    """The event and its evidence, or a fault: today's reader may find no event in a body that an older one accepted."""
     found = read(row["body"])
     if isinstance(found, Unreadable):
         return Fault(str(row["event_key"]), f"Unreadable: {found.reason}", None)

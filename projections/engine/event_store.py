@@ -1,7 +1,7 @@
-"""The append to `events`: last in the transaction, under one lock, so that the order of positions is that of commits.
+"""The append to `events`, last in the transaction and under one lock.
 
-Whoever polls `position > $last order by position` therefore misses nothing: without the lock a lower position can be
-committed after a higher one was read. The lock is taken as late as possible and held until the commit that follows.
+Invariant: positions are in the order of commits. A consumer that polls `position > $last order by position` misses
+nothing; without the lock a lower position can be committed after a higher one was read.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _SQL = queries("events")
 
 
 class EventRow(NamedTuple):
-    """A row of `events` before it has a position. Sorted, rows are in the order of the primary key."""
+    """A row of `events` before it has a position. Its tuple order is that of the primary key."""
 
     retention_class: str
     occurred_at: datetime
@@ -35,7 +35,7 @@ class EventRow(NamedTuple):
 
 
 def event_row(event: Event, delivery: Delivery) -> EventRow:
-    """What is stored of an event."""
+    """The row of an event."""
     return EventRow(
         event.retention_class,
         event.occurred_at,
@@ -52,18 +52,18 @@ def event_row(event: Event, delivery: Delivery) -> EventRow:
 
 
 def delivery_of(row: EventRow) -> Delivery:
-    """The evidence in a row."""
+    """The evidence in a row: the signed body and its signature."""
     return Delivery(row.body, row.signature, row.signed_timestamp, row.key_id, row.account, row.received_at)
 
 
 class Partitions:
-    """Makes the month that an event needs, once per process and month."""
+    """Creates the months of `events` that a batch needs, each once per process."""
 
     def __init__(self) -> None:
         self._made: set[tuple[str, int, int]] = set()
 
     async def ensure(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> None:
-        """Every partition that these events need. In transactions of its own: a lock on `events` is not kept."""
+        """Create every month that these events need. Outside the batch's transaction: no lock on `events` is kept."""
         wanted = {(row.retention_class, row.occurred_at.year, row.occurred_at.month) for row in rows}
         for retention_class, year, month in sorted(wanted - self._made):
             at = datetime(year, month, 1, tzinfo=UTC)
@@ -72,15 +72,16 @@ class Partitions:
             self._made.add((retention_class, year, month))
 
     def forget(self) -> None:
-        """Ask again: the database may be another one, or an older copy."""
+        """Ask Postgres again for every month: the database may be another one, or an older copy."""
         self._made.clear()
 
 
 async def append(connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> tuple[int, dict[str, str]]:
-    """Appends what is not there yet. Gives (how many were new, the stored account of events that were not, by key).
+    """Append the events that are not stored yet. Returns their number, and the stored accounts of the others by key.
 
-    With `copy` by COPY, for half of what INSERT takes; raises asyncpg.UniqueViolationError where one is there already.
+    With `copy`, COPY writes them and raises asyncpg.UniqueViolationError if one is stored already.
     """
+    # The lock is taken as late as possible; the commit that follows releases it. COPY takes half the time of INSERT.
     await connection.execute(_SQL["lock_append"])
     if copy:
         columns = EventRow._fields

@@ -1,8 +1,8 @@
-"""A batch that fails, run again so that only what is at fault stays behind: one event of one projection.
+"""Applies a batch that failed once more, in savepoints, until only the events that caused the failure are left out.
 
-Each projection gets a savepoint of its own; the failing one is bisected down to single events, which go to
-`dead_letters` while their rows in `events` stay. A projection that fails too often is suspended, never the event store
-and never the others. An outage is no fault of an event: it passes through and nothing is written.
+Each projection gets a savepoint; a failing one is bisected down to single events. These go to `dead_letters`, and
+their rows in `events` stay. A projection that fails too often is suspended; the event store and the other projections
+never are. An outage is no failure of an event: it passes through and nothing is written.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ _SQL = queries("dead_letter")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an event could not be applied: names only, since a message may quote values."""
+    """Why an event could not be applied. Only names: an error's message may quote values."""
 
     event_key: str
     error_class: str
@@ -40,14 +40,14 @@ class Fault:
 
 
 class FailureHistory:
-    """How the last events of one projection went, as this process saw them."""
+    """The last successes and failures of one projection in this process."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
         self._window: deque[bool] = deque(maxlen=WINDOW_EVENTS)
 
     def add(self, *, failed: bool, events: int = 1) -> None:
-        """Notes how so many events went."""
+        """Note that this many events failed, or did not."""
         self._in_a_row = self._in_a_row + events if failed else 0
         self._window.extend([failed] * min(events, WINDOW_EVENTS))
 
@@ -58,54 +58,54 @@ class FailureHistory:
 
 
 class FaultIsolation:
-    """Applies projections one by one, and remembers which of them fail too often."""
+    """Applies projections one by one, and suspends those that fail too often."""
 
     def __init__(self) -> None:
-        self._records: dict[str, FailureHistory] = {}
-        self._news: list[tuple[str, dict[str, object]]] = []
+        self._histories: dict[str, FailureHistory] = {}
+        self._log_lines: list[tuple[str, dict[str, object]]] = []
 
     @contextmanager
     def tentative(self) -> Iterator[None]:
-        """What is noted in the block counts, and is told, only if it ends well: else it was rolled back with it."""
-        before, self._news = deepcopy(self._records), []
+        """Keep and log the failures of the block only if it succeeds: otherwise they were rolled back with it."""
+        before, self._log_lines = deepcopy(self._histories), []
         try:
             yield
         except BaseException:
-            self._records = before
+            self._histories = before
             raise
-        for event, fields in self._news:
+        for event, fields in self._log_lines:
             log.error(event, **fields)
 
-    def went_well(self, events: Mapping[Projection, int]) -> None:
-        """A whole batch was committed without a fault; so many events went to each projection."""
+    def succeeded(self, events: Mapping[Projection, int]) -> None:
+        """Note a batch that was committed without a failure, by the number of events of each projection."""
         for projection, count in events.items():
-            if projection.name in self._records:
-                self._records[projection.name].add(failed=False, events=count)
+            if projection.name in self._histories:
+                self._histories[projection.name].add(failed=False, events=count)
 
     async def write(
-        self, connection: asyncpg.Connection, feeds: Mapping[Projection, Sequence[Delivery]]
+        self, connection: asyncpg.Connection, deliveries_of: Mapping[Projection, Sequence[Delivery]]
     ) -> dict[str, int]:
-        """Writes what can be written, inside the caller's transaction. Gives the dead letters by projection."""
-        dead: dict[str, int] = {}
-        for projection, deliveries in feeds.items():
-            record = self._records.setdefault(projection.name, FailureHistory())
-            faults = await isolate(connection, projection, deliveries, record)
+        """Write all but the failing events, in the caller's transaction. Returns the dead letters by projection."""
+        dead_letters: dict[str, int] = {}
+        for projection, deliveries in deliveries_of.items():
+            history = self._histories.setdefault(projection.name, FailureHistory())
+            faults = await isolate(connection, projection, deliveries, history)
             if faults:
-                dead[projection.name] = len(faults)
+                dead_letters[projection.name] = len(faults)
                 await dead_letter(connection, projection, faults)
-                told = {"projection": projection.name, "events": len(faults), "error": faults[0].error_class}
-                self._news.append(("dead_letters", told))
-            if record.too_many:
-                self._news.append(("projection_suspended", await _suspend(connection, projection, faults)))
-                del self._records[projection.name]  # after its rebuild it starts anew
-        return dead
+                fields = {"projection": projection.name, "events": len(faults), "error": faults[0].error_class}
+                self._log_lines.append(("dead_letters", fields))
+            if history.too_many:
+                self._log_lines.append(("projection_suspended", await _suspend(connection, projection, faults)))
+                del self._histories[projection.name]  # after its rebuild it starts with an empty history
+        return dead_letters
 
 
 async def isolate(
-    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], record: FailureHistory
+    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], history: FailureHistory
 ) -> list[Fault]:
-    """Writes what can be written, in savepoints. Gives the events that cannot; ends early once there are too many."""
-    if not deliveries or record.too_many:
+    """Write all but the failing events, in savepoints. Returns the faults; stops early once there are too many."""
+    if not deliveries or history.too_many:
         return []
     try:
         with outages():
@@ -113,21 +113,21 @@ async def isolate(
                 await write(connection, fold_rows(projection, deliveries))
     except LedgerError:
         raise
-    except Exception as error:  # noqa: BLE001 -- whatever a projection raises is its fault alone
+    except Exception as error:  # noqa: BLE001 -- the code of one projection must not stop the others
         if len(deliveries) == 1:
-            record.add(failed=True)
+            history.add(failed=True)
             sqlstate = getattr(error, "sqlstate", None)
-            known = sqlstate if isinstance(sqlstate, str) else None
-            return [Fault(read(deliveries[0].body).key, type(error).__name__, known)]
+            sqlstate = sqlstate if isinstance(sqlstate, str) else None
+            return [Fault(read(deliveries[0].body).key, type(error).__name__, sqlstate)]
         half = len(deliveries) // 2
-        first = await isolate(connection, projection, deliveries[:half], record)
-        return first + await isolate(connection, projection, deliveries[half:], record)
-    record.add(failed=False, events=len(deliveries))
+        first = await isolate(connection, projection, deliveries[:half], history)
+        return first + await isolate(connection, projection, deliveries[half:], history)
+    history.add(failed=False, events=len(deliveries))
     return []
 
 
 async def dead_letter(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
-    """Makes dead letters of them, or counts one more attempt."""
+    """Store a dead letter for each fault, or count one more attempt of it."""
     ordered = sorted(faults, key=lambda fault: fault.event_key)
     await connection.execute(
         _SQL["dead_letter"],
@@ -143,5 +143,5 @@ async def _suspend(
 ) -> dict[str, object]:
     reason = f"too many events failed; the last with {faults[-1].error_class}" if faults else "too many events failed"
     await connection.execute(_SQL["suspend"], projection.name, reason)
-    what_now = f"its tables stand still, no event is lost; mend it, then `telnyx-ledger rebuild {projection.name}`"
+    what_now = f"its tables stand still, no event is lost; repair it, then `telnyx-ledger rebuild {projection.name}`"
     return {"projection": projection.name, "reason": reason, "what_now": what_now}

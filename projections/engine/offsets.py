@@ -1,8 +1,8 @@
-"""Where each partition was read up to: stored with the rows that came of it, and moved only by who still holds it.
+"""The stored offset of each partition, committed with the rows of the records before it.
 
-A position is held by an owner from `claim` on. `advance_offsets` moves it in the transaction of a batch, and only for
-that owner and from the offset that the batch began at: a process that lost the partition, however long it slept, moves
-nothing.
+Invariant: only the owner of a partition moves its offset. `claim` makes a process the owner; `advance_offsets` moves
+the offset in the transaction of a batch, only for that owner and only from the offset at which the batch began. A
+process that lost the partition, however long it was frozen, moves nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from projections.sql import queries
 
 
 class TopicPartition(NamedTuple):
-    """A partition of a topic; equal to the Kafka client's own, as a tuple."""
+    """A partition of a topic. As a tuple it equals the type of the same name of the Kafka client."""
 
     topic: str
     partition: int
@@ -23,7 +23,7 @@ class TopicPartition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredOffset:
-    """A row of `projection_offsets`. The last three are None where nothing has been applied, or nobody holds it."""
+    """A row of `projection_offsets`. The last record is None before one was applied; the owner before a claim."""
 
     next_offset: int
     cluster_id: str | None
@@ -34,7 +34,7 @@ class StoredOffset:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """One partition's part of a batch: moved from `expected_offset` to `next_offset` if nobody else moved it before."""
+    """The move of one partition's offset by a batch, from `expected_offset` to `next_offset`."""
 
     topic: str
     partition: int
@@ -47,35 +47,41 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """What a partition's log holds: records from `start` up to, without, `end`."""
+    """The offsets of a partition's log: records from `start` up to, without, `end`."""
 
     start: int
     end: int
 
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
 
-def offset_problem(position: StoredOffset, bounds: LogBounds, cluster_id: str) -> str | None:
-    """Why reading on at this position would skip or misread records, None where it fits."""
-    if position.cluster_id not in (None, cluster_id):
-        return f"position is of Kafka cluster {position.cluster_id}, this is {cluster_id}"
-    if position.next_offset < bounds.start:
-        lost = bounds.start - position.next_offset
-        return f"{lost} records were deleted before they were read: position {position.next_offset}, log {bounds}"
-    if position.next_offset > bounds.end:
-        return f"the log ends before the position: position {position.next_offset}, log {bounds}"
+
+def offset_problem(stored: StoredOffset, bounds: LogBounds, cluster_id: str) -> str | None:
+    """Why reading from this offset would skip or misread records; None where it fits the log."""
+    if stored.cluster_id not in (None, cluster_id):
+        return f"the stored offset is of Kafka cluster {stored.cluster_id}, this is {cluster_id}"
+    if stored.next_offset < bounds.start:
+        lost = bounds.start - stored.next_offset
+        return f"{lost} records were deleted before they were read: offset {stored.next_offset}, log {bounds}"
+    if stored.next_offset > bounds.end:
+        return f"the log ends before the stored offset: offset {stored.next_offset}, log {bounds}"
     return None
 
 
-def sentinel_offset(position: StoredOffset, bounds: LogBounds) -> int | None:
-    """The offset of the record that proves the log to be the one that was read; None where it need not be there."""
-    if position.last_offset is None or position.last_offset < bounds.start == position.next_offset:
+def sentinel_offset(stored: StoredOffset, bounds: LogBounds) -> int | None:
+    """The offset of the last applied record, which shows that this is the log that was read.
+
+    None where nothing was applied, or where that record may be deleted because the stored offset is the log's start.
+    """
+    if stored.last_offset is None or stored.last_offset < bounds.start == stored.next_offset:
         return None
-    return position.last_offset
+    return stored.last_offset
 
 
 async def read_offsets(
     connection: asyncpg.Connection, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, StoredOffset]:
-    """The stored positions; a partition that was never read has none."""
+    """The stored offsets; a partition that was never read has none."""
     rows = await connection.fetch(queries("offsets")["read"], *_columns(partitions))
     return {
         TopicPartition(row["topic"], row["partition"]): StoredOffset(
@@ -86,29 +92,29 @@ async def read_offsets(
 
 
 async def begin_offsets(connection: asyncpg.Connection, starts: Mapping[TopicPartition, int], cluster_id: str) -> None:
-    """Stores a first position for the partitions that have none."""
+    """Store a first offset for the partitions that have none."""
     await connection.execute(queries("offsets")["begin"], *_columns(list(starts)), list(starts.values()), cluster_id)
 
 
 async def claim(
     connection: asyncpg.Connection, seen: Mapping[TopicPartition, StoredOffset], owner: str, cluster_id: str
 ) -> set[TopicPartition]:
-    """Takes the partitions whose position and owner are still those that were seen. Gives those that were taken."""
-    taken = await connection.fetch(
+    """Make `owner` the owner of the partitions whose offset and owner are still as `seen`. Returns those partitions."""
+    claimed = await connection.fetch(
         queries("offsets")["claim"],
         *_columns(list(seen)),
-        [position.next_offset for position in seen.values()],
-        [position.owner for position in seen.values()],
+        [stored.next_offset for stored in seen.values()],
+        [stored.owner for stored in seen.values()],
         owner,
         cluster_id,
     )
-    return {TopicPartition(row["topic"], row["partition"]) for row in taken}
+    return {TopicPartition(row["topic"], row["partition"]) for row in claimed}
 
 
 async def advance_offsets(
     connection: asyncpg.Connection, advances: Sequence[Advance], owner: str
 ) -> list[tuple[str, int]]:
-    """Moves the offsets in the caller's transaction. Gives the partitions that `owner` no longer holds: a fence."""
+    """Move the offsets in the caller's transaction. Returns the partitions that `owner` no longer holds: a fence."""
     ordered = sorted(advances, key=lambda advance: (advance.topic, advance.partition))
     moved = await connection.fetch(
         queries("offsets")["advance"],
@@ -122,8 +128,9 @@ async def advance_offsets(
         owner,
     )
     held = {(row["topic"], row["partition"]) for row in moved}
-    return [(item.topic, item.partition) for item in ordered if (item.topic, item.partition) not in held]
+    partitions = [(advance.topic, advance.partition) for advance in ordered]
+    return [partition for partition in partitions if partition not in held]
 
 
 def _columns(partitions: Sequence[TopicPartition]) -> tuple[list[str], list[int]]:
-    return [one.topic for one in partitions], [one.partition for one in partitions]
+    return [topic for topic, _ in partitions], [partition for _, partition in partitions]

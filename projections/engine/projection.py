@@ -1,6 +1,6 @@
-"""What a projection is: which events it takes, which rows they make, and what is refolded from stored facts.
+"""The declaration of a projection: the events that it takes, their rows, and the tables that are folded from facts.
 
-A new family is a new declaration of this kind, listed in `registry.py`; the projector does not change.
+A new family is a new declaration, listed in `projections/registry.py`; the projector does not change.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,14 +21,11 @@ Stored = tuple[Event, Delivery]
 
 @dataclass(frozen=True, slots=True)
 class Refold:
-    """A table that is computed again from stored facts, for the things that a batch touches.
+    """Tables that are folded again from stored facts, for the keys that a batch touches.
 
-    In READ COMMITTED: the facts are in; then `lock` in a statement of its own; then `fold` in a new one, which so sees
-    the facts of everybody who held the lock before. Without the lock two projectors each fold without the other's
-    uncommitted fact, and the later write is wrong.
-
-    In SQL both take one array a column of `touched`, sorted; a `fold` in Python takes these rows, each once,
-    and its lock nothing. `tables` are those that it writes.
+    `facts` is the table of facts, `tables` are the names of the tables that the fold writes, `touched` are the columns
+    of a key. In SQL, `lock` and `fold` take one array per column of `touched`, sorted. A `fold` in Python takes the
+    sorted rows, each once, and its `lock` takes nothing.
     """
 
     facts: Table
@@ -38,7 +35,10 @@ class Refold:
     fold: str | Fold
 
     async def run(self, connection: asyncpg.Connection, touched: Sequence[tuple[Any, ...]]) -> None:
-        """Locks until the end of the transaction, then folds."""
+        """Lock until the end of the transaction, then fold."""
+        # The facts are written already. In READ COMMITTED the fold is a new statement after the lock: it sees the facts
+        # of every projector that held the lock before. Without the lock, two projectors would each fold without the
+        # other's uncommitted fact, and the later write would be wrong.
         if isinstance(self.fold, str):
             columns = [list(column) for column in zip(*touched, strict=True)]
             await connection.execute(self.lock, *columns)
@@ -61,7 +61,7 @@ class Projection:
 
 
 class Routing:
-    """Which projections an event type feeds, remembered for the types that Telnyx repeats all day."""
+    """The projections of each event type, cached for the types that Telnyx repeats all day."""
 
     def __init__(self, projections: Sequence[Projection]) -> None:
         self.projections = tuple(projections)
@@ -72,6 +72,6 @@ class Routing:
         found = self._known.get(event_type)
         if found is None:
             found = tuple(projection for projection in self.projections if projection.event_types.takes(event_type))
-            if len(self._known) < 1000:  # types are the sender's words: bounded
+            if len(self._known) < 1000:  # the sender chooses the types: bounded
                 self._known[event_type] = found
         return found

@@ -1,6 +1,6 @@
-"""What the database knows of the projections: which are live, and which were computed by other rules than ours.
+"""The status of the projections in the database: which are live, and which need a rebuild because their rules changed.
 
-A suspension by another process is seen here too.
+A suspension by another process shows here too.
 """
 
 import asyncio
@@ -22,21 +22,23 @@ log = structlog.get_logger()
 
 
 async def suspended_projections(connection: asyncpg.Connection) -> list[str]:
-    """The names of the projections that are suspended, or being rebuilt."""
+    """The names of the projections that are suspended or being rebuilt."""
     rows = await connection.fetch(queries("projection_status")["projection_states"])
     return sorted(row["name"] for row in rows if row["status"] != LIVE)
 
 
 async def rebuilds_due(connection: asyncpg.Connection, projections: Sequence[Projection]) -> list[str]:
-    """The names of those whose tables were not computed by this version of their rules, or not from all events."""
-    names, versions = [item.name for item in projections], [item.version for item in projections]
+    """The names of projections whose tables come from another version of their rules, or not from all events."""
+    names = [projection.name for projection in projections]
+    versions = [projection.version for projection in projections]
     rows = await connection.fetch(queries("projection_status")["rebuilds_due"], names, versions)
     return [row["name"] for row in rows]
 
 
 async def register(connection: asyncpg.Connection, projections: Sequence[Projection]) -> None:
-    """Makes them known where they are not yet, and says in the log which rebuild is due."""
-    names, versions = [item.name for item in projections], [item.version for item in projections]
+    """Store the projections that the database does not know yet, and log which rebuild is due."""
+    names = [projection.name for projection in projections]
+    versions = [projection.version for projection in projections]
     await connection.execute(queries("projection_status")["register_projections"], names, versions)
     due = await rebuilds_due(connection, projections)
     if due:
@@ -51,11 +53,11 @@ async def watch(
     projections: Sequence[Projection],
     every_seconds: float = EVERY_SECONDS,
 ) -> None:
-    """Shows until cancelled which projections are live. While Postgres is away, what was seen last."""
+    """Show in the metrics which projections are live, until cancelled. During an outage the last values stay."""
     while True:
         try:
             await _keep_showing(database_url, metrics, projections, every_seconds)
-        except (Unavailable, Misconfigured):  # the batches say so
+        except (Unavailable, Misconfigured):  # the batches log it
             await asyncio.sleep(every_seconds)
 
 
@@ -67,8 +69,8 @@ async def _keep_showing(
         while True:
             with outages():
                 suspended = await suspended_projections(connection)
-            for item in projections:
-                metrics.live.labels(item.name).set(item.name not in suspended)
+            for projection in projections:
+                metrics.live.labels(projection.name).set(projection.name not in suspended)
             await asyncio.sleep(every_seconds)
     finally:
         connection.terminate()

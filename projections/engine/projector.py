@@ -1,11 +1,13 @@
-"""The batch: records in, one transaction out. Tables, events and consumer offsets commit together or not at all.
+"""Writes a batch of records in one transaction.
 
-Order inside the transaction, the same for every projector so that none can deadlock another: the tables of each
-projection (rows sorted by key), the refolds (lock, then fold), quarantine, then the append lock, the events, the
-offsets. Projections are idempotent and come first, so they need not know which events are new.
+Invariant: tables, events and offsets commit together or not at all. Every projector writes in the same order, so none
+deadlocks another: the tables of each projection (rows sorted by key), the refolds (lock, then fold), quarantine, the
+append lock, the events, the offsets. Projections are idempotent and come first: they need not know which
+events are new.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +33,7 @@ _LOCK_SUSPENDED = queries("dead_letter")["lock_suspended"]
 
 
 class Fenced(LedgerError):
-    """Other owners moved these (topic, partition) on: nothing was committed; read their positions again."""
+    """Another owner holds these (topic, partition): nothing was committed, and their offsets must be read again."""
 
     def __init__(self, lost: Iterable[tuple[str, int]]) -> None:
         self.lost = list(lost)
@@ -39,7 +41,7 @@ class Fenced(LedgerError):
 
 
 class StoredUnderOtherAccount(LedgerError):
-    """One and the same `data` reached two accounts; the stored one counts in every table. `accounts` by event_key."""
+    """The same `data` reached two accounts. Every table uses the stored one: `accounts` by event_key."""
 
     def __init__(self, accounts: Mapping[str, str]) -> None:
         self.accounts = accounts
@@ -48,17 +50,17 @@ class StoredUnderOtherAccount(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch came to: new events, those that were there before (or twice in it), what was parked by reason, and
-    the dead letters by projection."""
+    """The result of a batch: new events, duplicates (stored before, or twice in the batch), parked records by reason,
+    dead letters by projection."""
 
     stored: int
     duplicates: int
     quarantined: dict[str, int] = field(default_factory=dict)
-    dead: dict[str, int] = field(default_factory=dict)
+    dead_letters: dict[str, int] = field(default_factory=dict)
 
 
 class Projector:
-    """Applies batches over one connection, which it opens when it needs one. One `apply` at a time."""
+    """Applies batches over one connection, which it opens when it needs one. One `commit` at a time."""
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class Projector:
         self._expects_new = True
 
     async def connect(self) -> asyncpg.Connection:
-        """The open connection, made if there is none. Raises Unavailable, and Misconfigured for an older schema."""
+        """The connection, opened if there is none. Raises Unavailable, and Misconfigured for an older schema."""
         async with self._connecting:
             return await self._connect()
 
@@ -111,18 +113,18 @@ class Projector:
         return self._connection
 
     def replace_keys(self, keys: KeyRing) -> None:
-        """A new ring, in force at once and remembered with the next batch; what an old key signed still verifies."""
-        # The old keys stay in it: there may have been no connection yet over which they could be remembered.
+        """Use a new key ring at once, and store it with the next batch. Signatures of older keys still verify."""
+        # The old keys stay in the ring: there may have been no connection yet to store them.
         self._ring, self._ring_is_new = KeyRing([*(self._ring.by_id | keys.by_id).values()]), True
         self._keys = {**self._keys, **keys.by_id}
 
     async def _remember_ring(self, connection: asyncpg.Connection) -> None:
         self._ring_is_new = False
-        book = await key_book(connection, self._ring)
-        self._keys = {**book, **self._ring.by_id}  # it may have been replaced again meanwhile
+        stored_keys = await key_book(connection, self._ring)
+        self._keys = {**stored_keys, **self._ring.by_id}  # the ring may have been replaced again meanwhile
 
     async def close(self) -> None:
-        """Lets go of the connection and the threads."""
+        """Close the connection and stop the threads."""
         self._drop()
         self._preparer.close()
 
@@ -132,54 +134,57 @@ class Projector:
             self._connection = None
 
     async def prepare(self, batch: Sequence[Incoming]) -> PreparedBatch:
-        """Everything about a batch that needs no transaction; may be done while another one is committed.
+        """Do everything for a batch that needs no transaction. May run while another batch is committed.
 
-        Raises Unavailable and Misconfigured until it was connected once: the keys that ever counted are stored.
+        Raises Unavailable and Misconfigured until the first connection was made.
         """
+        # Without a connection the keys of the past are unknown: they are stored in Postgres.
         if not self._connected_once:
             await self.connect()
         return await self._preparer.prepare(batch, self._keys)
 
     async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
-        """Writes a batch and moves the offsets of `advances`, in one transaction; idempotent. One at a time.
+        """Write a batch and move the offsets of `advances`, in one transaction. Idempotent; one at a time.
 
-        Raises Unavailable (an outage: whether it was committed is unknown; the stored offsets say so) and Fenced
-        (rolled back). A fault of one projection leaves dead letters; anything else that is raised is a fault of the
-        event store. The connection is dropped after all of them but Fenced: a half-done transaction never lingers.
+        Raises Unavailable (an outage: the stored offsets say later whether the batch was committed) and Fenced (rolled
+        back). A failing projection leaves dead letters; any other error is a bug of the event store. After every error
+        but Fenced the connection is dropped: no half-done transaction stays open.
         """
         connection = await self.connect()
         try:
             with outages():
                 await self._partitions.ensure(connection, prepared.event_rows)
             try:
-                stored, dead = await self._settle(connection, prepared, advances, isolate=prepared.failed)
+                stored, dead_letters = await self._commit_or_retry(
+                    connection, prepared, advances, isolate=prepared.failed
+                )
             except LedgerError:
                 raise
-            except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
-                stored, dead = await self._settle(connection, prepared, advances, isolate=True)
+            except Exception:  # noqa: BLE001 -- a second run in savepoints finds the event that caused it
+                stored, dead_letters = await self._commit_or_retry(connection, prepared, advances, isolate=True)
         except Fenced:
             raise
         except BaseException:
             self._drop()
             raise
-        reasons = [item.reason for item in prepared.parked]
-        quarantined = {reason: reasons.count(reason) for reason in set(reasons)}
-        return Applied(stored, len(prepared.keys) - len(prepared.parked) - stored, quarantined, dead)
+        quarantined = Counter(parked.reason for parked in prepared.parked)
+        duplicates = len(prepared.keys) - len(prepared.parked) - stored
+        return Applied(stored, duplicates, dict(quarantined), dead_letters)
 
     async def apply(self, batch: Sequence[Incoming], advances: Sequence[Advance] = ()) -> Applied:
-        """`prepare` and `commit`."""
+        """`prepare`, then `commit`."""
         return await self.commit(await self.prepare(batch), advances)
 
-    async def _settle(
+    async def _commit_or_retry(
         self, connection: asyncpg.Connection, prepared: PreparedBatch, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
-        """`_commit`: by COPY as long as all events are new, again without it where one is not, and again with the
-        stored accounts if one and the same `data` was stored under another one."""
+        """`_commit`, repeated without COPY where an event is not new, and with the stored account where it differs."""
+        # COPY is tried as long as the batch before had only new events.
         copy = self._expects_new and len(prepared.event_rows) >= COPY_ROWS
         while True:
             try:
                 with outages():
-                    stored, dead = await self._commit(connection, prepared, advances, isolate=isolate, copy=copy)
+                    done = await self._commit(connection, prepared, advances, isolate=isolate, copy=copy)
             except asyncpg.UniqueViolationError:
                 if not copy:
                     raise
@@ -188,8 +193,8 @@ class Projector:
                 prepared = self._preparer.with_accounts(prepared, other.accounts)
                 isolate = isolate or prepared.failed
             else:
-                self._expects_new = stored == len(prepared.event_rows)
-                return stored, dead
+                self._expects_new = done[0] == len(prepared.event_rows)
+                return done
 
     async def _commit(
         self,
@@ -200,37 +205,37 @@ class Projector:
         isolate: bool,
         copy: bool,
     ) -> tuple[int, dict[str, int]]:
-        dead: dict[str, int] = {}
+        dead_letters: dict[str, int] = {}
         async with self._transaction(connection):
             suspended = {row["name"] for row in await connection.fetch(_LOCK_SUSPENDED)}
             if isolate:
                 live = {
                     part.projection: part.deliveries for part in prepared.parts if part.projection.name not in suspended
                 }
-                dead = await self._isolation.write(connection, live)
+                dead_letters = await self._isolation.write(connection, live)
             else:
                 for part in prepared.parts:
                     if part.folded is not None and part.projection.name not in suspended:
                         await write(connection, part.folded, copy=copy)
-            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(item) for item in prepared.parked])
+            await upsert(connection, QUARANTINED_WEBHOOKS, [parked_row(parked) for parked in prepared.parked])
             stored = await self._append(connection, prepared.event_rows, copy=copy) if prepared.event_rows else 0
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
         if not isolate:
-            self._isolation.went_well({part.projection: len(part.deliveries) for part in prepared.parts})
-        return stored, dead
+            self._isolation.succeeded({part.projection: len(part.deliveries) for part in prepared.parts})
+        return stored, dead_letters
 
     @asynccontextmanager
     async def _transaction(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
-        """One transaction, and what is noted of failures in it: both count, or neither."""
+        """One transaction and the failures that are noted in it: both count, or neither."""
         with self._isolation.tentative():
             async with connection.transaction(isolation="read_committed"):
                 yield
 
     async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
         stored, accounts = await append(connection, rows, copy=copy)
-        other = {row.event_key for row in rows if accounts.get(row.event_key, row.account) != row.account}
-        if other:
-            raise StoredUnderOtherAccount({key: accounts[key] for key in other})
+        differing = {row.event_key for row in rows if accounts.get(row.event_key, row.account) != row.account}
+        if differing:
+            raise StoredUnderOtherAccount({key: accounts[key] for key in differing})
         return stored

@@ -1,6 +1,6 @@
-"""What was signed but is not an event, and what claims to be signed and is not: kept, never in the way of the rest.
+"""Decides which deliveries go to quarantine: signed bodies that are not an event, and forged signatures.
 
-Nothing that travelled is believed: the signature is verified again, and the body is read again.
+Invariant: no header of a record is trusted. The signature is verified again, and the body is read again.
 """
 
 import re
@@ -27,7 +27,7 @@ _SIGNED_TIMESTAMP = re.compile(r"[0-9]{1,11}")
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A delivery that becomes no event, and why, in the words of the contract."""
+    """A delivery that goes to quarantine, and the reason as the contract names it."""
 
     key: str
     reason: str
@@ -38,10 +38,10 @@ Judged = tuple[Event, Delivery] | Parked
 
 
 def judge(arrival: Arrival, found: Event | Unreadable, keys: Mapping[str, Key], *, verified: bool | None) -> Judged:
-    """An event with its evidence, or what to park. `found` is what the body says; `verified` is `signature_holds`, None
-    where that is switched off.
+    """The event with its evidence, or the delivery to park.
 
-    The account is that of the key; a claimed one counts only where verification is off and the key is unknown.
+    `found` is the content of the body. `verified` is the result of `signature_holds`, None where verification is off.
+    The account is that of the key; a claimed account counts only where verification is off and the key is unknown.
     """
     delivery = arrival.delivery
     if verified is False:
@@ -57,12 +57,12 @@ def judge(arrival: Arrival, found: Event | Unreadable, keys: Mapping[str, Key], 
 
 
 def signature_holds(delivery: Delivery, keys: Mapping[str, Key]) -> bool:
-    """Whether the key that is named signed this body at a time at which it was valid."""
+    """Whether the key that the delivery names signed this body at a time at which that key was valid."""
     return signed_by(keys.get(delivery.key_id), delivery.signed_timestamp, delivery.signature, delivery.body)
 
 
 def signed_by(key: Key | None, signed_timestamp: str, signature: bytes, body: bytes) -> bool:
-    """Whether this key, if there is one, signed the body at a time at which it was valid."""
+    """Whether this key signed the body at a time at which it was valid; False without a key."""
     return (
         key is not None
         and _SIGNED_TIMESTAMP.fullmatch(signed_timestamp) is not None
@@ -72,7 +72,7 @@ def signed_by(key: Key | None, signed_timestamp: str, signature: bytes, body: by
 
 
 def parked_row(parked: Parked) -> Row:
-    """Its row of quarantined_webhooks; of a forgery the account is unknown, and so null."""
+    """The row of quarantined_webhooks. The account of a forgery is unknown, hence null."""
     delivery = parked.delivery
     return {
         "quarantine_key": parked.key,

@@ -1,4 +1,4 @@
-"""One projection's part of a batch: rows computed outside the transaction, written inside it in one fixed way."""
+"""The rows of one projection in a batch: computed outside the transaction, written inside it in sorted order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ COPY_ROWS = 20  # below it COPY's second round trip costs more than it saves
 
 @dataclass(frozen=True, slots=True)
 class FoldedRows:
-    """What a projection will write: each table's folded rows as a document, and the things to refold, sorted.
+    """The rows that a projection writes, folded to one per key.
 
-    `records` has the rows of a table once more, by its name, where they could go by COPY.
+    `documents` has each table's rows as JSON. `records` has them again, by table name, where COPY may write them.
+    `touched` has the keys to refold, sorted.
     """
 
     projection: Projection
@@ -28,20 +29,20 @@ class FoldedRows:
 
 
 class RowBuilder:
-    """The rows of one projection, event by event. Whatever it raises is a fault in the projection's code."""
+    """Collects the rows of one projection. Its errors come from the projection's code."""
 
     def __init__(self, projection: Projection) -> None:
         self._projection = projection
-        self._given: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
+        self._rows: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
 
     def add(self, event: Event, delivery: Delivery) -> None:
-        """Computes the rows of an event."""
+        """Compute the rows of an event."""
         for table, row in self._projection.rows(event, delivery):
-            self._given[table.name].append(row)
+            self._rows[table.name].append(row)
 
     def folded(self) -> FoldedRows:
-        """What they come to."""
-        projection, given = self._projection, self._given
+        """All rows, one per key."""
+        projection, given = self._projection, self._rows
         touched: set[tuple[Any, ...]] = set()
         if projection.refold is not None:
             names = projection.refold.touched
@@ -56,11 +57,10 @@ class RowBuilder:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPart:
-    """The events of a batch that a projection takes; `folded` is None where its code failed on one of them.
+    """The events of a batch that a projection takes; `folded` is None where its code failed on one of them."""
 
-    They are kept as their evidence: what was read from a body is ten times its size, and a batch of that outgrows the
-    processor's cache. Who needs an event again reads it again.
-    """
+    # Deliveries are kept, not events: an event is ten times the size of its body, and a batch of them outgrows the
+    # processor's cache. Where an event is needed again, its body is read again.
 
     projection: Projection
     deliveries: Sequence[Delivery]
@@ -68,7 +68,7 @@ class ProjectionPart:
 
 
 class PartBuilder:
-    """What each projection makes of a batch, event by event: all of it while the event is at hand."""
+    """Computes the rows of all projections, event by event, while the event is in the processor's cache."""
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
@@ -76,7 +76,7 @@ class PartBuilder:
         self._builders: dict[Projection, RowBuilder | None] = {}
 
     def add(self, event: Event, delivery: Delivery) -> None:
-        """An event for every projection that takes it. Never raises."""
+        """Compute the rows of an event for every projection that takes it. Never raises."""
         for projection in self._routing.of(event.type):
             if projection not in self._builders:
                 self._deliveries[projection], self._builders[projection] = [], RowBuilder(projection)
@@ -85,11 +85,11 @@ class PartBuilder:
             if builder is not None:
                 try:
                     builder.add(event, delivery)
-                except Exception:  # noqa: BLE001 -- whoever is at fault is found by doing it again, one by one
+                except Exception:  # noqa: BLE001 -- fault isolation finds the event that caused it
                     self._builders[projection] = None
 
     def parts(self) -> list[ProjectionPart]:
-        """In writing order."""
+        """The parts, in the order in which they are written."""
         fed = [projection for projection in self._routing.projections if projection in self._builders]
         return [
             ProjectionPart(projection, self._deliveries[projection], self._folded(projection)) for projection in fed
@@ -104,7 +104,7 @@ class PartBuilder:
 
 
 def read_again(delivery: Delivery) -> Event:
-    """The event of a delivery that was read before. Raises ValueError where there is none."""
+    """The event of a delivery, read from its body again. Raises ValueError where the body holds none."""
     event = read(delivery.body)
     if isinstance(event, Unreadable):
         raise ValueError(event.reason)
@@ -112,7 +112,7 @@ def read_again(delivery: Delivery) -> Event:
 
 
 def fold_rows(projection: Projection, deliveries: Sequence[Delivery]) -> FoldedRows:
-    """The rows of these events. Whatever it raises is a fault in the projection's code."""
+    """The rows of these events. Its errors come from the projection's code."""
     builder = RowBuilder(projection)
     for delivery in deliveries:
         builder.add(read_again(delivery), delivery)
@@ -120,11 +120,11 @@ def fold_rows(projection: Projection, deliveries: Sequence[Delivery]) -> FoldedR
 
 
 async def write(connection: asyncpg.Connection, folded: FoldedRows, *, copy: bool = False) -> None:
-    """Merges the rows and refolds what they touch, inside the caller's transaction.
+    """Merge the rows and refold the keys that they touch, inside the caller's transaction.
 
-    With `copy` many rows that are only ever inserted go by COPY, for half of what a merge takes; raises
-    asyncpg.UniqueViolationError where one is there already.
+    With `copy`, COPY writes `records` and raises asyncpg.UniqueViolationError if a row exists already.
     """
+    # COPY takes half the time of a merge. It is used for many rows that are only ever inserted.
     for table, document in folded.documents:
         if copy and table.name in folded.records:
             columns, records = table.columns, folded.records[table.name]
@@ -137,6 +137,6 @@ async def write(connection: asyncpg.Connection, folded: FoldedRows, *, copy: boo
 
 
 async def upsert(connection: asyncpg.Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Merges rows that belong to no projection."""
+    """Merge rows of a table that belongs to no projection."""
     if rows:
         await connection.execute(table.upsert, table.document(table.fold(rows)))

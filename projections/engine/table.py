@@ -1,9 +1,9 @@
-"""A read model, declared: its columns and how two observations of one row become one.
+"""The declaration of a table: its columns, and how two observations of one row become one row.
 
-Every column is a join that ignores nulls (`least`, `greatest`), or is taken whole from the observation that is
-greatest in a total order (`winners`), or is a constant of its key (`constants`). So a table is a function of the *set*
-of events: any order, duplication or batching gives the same rows. One declaration folds a batch in memory and merges
-it in SQL.
+Invariant: a table is a function of the *set* of events; any order, duplication or batching gives the same rows. A
+column is a minimum or maximum that ignores nulls (`least`, `greatest`), or belongs to the observation that is greatest
+in a total order (`winners`), or is constant for its key (`constants`). The same declaration folds a batch in memory
+and merges it in SQL.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,9 +20,9 @@ Columns = Mapping[str, str]  # column name -> Postgres type, in order
 
 
 def _values(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
-    """What takes the values of these columns out of a row, in their order."""
-    several = tuple(names)
-    return itemgetter(*several) if len(several) > 1 else lambda row: tuple([row[name] for name in several])
+    """A function that returns the values of these columns of a row, in order."""
+    columns = tuple(names)
+    return itemgetter(*columns) if len(columns) > 1 else lambda row: tuple([row[name] for name in columns])
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Winner:
 
     @cached_property
     def columns(self) -> dict[str, str]:
-        """All columns of the group; those of the order are stored too, to compare with what comes later."""
+        """All columns of the group. Those of the order are stored too, to be compared with later observations."""
         return {**self.order, **self.takes}
 
     @cached_property
-    def _place(self) -> Callable[[Row], tuple[Any, ...]]:
+    def _order_of(self) -> Callable[[Row], tuple[Any, ...]]:
         return _values(self.order)
 
     def beats(self, new: Row, kept: Row) -> bool:
-        """Whether `new` wins. Equal orders keep what was first, which within one event is the earlier item."""
-        challenger, champion = self._place(new), self._place(kept)
+        """Whether `new` wins. With equal orders the first one stays, within one event the earlier item."""
+        challenger, champion = self._order_of(new), self._order_of(kept)
         return challenger[0] is not None and (champion[0] is None or challenger > champion)
 
 
@@ -67,7 +67,7 @@ class Table:
         return columns
 
     def fold(self, rows: Iterable[Row]) -> list[Row]:
-        """One row a key, sorted by key: what a batch comes to, in the order in which all writers lock rows."""
+        """One row per key, sorted by key: the order in which all writers lock rows."""
         kept: dict[tuple[Any, ...], Row] = {}
         key_of = self._key_of
         for row in rows:
@@ -103,12 +103,13 @@ class Table:
         return _values(self.greatest)
 
     def document(self, rows: list[Row]) -> str:
-        """The rows as the JSON document that `upsert` takes: one encoder call, where arrays cost one per value."""
+        """The rows as the JSON document that `upsert` takes."""
+        # One call of the encoder; arrays would cost one per value.
         return orjson.dumps(rows, default=_encode).decode()
 
     @cached_property
     def only_inserted(self) -> bool:
-        """Whether a row never changes once it is there. Not where JSON would have to be encoded for COPY by itself."""
+        """Whether a row never changes once it exists. False with a jsonb column, which COPY would encode separately."""
         return not (self.least or self.greatest or self.winners or "jsonb" in self.columns.values())
 
     def records(self, rows: list[Row]) -> list[tuple[Any, ...]]:
@@ -117,7 +118,7 @@ class Table:
 
     @cached_property
     def upsert(self) -> str:
-        """The statement that merges a folded batch, given as one JSON document."""
+        """The statement that merges folded rows. Parameter: $1 the JSON document."""
         names = ", ".join(self.columns)
         given = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         updates = ", ".join(f"{name} = {value}" for name, value in self._updates().items())
@@ -157,7 +158,7 @@ def _columns(declared: str) -> Columns:
 
 
 def _encode(value: Any) -> str:
-    """What JSON has no word for, as Postgres reads it from a string."""
+    """A string that Postgres reads as the value, for types that JSON does not have."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, bytes):

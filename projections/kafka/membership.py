@@ -188,7 +188,7 @@ class GroupMembership:
             stored=applied.stored,
             duplicates=applied.duplicates,
             parked=applied.quarantined,
-            dead=applied.dead,
+            dead_letters=applied.dead_letters,
         )
 
     async def _maintain(self) -> None:

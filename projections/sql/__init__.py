@@ -1,4 +1,7 @@
-"""Named SQL from the files beside the code: `-- name: NAME` opens a query, which ends where the next one begins."""
+"""Named queries from the files in this folder.
+
+`-- name: NAME` opens a query, which ends where the next one begins. `-- params:` names its parameters in order.
+"""
 
 import re
 from functools import cache

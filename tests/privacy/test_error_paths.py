@@ -176,15 +176,16 @@ COMMANDS = [
 async def test_dead_letters_and_the_commands_about_them_leak_nothing(
     programs: Programs, database_url: str, connection: asyncpg.Connection, stream: io.StringIO, bug: str
 ) -> None:
-    projections = (replace(INBOUND_PROJECTION, rows=buggy),) if bug == "in the code" else None
-    if projections is None:
+    projections = PROJECTIONS
+    if bug == "in the code":
+        projections = (replace(INBOUND_PROJECTION, rows=buggy),)
+    else:
         await connection.execute(QUOTING)
-    given = {"projections": projections} if projections else {}
-    projector = Projector(database_url, keys=RING, verify=True, owner="one", **given)
+    projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=projections)
     batch = [incoming(BODY), incoming(encode(OUTBOUND)), incoming(UNREADABLE), incoming(BODY, signature=bytes(64))]
     try:
         applied = await projector.apply(batch)
-        assert applied.dead["inbound"] == 1
+        assert applied.dead_letters["inbound"] == 1
     finally:
         await projector.close()
     for table in ("dead_letters", "projection_state"):

@@ -44,7 +44,7 @@ async def test_a_fault_in_the_database_is_found_by_bisection_as_well(
         "alter table telnyx.message_deliveries add constraint planted check (message_id not like 'poison%')"
     )
     batch = bodies(*(builders.message_sent(name) for name in ("a", "poison", "b", "poison-2", "c")))
-    assert (await projector.apply(batch)).dead == {"deliveries": 2}
+    assert (await projector.apply(batch)).dead_letters == {"deliveries": 2}
     assert await delivered(connection) == ["a", "b", "c"]
     assert await letters(connection) == [("deliveries", "CheckViolationError", "23514", 1)] * 2
     assert (await projector.apply(batch)).stored == 0

@@ -31,7 +31,7 @@ async def broken(database_url: str) -> None:
     """Three dead letters of `deliveries` beside a row that is well."""
     projector = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS_WITH_A_BUG)
     batch = [builders.message_sent(name) for name in ("bad-1", "good", "bad-2", "bad-3")]
-    assert (await projector.apply(bodies(*batch))).dead == {"deliveries": 3}
+    assert (await projector.apply(bodies(*batch))).dead_letters == {"deliveries": 3}
     await projector.close()
 
 
