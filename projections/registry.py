@@ -14,7 +14,7 @@ from projections.tables.ten_dlc.facts import TEN_DLC
 from projections.tables.toll_free import TOLL_FREE
 from schemas.errors import Misconfigured
 
-PROJECTIONS = (
+PROJECTIONS: tuple[Projection, ...] = (
     DELIVERIES,
     INBOUND,
     OPT_OUTS,
