@@ -1,6 +1,6 @@
-"""Every metric of ingest, in one place: the names are a contract with dashboards and alerts.
+"""Every metric of ingest. The names are a contract with dashboards and alerts.
 
-Labels are words of our own, resolved once at start; never a number, an id or anything that a sender chose.
+Invariant: labels are words of this module, resolved once at start, and never a number, an id or text of a sender.
 """
 
 from bisect import bisect_left
@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-# How a request to the webhook path ended: a status word of the contract, a reason of its 403, or an error of its table.
+# How a request to the webhook path ended: a status word of the contract, a reason of a 403, or another error.
 OUTCOMES = (
     "accepted",
     "duplicate",
@@ -28,11 +28,11 @@ OUTCOMES = (
     "not_found",
     "method_not_allowed",
     "unavailable",
-    "disconnected",  # the client went away before its body was complete; nobody was there to answer
+    "disconnected",  # the client closed the connection before its body was complete
 )
-# What the HTTP limits closed before the application saw a request.
+# The HTTP limits that close a connection before the application sees a request.
 LIMITS = ("headers_too_large", "bad_request", "header_timeout", "buffers_full")
-# What the event store said about an event that memory did not know. `away`: not asked, or no answer within the budget.
+# The result of a look-up in the event store. `away`: it was not asked, or did not answer within the budget.
 LOOK_UPS = ("stored", "new", "away")
 # How a publish to Kafka ended: success, and the three classes of error of
 # docs/decisions/0005-our-own-produce-requests.md.
@@ -43,10 +43,9 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Answers(Collector):
-    """How requests to the webhook path ended, and how long they took: the one metric that every request moves.
+    """How requests to the webhook path ended, and how long they took."""
 
-    Plain numbers, because the locks and checks of prometheus_client's own cost 3 % of a webhook.
-    """
+    # Plain numbers: the locks and checks of prometheus_client's metrics cost 3 % of a webhook.
 
     def __init__(self) -> None:
         self._ended = dict.fromkeys(OUTCOMES, 0)
@@ -54,14 +53,14 @@ class Answers(Collector):
         self._seconds = 0.0
 
     def count(self, outcome: str, seconds: float | None) -> None:
-        """A request has ended; None if it got no answer."""
+        """Count a request that ended. `seconds` is None if it got no answer."""
         self._ended[outcome] += 1
         if seconds is not None:
             self._within[bisect_left(ANSWER_SECONDS, seconds)] += 1
             self._seconds += seconds
 
     def collect(self) -> Iterable[Metric]:
-        """For the registry."""
+        """The metrics, for the registry."""
         ended = CounterMetricFamily("ledger_webhooks", "Requests to the webhook path, by outcome.", None, ["outcome"])
         for outcome, count in self._ended.items():
             ended.add_metric([outcome], count)
@@ -73,7 +72,7 @@ class Answers(Collector):
 
 
 class IngestMetrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()

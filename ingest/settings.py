@@ -1,4 +1,4 @@
-"""What `ingest` is told by its environment; one class a mode, so that a mode asks only for what it uses."""
+"""The settings of ingest, one class per mode: a mode asks only for the variables that it uses."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSe
 
 
 class ReceiveSettings(KeySettings, DatabaseSettings, LogSettings):
-    """Everything but Kafka: what receiving needs in both modes."""
+    """The settings of both modes: everything but Kafka."""
 
     ledger_host: str = "127.0.0.1"
     ledger_port: int = Field(8080, ge=0, le=65535)
     ledger_admin_port: int | None = Field(None, ge=0, le=65535)
-    # A record is the body and about 1 KiB of headers, so this bound keeps every accepted body publishable.
+    # A record is the body and about 1 KiB of headers. Within this bound, every accepted body can be published.
     ledger_max_body_bytes: int = Field(256 * 1024, ge=1024, le=MAX_MESSAGE_BYTES - 16 * 1024)
     ledger_timestamp_tolerance_seconds: int = Field(300, ge=1, le=86_400)
     ledger_spool_dir: Path = Path("spool")
@@ -22,4 +22,4 @@ class ReceiveSettings(KeySettings, DatabaseSettings, LogSettings):
 
 
 class IngestSettings(ReceiveSettings, KafkaSettings):
-    """Kafka mode: `ingest` as a process of its own."""
+    """Kafka mode: `ingest` as a separate process."""

@@ -1,7 +1,6 @@
-"""The order of work for one signed body, without HTTP: signature, time window, reading, dedupe, durable.
+"""Decides about one signed body, without HTTP: signature, time window, reading, dedupe, durability, in this order.
 
-A 2xx is a promise: `admit` returns only after the record is durable. What a known key really signed is never thrown
-away, whatever is wrong with it otherwise.
+Invariant: `admit` returns only after the record is durable.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,27 +21,26 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(NamedTuple):
-    """A delivery that was taken: its status word of the contract, and the event_key or the reason that goes with it."""
+    """The answer to a delivery that was taken: a status word of the contract, and its event_key or its reason."""
 
     status: str
     detail: str
 
 
 def quarantine_name(quarantine_key: str) -> str:
-    """The name of a quarantined delivery in dedupe: never an event's, though the two keys may be equal.
-
-    Else a stale delivery, parked under its event_key, would make the fresh one that follows a duplicate.
-    """
+    """The name of a quarantined delivery in dedupe. It differs from the event's, although the two keys may be equal."""
+    # A stale delivery is quarantined under its event_key. Under one name, the fresh delivery that follows would be a
+    # duplicate.
     return f"quarantine {quarantine_key}"
 
 
 def durable_names(waiting: Iterable[tuple[str, str]], topics: Topics) -> Iterable[str]:
-    """Names in dedupe of records that wait in the spool, given as (topic, key)."""
+    """The names in dedupe of records that wait in the spool, which are given as (topic, key)."""
     return (quarantine_name(key) if topic == topics.quarantine else key for topic, key in waiting)
 
 
 class Admission:
-    """Decides about signed bodies. `keys` may be replaced at any time; a request uses the ring that it finds."""
+    """Decides about signed bodies. A request uses the key ring that it finds, which may be replaced at any time."""
 
     def __init__(
         self,
@@ -70,8 +68,9 @@ class Admission:
     async def admit(
         self, body: bytes, *, signature: bytes, signed_timestamp: bytes, account: str | None, deadline: float
     ) -> Outcome:
-        """Take a delivery: what it became, after it is durable.
+        """Take a delivery. Returns its outcome after the record is durable.
 
+        `deadline` is in loop time. `account` is that of the path, or None.
         Raises Rejected (no_matching_key, stale_timestamp, future_timestamp) and Unavailable (nothing is durable).
         """
         key = self.keys.match(signature, signed_timestamp, body, account)
@@ -81,6 +80,7 @@ class Admission:
         received_at = datetime.fromtimestamp(now, UTC)
         delivery = Delivery(body, signature, signed_timestamp.decode(), key.key_id, key.account, received_at)
         content = read(body)
+        # A delivery that a known key signed is kept, whatever else is wrong with it.
         age_seconds = int(now) - int(signed_timestamp)
         if abs(age_seconds) > self._tolerance_seconds:
             reason = "stale_timestamp" if age_seconds > 0 else "future_timestamp"
@@ -93,29 +93,29 @@ class Admission:
         event_key = content.key
         if self._dedupe.knows(event_key):
             return Outcome("duplicate", event_key)
-        wanted, record = LookupKey.of(content), event_record(self._topics, content, delivery)
-        # What was read from a body is ten times its size. Given back now, it is what the next body is read into.
+        lookup_key, record = LookupKey.of(content), event_record(self._topics, content, delivery)
+        # The parsed body is ten times its size. Freed here, its memory serves the next body.
         del content
-        outcome = await self._dedupe.once(event_key, self._persist, record, deadline, wanted)
-        if outcome is DedupeResult.FAILED:
+        result = await self._dedupe.once(event_key, self._persist, record, deadline, lookup_key)
+        if result is DedupeResult.FAILED:
             raise Unavailable("not durable anywhere")
-        return Outcome("accepted" if outcome is DedupeResult.NEW else "duplicate", event_key)
+        return Outcome("accepted" if result is DedupeResult.NEW else "duplicate", event_key)
 
-    async def _known(self, wanted: LookupKey) -> bool:
-        return self._dedupe.knows(wanted.event_key) or await self._look_ups.stored(wanted)
+    async def _known(self, lookup_key: LookupKey) -> bool:
+        return self._dedupe.knows(lookup_key.event_key) or await self._look_ups.stored(lookup_key)
 
     async def _quarantine(self, key: str, reason: str, delivery: Delivery, deadline: float) -> None:
-        """Park it, once as far as memory reaches. Raises Unavailable."""
+        """Make a quarantine record durable, unless memory knows it. Raises Unavailable."""
         record = quarantine_record(self._topics, key, reason, delivery)
-        outcome = await self._dedupe.once(quarantine_name(key), self._persist, record, deadline)
-        if outcome is DedupeResult.FAILED:
+        result = await self._dedupe.once(quarantine_name(key), self._persist, record, deadline)
+        if result is DedupeResult.FAILED:
             raise Unavailable("not durable anywhere")
-        if outcome is DedupeResult.NEW:
+        if result is DedupeResult.NEW:
             log.warning("quarantined", reason=reason, quarantine_key=key, account=delivery.account)
 
-    async def _persist(self, record: Record, deadline: float, wanted: LookupKey | None = None) -> DedupeResult:
-        """Make it durable, unless it is `wanted` and stored."""
-        if wanted is not None and await self._look_ups.stored(wanted):
+    async def _persist(self, record: Record, deadline: float, lookup_key: LookupKey | None = None) -> DedupeResult:
+        """Make the record durable, unless the event store has the event of `lookup_key`."""
+        if lookup_key is not None and await self._look_ups.stored(lookup_key):
             return DedupeResult.KNOWN
         try:
             await self._durable.persist(record, deadline)

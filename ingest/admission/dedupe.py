@@ -1,7 +1,7 @@
 """Keeps duplicates out of Kafka: recent keys, deliveries in flight, then the event store.
 
-All of it is a hint; the primary key of `events` is the guarantee. So an error here may publish twice, but must never
-call an event known that is not durable: a key is remembered only after its record was.
+Invariant: a key is remembered only after its record is durable. An error here may publish an event twice, which the
+primary key of `events` resolves; it never drops one.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from schemas.reading.event import Event
 
 P = ParamSpec("P")
 
-# Just below the size at which CPython doubles the table of a set; both generations full take about 19 MB.
+# Just below the size at which CPython doubles the table of a set. Two full generations take about 19 MB.
 GENERATION_KEYS = 75_000
 LOOK_UP_KEYS = 500
 
@@ -31,21 +31,21 @@ class LookupKey(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "LookupKey":
-        """That of an event."""
+        """The key of an event."""
         return cls(event.retention_class, event.occurred_at, event.key)
 
 
 class DedupeResult(Enum):
-    """What became of one delivery of an event."""
+    """The result of one delivery of an event, or of a quarantined delivery."""
 
     NEW = auto()
     KNOWN = auto()
     FAILED = auto()
-    ABANDONED = auto()  # its request was cancelled before the end; another one has to do the work
+    ABANDONED = auto()  # its request was cancelled before the end: another delivery has to do the work
 
 
 class RecentKeys:
-    """The last 75,000 to 150,000 keys, in two generations: no entry is ever removed one by one."""
+    """The last 75,000 to 150,000 keys, in two generations. A whole generation is dropped at once."""
 
     def __init__(self, newest_first: Iterable[str] = (), *, generation_keys: int = GENERATION_KEYS) -> None:
         self._generation_keys = generation_keys
@@ -63,7 +63,7 @@ class RecentKeys:
 
 
 class Dedupe:
-    """Runs the work for a key once, however many deliveries of it are in flight."""
+    """Runs the work for a key once, however many deliveries with that key are in flight."""
 
     def __init__(self, recent: RecentKeys) -> None:
         self._recent = recent
@@ -76,10 +76,10 @@ class Dedupe:
     async def once(
         self, key: str, work: Callable[P, Awaitable[DedupeResult]], *args: P.args, **kwargs: P.kwargs
     ) -> DedupeResult:
-        """The outcome for this delivery: NEW for the one whose work made it durable, KNOWN for every other, or FAILED.
+        """Run `work` for the first delivery of a key, while the others wait for it.
 
-        The first delivery works, the others wait for it. If the first is cancelled, a waiting one takes over, so that
-        nobody's patience depends on a stranger's connection.
+        Returns NEW for the delivery whose work made the record durable, KNOWN for every other, or FAILED for all. If
+        the first delivery is cancelled (its client disconnected), one of the waiting deliveries runs the work instead.
         """
         while True:
             if key in self._recent:
@@ -108,18 +108,18 @@ class Dedupe:
 
 
 class StoredEvents(Protocol):
-    """The event store, as far as a look-up needs it."""
+    """The event store, as a look-up sees it."""
 
     @property
     def available(self) -> bool:
-        """Whether asking makes sense now; costs nothing."""
+        """Whether the event store can be asked now. Costs nothing."""
 
-    async def which_are_stored(self, wanted: Sequence[LookupKey]) -> set[str]:
-        """The keys of those that are stored. Raises Unavailable within the store's own budget."""
+    async def which_are_stored(self, keys: Sequence[LookupKey]) -> set[str]:
+        """The event_keys of the events that are stored. Raises Unavailable within the store's own budget."""
 
 
 class LookUps:
-    """One query in flight at most; events that arrive meanwhile form the next one.
+    """One query in flight at most. Events that arrive meanwhile form the next query.
 
     `wait_for_idle_producer` is awaited before each query. Events that are looked up together are then also published
     together, in fewer and larger requests of both kinds.
@@ -134,13 +134,13 @@ class LookUps:
         self._waiting: list[tuple[LookupKey, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def stored(self, wanted: LookupKey) -> bool:
-        """Whether the event is stored; False where the store cannot say."""
+    async def stored(self, key: LookupKey) -> bool:
+        """Whether the event is stored. False where the store does not answer."""
         if not self._store.available:
             self._metrics.looked_up["away"].inc()
             return False
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, future))
+        self._waiting.append((key, future))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future
@@ -151,16 +151,16 @@ class LookUps:
                 await self._wait_for_idle_producer()
                 batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
                 await self._ask(batch)
-                await asyncio.sleep(0)  # those that are being read from their sockets now may join the next
+                await asyncio.sleep(0)  # events that are being read from their sockets now may join the next query
         finally:
             self._worker = None
 
     async def _ask(self, batch: Sequence[tuple[LookupKey, asyncio.Future[bool]]]) -> None:
         found: set[str] = set()
         try:
-            found = await self._store.which_are_stored([wanted for wanted, _ in batch])
+            found = await self._store.which_are_stored([key for key, _ in batch])
         except Unavailable:
-            # Those who wait behind this batch have waited as long: they are answered too, not asked for again.
+            # Events behind this batch have waited as long: they get the same answer instead of another query.
             batch, self._waiting = [*batch, *self._waiting], []
             self._metrics.looked_up["away"].inc(len(batch))
         else:
@@ -168,6 +168,6 @@ class LookUps:
             self._metrics.looked_up["new"].inc(len(batch) - len(found))
             self._metrics.look_up_batch.observe(len(batch))
         finally:
-            for wanted, future in batch:
+            for key, future in batch:
                 if not future.done():
-                    future.set_result(wanted.event_key in found)
+                    future.set_result(key.event_key in found)

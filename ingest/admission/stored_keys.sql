@@ -1,6 +1,7 @@
--- Which of these events are stored? Asked by ingest for every event that its memory does not know.
--- The limit keeps the planner from flattening this into a join: each wanted row prunes to its own partition and reads
--- one entry of the primary key there. Reads only the columns that telnyx_ingest may see.
+-- Which of these events are stored? ingest asks for every event that its memory does not know.
+-- params: $1 json, an array of {retention_class, occurred_at, event_key}
+-- The limit keeps the planner from flattening this into a join: each row prunes to one partition and reads one entry of
+-- its primary key. Only columns that telnyx_ingest may read are read.
 select stored.event_key::text
 from json_to_recordset($1::json) as wanted (retention_class text, occurred_at timestamptz, event_key uuid)
 cross join lateral (

@@ -1,6 +1,6 @@
-"""One timer for any number of futures that must be settled by a time: nobody waits longer than he said.
+"""Timeouts for many futures with a single event-loop timer.
 
-A heap and a single `call_at` cost a fifth of a timer for each request.
+Invariant: a future is settled at its deadline at the latest.
 """
 
 import asyncio
@@ -9,14 +9,16 @@ from typing import Any, Final
 
 
 class GivenUp:
-    """What a future is set to when its time has come first."""
+    """The result of a future whose deadline came first."""
 
 
 GIVEN_UP: Final = GivenUp()
 
 
 class Deadlines:
-    """Use on one loop. A future that is settled in time is forgotten, at the latest at its deadline."""
+    """For use on one loop. A future that is settled in time is dropped at its deadline at the latest."""
+
+    # A heap and one `call_at` cost a fifth of a timer per request.
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, asyncio.Future[Any]]] = []
@@ -37,7 +39,7 @@ class Deadlines:
     def _arm(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        # Its time is kept here: uvloop gives a handle without `when` for what is due in less than a millisecond.
+        # uvloop's handle has no `when` if it is due within a millisecond, so its time is kept here.
         self._timer, self._fires_at = asyncio.get_running_loop().call_at(at, self._expire), at
 
     def _expire(self) -> None:

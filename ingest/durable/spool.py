@@ -1,6 +1,7 @@
-"""A durable queue on the local disk: whoever waited for `append` holds a promise that a power cut cannot break.
+"""A durable queue on local disk, bounded and private to one process.
 
-Bounded, private to one process, and open to new entries again by itself after a failure of the disk.
+Invariant: when `append` resolves, the record survives a power failure. After a failure of the disk the spool opens to
+new entries again automatically.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Counter(Protocol):
-    """The part of prometheus_client.Counter that is used here."""
+    """The used part of prometheus_client.Counter."""
 
     def inc(self, amount: float = 1) -> None: ...
 
 
 class SpoolMetrics(Protocol):
-    """What the spool counts."""
+    """The counters of the spool."""
 
     @property
     def spool_damaged(self) -> Counter: ...
@@ -38,7 +39,7 @@ class SpoolMetrics(Protocol):
 
 
 class Spool:
-    """The queue of one directory. Counts and bytes are kept in memory and are true to what was committed."""
+    """The queue of one directory. Counts and bytes are kept in memory and follow the commits."""
 
     def __init__(self, directory: Path, max_bytes: int, metrics: SpoolMetrics) -> None:
         self._directory = directory
@@ -65,23 +66,23 @@ class Spool:
 
     @property
     def bytes(self) -> int:
-        """What counts against the limit: everything that is kept, refused and damaged entries too."""
+        """The bytes that count against the limit: all entries, also refused and damaged ones."""
         return self._stored_bytes + self._reserved_bytes
 
     @property
     def usable(self) -> bool:
-        """Whether an append would be tried now, and none was refused for want of room since something left."""
+        """Whether an append would be tried now. False after an append found no room, until an entry is deleted."""
         return self._writable and not self._full and self.bytes < self._max_bytes
 
     async def open(self) -> None:
-        """Take the directory and begin; a file that cannot be opened yet is tried again. Raises Misconfigured."""
+        """Lock the directory and begin. A file that cannot be opened yet is tried again. Raises Misconfigured."""
         self._loop = asyncio.get_running_loop()
-        self._lock = _taken(self._directory)
+        self._lock = _locked(self._directory)
         self._writer.start()
         await self._ask(lambda file: file.is_open, even_failing=True)
 
     async def close(self) -> None:
-        """Commit what is queued, then let the directory go."""
+        """Commit the queued entries, then unlock the directory."""
         if self._lock is None:
             return
         await self._writer.close()
@@ -90,12 +91,15 @@ class Spool:
         self._lock = None
 
     def recent_keys(self) -> Sequence[tuple[str, str]]:
-        """(topic, event_key) of the newest entries that were there at the start. Given once, then forgotten."""
+        """(topic, event_key) of the newest entries at the start. Given once, then forgotten."""
         keys, self._keys = self._keys, ()
         return keys
 
     def append(self, record: Record) -> asyncio.Future[Any]:
-        """Keep a record; the future is its place, once it is on the disk. Raises Unavailable at once when full."""
+        """Keep a record. The future resolves to its place in the queue once it is on disk.
+
+        Raises Unavailable at once when the spool is full or cannot be written.
+        """
         blob = pack(record)
         size = len(blob)
         if not self._writable:
@@ -112,23 +116,27 @@ class Spool:
         return future
 
     async def next_batch(self, after: int, limit: int, max_bytes: int) -> list[SpoolEntry]:
-        """Up to `limit` entries behind `after`, in order, at least one however large. Damaged ones are moved aside."""
+        """Up to `limit` entries behind `after`, in order, and at least one, however large.
+
+        Damaged entries are moved aside. Raises Unavailable when the spool cannot be read.
+        """
         while True:
             batch: list[SpoolEntry]
             batch, damaged = await self._ask(lambda file: file.take(after, limit, max_bytes))
             if damaged:
                 self._count_damaged(damaged)
-            if batch or not damaged:  # nothing but damaged entries: what is behind them comes next
+            if batch or not damaged:  # a page of damaged entries alone: read the next one
                 return batch
 
     def delete(self, seqs: Iterable[int]) -> None:
-        """Forget entries, soon: not awaited, since one that a crash brings back is only delivered again."""
+        """Delete entries soon."""
+        # Not awaited: an entry that a crash brings back is only delivered again.
         chosen = list(seqs)
         if chosen:
             self._writer.submit(Job(self._deleted, _nothing, call=lambda file: file.delete(chosen)))
 
     async def refuse(self, seq: int, reason: str) -> None:
-        """Move an entry to where what the target will never accept is kept. Durable when it returns."""
+        """Move an entry to the table of refused entries. Durable when it returns. Raises Unavailable."""
         moved = await self._ask(lambda file: file.refuse(seq, reason), durable=True)
         self.entries -= moved
         self.refused += moved
@@ -141,7 +149,7 @@ class Spool:
         self._writer.submit(Job(partial(_resolve, future), fail, call=call, durable=durable))
         return await future
 
-    # Called by the writer, on the loop, in the order of the commits.
+    # The writer calls these on the loop, in the order of the commits.
 
     def _appended(self, future: "asyncio.Future[Any]", seq: int, size: int, _: Any) -> None:
         self._reserved_bytes -= size
@@ -187,7 +195,7 @@ class Spool:
 
 
 def _nothing() -> None:
-    """A deletion that failed is made good by whoever reads the entry again after `on_opened`."""
+    """For a deletion that failed: the entry is read again after `on_opened`, and delivered again."""
 
 
 def _resolve(future: "asyncio.Future[Any]", value: Any) -> None:
@@ -200,11 +208,11 @@ def _refuse(future: "asyncio.Future[Any]") -> None:
         future.set_exception(Unavailable("the spool could not be written"))
 
 
-def _taken(directory: Path) -> FileLock:
-    """The lock of a directory that is ours alone, and unreadable to others."""
+def _locked(directory: Path) -> FileLock:
+    """Lock a directory, which others cannot read. Raises Misconfigured."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(PermissionError):  # a mounted volume may belong to somebody else; the files' own modes still hold
+        with suppress(PermissionError):  # a mounted volume may have another owner; the files' modes still hold
             directory.chmod(0o700)
         return FileLock(directory / "lock")
     except BlockingIOError:

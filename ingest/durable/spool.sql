@@ -1,5 +1,5 @@
--- The spool's file. `pending` waits for its target; `refused` is what the target will never accept, and `damaged` what
--- no longer has its checksum: both are kept for a person, and never stand in the way of the next entry.
+-- The spool's file. Entries of `pending` wait for the sink. `refused` has the entries that the sink will never accept,
+-- `damaged` those whose checksum is wrong. Both are kept for an operator, and do not delay the next entry.
 
 create table if not exists pending (
   seq integer primary key,
@@ -10,7 +10,7 @@ create table if not exists pending (
   blob blob not null
 );
 
--- Narrow and in insertion order: what a start counts and loads for deduplication is read from here, not from the blobs.
+-- Narrow and in insertion order: a start counts the entries and loads their keys from this index, not from the blobs.
 create index if not exists pending_keys on pending (seq, topic, event_key, bytes);
 
 create table if not exists refused (
@@ -34,5 +34,5 @@ create table if not exists damaged (
 );
 create index if not exists damaged_sizes on damaged (bytes);
 
--- Written and emptied again after a failure, to see whether the disk takes data.
+-- Written and emptied after a failure, to find out whether the disk takes data.
 create table if not exists scratch (blob blob not null);

@@ -1,8 +1,7 @@
-"""The spool's SQLite file: what a commit has returned from is on the disk, or the handle is given up. One thread's.
+"""The spool's SQLite file, for use by one thread.
 
-A handle on which anything failed is closed and never used again: after a failed fsync the kernel may have dropped the
-pages and call the next one a success. Every open begins with an empty write-ahead log for the same reason, since a
-frame that never reached the disk would cut off all the frames behind it.
+Invariant: committed rows are on disk, or the handle is given up. A handle on which anything failed is never used again:
+after a failed fsync the kernel may have dropped the pages and report success for the next one.
 """
 
 import errno
@@ -23,9 +22,9 @@ import structlog
 from schemas.kafka.record import Record, unpack
 
 RECENT_KEYS = 100_000
-PROOF_BYTES = 256 * 1024
-RESERVE_BYTES = 16 * 1024 * 1024  # above what the log grows to before it is carried over
-PAGE_BYTES = 8192  # one of 4 KiB holds one entry, one of 8 KiB three: a third fewer bytes to write and sync
+CHECK_BYTES = 256 * 1024
+RESERVE_BYTES = 16 * 1024 * 1024  # more than the write-ahead log grows to before a checkpoint
+PAGE_BYTES = 8192  # a page of 4 KiB holds one entry, of 8 KiB three: a third fewer bytes to write and sync
 SPARE_PAGES = 128  # free pages that the file keeps
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -37,7 +36,7 @@ _TAKE = "select seq, bytes, checksum, blob from pending where seq > ? order by s
 _DELETE = "delete from pending where seq = ?"
 _SIZE = "select bytes from pending indexed by pending_keys where seq = ?"
 _REFUSE = "insert into refused select seq, topic, event_key, bytes, checksum, blob, ?, ? from pending where seq = ?"
-_SET_ASIDE = "insert into damaged select seq, bytes, checksum, blob, ? from pending where seq = ?"
+_MOVE_DAMAGED = "insert into damaged select seq, bytes, checksum, blob, ? from pending where seq = ?"
 _SAVE = "insert or ignore into pending values (?, ?, ?, ?, ?, ?)"
 _SAVE_REFUSED = "insert or ignore into refused values (?, ?, ?, ?, ?, ?, ?, ?)"
 _SAVE_DAMAGED = "insert or ignore into damaged values (?, ?, ?, ?, ?)"
@@ -56,7 +55,7 @@ class SpoolEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a file holds when it is opened. `keys` are (topic, event_key) of the newest entries, newest first."""
+    """The content of a file when it is opened. `keys` are (topic, event_key) of the newest entries, newest first."""
 
     entries: int
     refused: int
@@ -67,12 +66,12 @@ class Inventory:
 
 
 def checksum(blob: bytes) -> bytes:
-    """Eight bytes that tell a damaged blob from a sound one."""
+    """Eight bytes that distinguish a damaged blob from an intact one."""
     return blake2b(blob, digest_size=8).digest()
 
 
 class SpoolFile:
-    """Every method raises sqlite3.Error when the file fails; the caller then calls `abandon`, and later `open`."""
+    """Every method raises sqlite3.Error when the file fails. The caller then calls `abandon`, and later `open`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -86,10 +85,10 @@ class SpoolFile:
         return self._database is not None
 
     def open(self, *, replace: bool = False, after_failure: bool = False) -> Inventory:
-        """Open or create. A malformed file is moved aside, its readable entries carried over, and a fresh one begun.
+        """Open or create the file. A malformed file is moved aside, and its readable entries are copied to a new one.
 
-        `replace`: the file is known to be malformed. `after_failure`: gives up the reserve, so that on a full disk the
-        spool can still be read and emptied; `prove` takes it back.
+        `replace`: the file is known to be malformed. `after_failure`: gives up the reserve. On a full disk the spool
+        can then still be read and emptied. `check_disk` takes the reserve back. Raises OSError too.
         """
         if after_failure:
             self._give_up_reserve()
@@ -112,21 +111,22 @@ class SpoolFile:
         database.execute("pragma auto_vacuum = incremental")
         database.execute("pragma journal_mode = wal")
         database.executescript(files("ingest.durable").joinpath("spool.sql").read_text())
+        # The log must be empty: a frame in it that never reached the disk would cut off all frames behind it.
         self.truncate_log()
         return self._inventory()
 
-    def prove(self) -> None:
-        """Show that the disk takes data and has more room than the reserve, and take that back. Raises OSError too."""
+    def check_disk(self) -> None:
+        """Write to the disk, and take the reserve back if there is room for twice as much. Raises OSError too."""
         for statement in ("insert into scratch values (zeroblob(?))", "delete from scratch where length(blob) <= ?"):
             self.begin(durable=True)
-            self._db.execute(statement, (PROOF_BYTES,))
+            self._db.execute(statement, (CHECK_BYTES,))
             self.commit()
         if self._free_bytes() < 2 * self._given_up_bytes:
             raise OSError(errno.ENOSPC, "the disk is full")
-        self.set_aside()
+        self.take_reserve()
 
-    def set_aside(self) -> None:
-        """Hold some of the disk in reserve, a quarter of what is free at most."""
+    def take_reserve(self) -> None:
+        """Hold some of the disk in reserve: at most a quarter of the free space. Raises OSError."""
         if not self._reserve.exists():
             with os.fdopen(os.open(self._reserve, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as reserve:
                 reserve.write(bytes(min(RESERVE_BYTES, self._free_bytes() // 4)))
@@ -142,11 +142,11 @@ class SpoolFile:
         return disk.f_bavail * disk.f_frsize
 
     def _inventory(self) -> Inventory:
-        one = self._one
-        pending = one("select count(*), coalesce(sum(bytes), 0) from pending indexed by pending_keys")
-        refused = one("select count(*), coalesce(sum(bytes), 0) from refused indexed by refused_sizes")
-        damaged = one("select count(*), coalesce(sum(bytes), 0) from damaged indexed by damaged_sizes")
-        last = max(one(f"select coalesce(max(seq), 0) from {table}")[0] for table in ("pending", "refused", "damaged"))  # noqa: S608 -- our own names
+        row = self._row
+        pending = row("select count(*), coalesce(sum(bytes), 0) from pending indexed by pending_keys")
+        refused = row("select count(*), coalesce(sum(bytes), 0) from refused indexed by refused_sizes")
+        damaged = row("select count(*), coalesce(sum(bytes), 0) from damaged indexed by damaged_sizes")
+        last = max(row(f"select coalesce(max(seq), 0) from {table}")[0] for table in ("pending", "refused", "damaged"))  # noqa: S608 -- table names of ours
         keys = [(sys.intern(topic), key) for topic, key in self._db.execute(_KEYS, (RECENT_KEYS,))]
         stored_bytes = pending[1] + refused[1] + damaged[1]
         return Inventory(pending[0], refused[0], damaged[0], stored_bytes, last, keys)
@@ -157,12 +157,12 @@ class SpoolFile:
             raise sqlite3.OperationalError("the spool's file is not open")
         return self._database
 
-    def _one(self, query: str) -> tuple[int, ...]:
+    def _row(self, query: str) -> tuple[int, ...]:
         found: tuple[int, ...] = self._db.execute(query).fetchone()
         return found
 
     def begin(self, *, durable: bool) -> None:
-        """Begin a transaction. With `durable`, `commit` returns after an fsync of the log; else a crash may undo it."""
+        """Begin a transaction. If `durable`, `commit` returns after an fsync of the log; else a crash may undo it."""
         level = "full" if durable else "normal"
         if level != self._synchronous:
             self._db.execute(f"pragma synchronous = {level}")
@@ -176,7 +176,7 @@ class SpoolFile:
         self._db.executemany(_INSERT, rows)
 
     def take(self, after: int, limit: int, max_bytes: int) -> tuple[list[SpoolEntry], int]:
-        """The next entries behind `after`, at least one however large; and how many damaged ones were moved aside."""
+        """The next entries behind `after`, at least one however large, and how many damaged ones were moved aside."""
         entries: list[SpoolEntry] = []
         damaged: list[int] = []
         taken_bytes = 0
@@ -190,12 +190,12 @@ class SpoolFile:
             else:
                 entries.append(entry)
         for seq in damaged:
-            self._db.execute(_SET_ASIDE, (_now(), seq))
+            self._db.execute(_MOVE_DAMAGED, (_now(), seq))
             self._db.execute(_DELETE, (seq,))
         return entries, len(damaged)
 
     def delete(self, seqs: Iterable[int]) -> tuple[int, int]:
-        """Entries and bytes that went; an entry that is gone already counts for nothing."""
+        """Delete entries. Returns how many were there, and their bytes."""
         count = freed_bytes = 0
         for seq in seqs:
             if size := self._db.execute(_SIZE, (seq,)).fetchone():
@@ -205,23 +205,23 @@ class SpoolFile:
         return count, freed_bytes
 
     def refuse(self, seq: int, reason: str) -> int:
-        """Move an entry to `refused`; 1 if it was there."""
+        """Move an entry to `refused`. Returns 1 if it was there, else 0."""
         self._db.execute(_REFUSE, (reason, _now(), seq))
         return self._db.execute(_DELETE, (seq,)).rowcount
 
     def shrink(self) -> None:
-        """Give free pages back to the file system."""
-        if self._one("pragma freelist_count")[0] > SPARE_PAGES:
+        """Return free pages to the file system."""
+        if self._row("pragma freelist_count")[0] > SPARE_PAGES:
             self._db.execute(f"pragma incremental_vacuum({4 * SPARE_PAGES})").fetchall()
 
     def truncate_log(self) -> None:
-        """Carry the log over into the file and empty it, so that deleted text does not linger there."""
-        busy, _, _ = self._one("pragma wal_checkpoint(truncate)")
+        """Write the log into the file and empty it. Deleted text does not stay in the log."""
+        busy, _, _ = self._row("pragma wal_checkpoint(truncate)")
         if busy:
             _log.info("spool_log_kept", why="another program is reading the spool")
 
     def abandon(self) -> None:
-        """Close the handle, whatever state it is in."""
+        """Close the handle in any state."""
         database, self._database = self._database, None
         if database is not None:
             try:
@@ -244,17 +244,17 @@ class SpoolFile:
         _log.error("spool_malformed", moved_to=aside.name, entries_saved=saved.entries, refused_saved=saved.refused)
 
     def _carry_over(self, source: sqlite3.Connection) -> None:
-        # From both ends: a damaged page hides only what lies between it and a second one.
+        # Read from both ends: a damaged page then hides only the entries between it and a second damaged page.
         self.begin(durable=True)
         for direction in ("asc", "desc"):
             for table, save in (("pending", _SAVE), ("refused", _SAVE_REFUSED), ("damaged", _SAVE_DAMAGED)):
-                query = f"select * from {table} order by seq {direction}"  # noqa: S608 -- our own names
+                query = f"select * from {table} order by seq {direction}"  # noqa: S608 -- table names of ours
                 self._db.executemany(save, _readable(source, query))
         self.commit()
 
 
 def is_corrupt(error: sqlite3.Error) -> bool:
-    """Whether the file itself is at fault, rather than the disk, a lock or the space."""
+    """Whether the file itself is malformed, as opposed to a failure of the disk, a lock or the space."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CORRUPT
 
 

@@ -1,6 +1,6 @@
-"""The one thread that writes the spool: what is asked for while a commit runs forms the next transaction.
+"""The one thread that writes the spool. Jobs that arrive during a commit form the next transaction.
 
-A handle that failed is closed and replaced, its waiters are told, and nothing is ever tried again on it.
+Invariant: a handle that failed is closed and replaced, and nothing is tried again on it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ IDLE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Job:
-    """A row to append, or a call on the file; `settle` (with its result) or `fail` runs on the loop afterwards."""
+    """A row to append, or a call on the file. Afterwards `settle` (with the result) or `fail` runs on the loop."""
 
     settle: Callable[[Any], None]
     fail: Callable[[], None]
@@ -32,7 +32,7 @@ class Job:
 
 
 class SpoolWriter:
-    """Owns the file. Callbacks run on the loop: what was found, that rows are taken, why not."""
+    """Owns the file. Its callbacks run on the loop: the file was opened, rows are taken, the file failed."""
 
     def __init__(
         self,
@@ -48,8 +48,8 @@ class SpoolWriter:
         self._file = SpoolFile(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
-        self._malformed = self._proof_needed = self._dirty = False
-        self._prove_at = 0.0
+        self._malformed = self._check_needed = self._dirty = False
+        self._check_at = 0.0
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -57,11 +57,11 @@ class SpoolWriter:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Put a job into the next transaction. Jobs run in this order; rows of one transaction go first."""
+        """Put a job into the next transaction. Jobs run in the order of submission, but rows are inserted first."""
         self._jobs.put(job)
 
     async def close(self) -> None:
-        """Commit what was submitted, then end."""
+        """Commit the submitted jobs, then end."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -73,17 +73,17 @@ class SpoolWriter:
             crashed = False
         finally:
             self._file.abandon()
-            if crashed:  # by a bug: nobody shall wait for an answer that cannot come
-                self._tell([partial(self._on_failure, "the writer crashed")])
+            if crashed:  # by a bug: every waiting future is failed instead of left open
+                self._notify([partial(self._on_failure, "the writer crashed")])
             self._fail([job for job in self._queued() if job])
 
     def _turn(self) -> bool:
         if not self._file.is_open:
             self._open_file()
-        if self._proof_needed and self._file.is_open and time.monotonic() >= self._prove_at:
-            self._prove()
+        if self._check_needed and self._file.is_open and time.monotonic() >= self._check_at:
+            self._check_disk()
         jobs, more = self._collect()
-        if self._proof_needed:  # a disk that took no row may still let rows go
+        if self._check_needed:  # a disk that takes no rows may still delete some
             self._fail([job for job in jobs if job.row])
             jobs = [job for job in jobs if not job.row]
         if jobs:
@@ -94,32 +94,32 @@ class SpoolWriter:
 
     def _open_file(self) -> None:
         try:
-            found = self._file.open(replace=self._malformed, after_failure=self._proof_needed)
+            found = self._file.open(replace=self._malformed, after_failure=self._check_needed)
         except (sqlite3.Error, OSError) as error:
             self._file.abandon()
-            self._proof_needed = True
-            self._tell([partial(self._on_failure, str(error))])
+            self._check_needed = True
+            self._notify([partial(self._on_failure, str(error))])
             return
         self._malformed = False
-        self._tell([partial(self._on_opened, found)])
-        if not self._proof_needed:
-            with suppress(OSError):  # a disk that is nearly full shows itself at the first row
-                self._file.set_aside()
-            self._tell([self._on_writable])
+        self._notify([partial(self._on_opened, found)])
+        if not self._check_needed:
+            with suppress(OSError):  # a disk that is nearly full fails at the first row
+                self._file.take_reserve()
+            self._notify([self._on_writable])
 
-    def _prove(self) -> None:
+    def _check_disk(self) -> None:
         try:
-            self._file.prove()
+            self._file.check_disk()
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
-            self._prove_at = time.monotonic() + IDLE_SECONDS
+            self._check_at = time.monotonic() + IDLE_SECONDS
         else:
-            self._proof_needed = False
-            self._tell([self._on_writable])
+            self._check_needed = False
+            self._notify([self._on_writable])
 
     def _collect(self) -> tuple[list[Job], bool]:
-        """Everything that is asked for by now, waiting for the first; and whether there will be more."""
-        patient = self._file.is_open and not self._dirty and not self._proof_needed
+        """All jobs submitted so far, after a wait for the first, and whether more may come."""
+        patient = self._file.is_open and not self._dirty and not self._check_needed
         try:
             jobs = [self._jobs.get(timeout=None if patient else IDLE_SECONDS), *self._queued()]
         except Empty:
@@ -145,7 +145,7 @@ class SpoolWriter:
             self._fail(jobs)
         else:
             self._dirty = True
-            self._tell([partial(job.settle, result) for job, result in zip(jobs, results, strict=True)])
+            self._notify([partial(job.settle, result) for job, result in zip(jobs, results, strict=True)])
 
     def _tidy(self) -> None:
         try:
@@ -158,14 +158,14 @@ class SpoolWriter:
     def _give_up(self, error: sqlite3.Error | OSError) -> None:
         self._file.abandon()
         self._malformed = isinstance(error, sqlite3.Error) and is_corrupt(error)
-        self._proof_needed = not self._malformed
-        self._tell([partial(self._on_failure, str(error))])
+        self._check_needed = not self._malformed
+        self._notify([partial(self._on_failure, str(error))])
 
     def _fail(self, jobs: Iterable[Job]) -> None:
-        self._tell([job.fail for job in jobs])
+        self._notify([job.fail for job in jobs])
 
-    def _tell(self, calls: Sequence[Callable[[], object]]) -> None:
-        # The loop is gone when a program ends without `close`; what was committed stays committed.
+    def _notify(self, calls: Sequence[Callable[[], object]]) -> None:
+        # The loop is closed where a program ends without `close`. Committed entries stay committed.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_run_all, calls)
 

@@ -1,8 +1,8 @@
-"""The routes of ingest, and the one table from what happened to what is answered.
+"""The routes of ingest, and the one table from outcomes to answers.
 
-When several things are wrong with a request, the first check in this order decides: path (404), method (405), declared
-length (413), Content-Encoding (415), signature headers missing, then malformed (403), the body itself (408, 413), and
-only then what it says: signature, time window, content. Whatever can be refused without a body is refused before it.
+Invariant: the first failed check decides: path (404), method (405), declared length (413), Content-Encoding (415),
+signature headers missing, then malformed (403), the body (408, 413), and then signature, time window and content.
+Everything that can be refused without the body is refused before it is read.
 """
 
 import asyncio
@@ -24,32 +24,32 @@ from schemas.reading.signing import PER_PATH_KEYS, decode_signature
 
 SIGNATURE, TIMESTAMP = b"telnyx-signature-ed25519", b"telnyx-timestamp"
 LENGTH, ENCODING = b"content-length", b"content-encoding"
-ONCE = (SIGNATURE, TIMESTAMP, LENGTH)
+SINGLE_HEADERS = (SIGNATURE, TIMESTAMP, LENGTH)
 QUIET_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 class Answer(NamedTuple):
-    """A response as the two ASGI messages that send it, made once."""
+    """A response as the two ASGI messages that send it."""
 
     start: dict[str, object]
     body: dict[str, object]
 
 
 def json_answer(status: int, content: Mapping[str, str], *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer whose body is JSON."""
+    """An answer with a body in JSON."""
     return answer(status, orjson.dumps(content), b"application/json", *headers)
 
 
 def answer(status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer of any content."""
+    """An answer with a body of any type."""
     head = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
     start = {"type": "http.response.start", "status": status, "headers": head, HEAD: rendered(status, head)}
     return Answer(start, {"type": "http.response.body", "body": body})
 
 
-# The contract: what happened -> status, body, headers. Nothing else in the program knows a status code of this path.
+# The contract: outcome -> status, body, headers. No other module knows a status code of the webhook path.
 REFUSALS = {
     reason: json_answer(403, {"error": "signature", "reason": reason})
     for reason in ("missing_header", "malformed_header", "no_matching_key", "stale_timestamp", "future_timestamp")
@@ -65,7 +65,7 @@ READ_ONLY = json_answer(405, {"error": "method_not_allowed"}, (b"allow", b"GET, 
 LIVE = json_answer(200, {"status": "live"})
 READY = json_answer(200, {"status": "ready"})
 NOT_READY = json_answer(503, {"status": "unavailable"}, (b"retry-after", b"1"))
-# An event_key has 36 characters, so only the body of these differs from one event to the next.
+# An event_key has 36 characters, so the head of these answers is the same for every event.
 _TAKEN = {
     status: (
         json_answer(200, {"status": status, "event_key": "-" * 36}).start,
@@ -86,16 +86,18 @@ def answer_for(outcome: Outcome) -> Answer:
 
 
 class Webhooks:
-    """The webhook endpoint: plain ASGI, because a Request and a Response cost as much as everything else here."""
+    """The webhook endpoint, in plain ASGI."""
+
+    # Starlette's Request and Response cost as much as everything else here.
 
     def __init__(self, admission: Admission, metrics: IngestMetrics, *, max_body_bytes: int) -> None:
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._count = metrics.answers.count
-        self._refusals = Sampled("refused")
+        self._refusals = SampledLog("refused")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. A client that left before its body was complete gets nothing."""
+        """Answer one request. A client that disconnects before its body is complete gets no answer."""
         began = time.perf_counter()
         try:
             outcome = await self._admit(scope, receive)
@@ -127,12 +129,12 @@ class Webhooks:
         )
 
     def _check_headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-        """Signature (64 bytes) and timestamp (digits). Raises Rejected."""
+        """The signature (64 bytes) and the timestamp (digits). Raises Rejected."""
         found = dict(headers)
         repeated = coded = False
         if len(found) < len(headers):
             names = [name for name, _ in headers]
-            repeated = any(names.count(name) > 1 for name in ONCE)
+            repeated = any(names.count(name) > 1 for name in SINGLE_HEADERS)
         if ENCODING in found:
             coded = any(name == ENCODING and value.lower() != b"identity" for name, value in headers)
         if int(found.get(LENGTH, b"0")) > self._max_body_bytes:
@@ -147,7 +149,8 @@ class Webhooks:
         return signature, signed_timestamp
 
     async def _read_body(self, receive: Receive, deadline: float) -> bytes:
-        """The whole body. `receive` of our protocol returns by the deadline at the latest, if need be without data."""
+        """The whole body. Raises Rejected and Disconnected."""
+        # RequestCycle.receive returns at the deadline at the latest, then without data.
         message = await receive()
         chunk: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message["more_body"] and len(chunk) <= self._max_body_bytes:
@@ -168,31 +171,31 @@ class Webhooks:
 
 
 class Disconnected(Exception):
-    """The client is gone."""
+    """The client closed the connection."""
 
 
-class Sampled:
-    """Logs an event that a stranger can cause at will: a line a second and reason, with how many it stands for."""
+class SampledLog:
+    """Logs an event that any client can cause: at most a line per second and reason, with the number of events."""
 
     def __init__(self, event: str) -> None:
         self._event = event
-        self._untold: dict[str, int] = {}
+        self._unlogged: dict[str, int] = {}
         self._quiet_until: dict[str, float] = {}
 
     def add(self, reason: str) -> None:
-        """Count, and log if the last line about this reason is old enough."""
+        """Count the event, and log it if the last line with this reason is a second old."""
         now = asyncio.get_running_loop().time()
-        count = self._untold.get(reason, 0) + 1
+        count = self._unlogged.get(reason, 0) + 1
         if now < self._quiet_until.get(reason, 0.0):
-            self._untold[reason] = count
+            self._unlogged[reason] = count
             return
-        self._untold[reason] = 0
+        self._unlogged[reason] = 0
         self._quiet_until[reason] = now + QUIET_SECONDS
         log.info(self._event, reason=reason, count=count)
 
 
-class Page:
-    """A GET (or HEAD) whose answer is made when it is asked for."""
+class GetEndpoint:
+    """Answers GET and HEAD with what `render` returns at that moment."""
 
     def __init__(self, render: Callable[[], Answer]) -> None:
         self._render = render
@@ -205,7 +208,7 @@ class Page:
 
 
 class NotFound:
-    """Every other path."""
+    """Answers every other path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
         """Answer one request."""
@@ -222,14 +225,14 @@ def metrics_page(registry: CollectorRegistry) -> Answer:
 def operator_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[Route]:
     """Health and metrics."""
     return [
-        Route("/health/live", Page(lambda: LIVE)),
-        Route("/health/ready", Page(lambda: READY if is_ready() else NOT_READY)),
-        Route("/metrics", Page(lambda: metrics_page(registry))),
+        Route("/health/live", GetEndpoint(lambda: LIVE)),
+        Route("/health/ready", GetEndpoint(lambda: READY if is_ready() else NOT_READY)),
+        Route("/metrics", GetEndpoint(lambda: metrics_page(registry))),
     ]
 
 
 def webhook_routes(webhooks: ASGIApp) -> list[Route]:
-    """The webhook paths, the most used first: routes are tried in order."""
+    """The webhook paths, the most used first, because routes are tried in order."""
     return [
         Route(path, webhooks)
         for path in (
@@ -242,8 +245,9 @@ def webhook_routes(webhooks: ASGIApp) -> list[Route]:
 
 
 def application(routes: list[Route]) -> ASGIApp:
-    """The routes, without redirects (Telnyx counts one as a failure) and without Starlette's middleware, whose work at
-    every request is to catch what the endpoints never raise. Whole paths are found by name, patterns by Starlette."""
+    """An ASGI application of the routes, without redirects and without middleware."""
+    # Telnyx counts a redirect as a failure. Starlette's middleware catches errors that the endpoints never raise.
+    # A path without parameters is looked up in a dict, which costs less than Starlette's matching.
     router = Router(routes, redirect_slashes=False, default=NotFound())
     whole: dict[str, ASGIApp] = {route.path: route.endpoint for route in routes if not route.param_convertors}
 

@@ -1,8 +1,7 @@
 """The HTTP limits that uvicorn lacks: size and number of headers, time to complete them, bytes of bodies in memory.
 
-Nobody can make this process hold more than a bounded amount of memory, or a connection for longer than a bounded time,
-before a signature was checked. It overrides and uses internals of uvicorn's httptools protocol; a test lists the names
-that it relies on, so that an upgrade which changes one is noticed.
+Invariant: before a signature is verified, clients can make this process hold only a bounded amount of memory, and each
+connection only for a bounded time.
 """
 
 import asyncio
@@ -25,14 +24,14 @@ _JSON = b"content-type: application/json\r\n"
 
 @dataclass(slots=True)
 class Limits:
-    """The limits of one process, and the memory that its connections share."""
+    """The limits of one process, and the bytes that its connections hold together (`buffered`)."""
 
     metrics: IngestMetrics
     header_bytes: int = 16 * 1024
     headers: int = 100
     header_seconds: float = 5.0
     answer_seconds: float = 1.5
-    # Longer than a load balancer keeps its side (60 s is usual), else it sends into connections that just closed.
+    # Longer than a load balancer keeps an idle connection (usually 60 s), or it would send into a closed one.
     idle_seconds: float = 75.0
     graceful_close_seconds: float = 2.0
     buffered_bytes: int = 32 * 1024 * 1024
@@ -46,7 +45,7 @@ def _refusal(status: int, error: bytes) -> bytes:
     return STATUS_LINE[status] + _JSON + head + body
 
 
-# Answered before there is a request for the application; by the name of the limit in the metrics.
+# Answers before the application sees a request, by the name of the limit in the metrics.
 REFUSED = {
     "headers_too_large": _refusal(431, b"headers_too_large"),
     "bad_request": _refusal(400, b"bad_request"),
@@ -55,7 +54,7 @@ REFUSED = {
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. `due` is when the sweep closes it: what is awaited, and for how long, follows its state."""
+    """One connection. The sweep closes it at `due` (loop time), which is set again at every change of state."""
 
     cycle: Any
 
@@ -72,7 +71,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # What is the same for every request of the connection.
+        # The part of the scope that is the same for every request of the connection.
         self.common = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -91,7 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.notify()
         if exc is None:
             self.transport.close()
-        self.parser = None  # type: ignore[assignment]  # it refers to us
+        self.parser = None  # type: ignore[assignment]  # breaks the reference cycle
 
     def data_received(self, data: bytes) -> None:
         if self.closing_gracefully:
@@ -106,12 +105,12 @@ class LimitedProtocol(HttpToolsProtocol):
             if not self.closing_gracefully:
                 self.refuse("bad_request")
             return
-        # The parser holds a header or trailer back until it is whole; one that never ends shows only here.
+        # The parser reports a header or trailer only when it is complete, so one that never ends is noticed here.
         self.unseen_bytes = 0 if self.seen else self.unseen_bytes + len(data)
         if self.unseen_bytes > self.limits.header_bytes:
             self.refuse("headers_too_large")
 
-    # --- callbacks of the parser; an exception in one stops it -------------------------------------------------------
+    # --- callbacks of the parser: an exception in one stops it -------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -132,7 +131,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.header_bytes > self.limits.header_bytes or len(self.headers) >= self.limits.headers:
             self._refuse_headers()
         if not self.in_headers:
-            return  # a trailer of a chunked body: nothing that is signed or judged may come from there
+            return  # a trailer of a chunked body: signature headers are not taken from there
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -144,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # the parser stops here: see _read_without_upgrade
+            return  # the parser stops here, and _read_without_upgrade goes on
         self.in_headers = False
         self.due = math.inf
         if len(self.pipeline) >= self.limits.pipelined:
@@ -162,7 +161,7 @@ class LimitedProtocol(HttpToolsProtocol):
         http_version = parser.get_http_version()
         scope = {
             **self.common,
-            **_place(self.url),
+            **_target(self.url),
             "http_version": http_version,
             "method": parser.get_method().decode("ascii"),
             "headers": self.headers,
@@ -190,9 +189,9 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.notify()
 
     def _read_without_upgrade(self, rest: bytes) -> None:
-        """Ignore the wish for another protocol (RFC 9110, 7.8): the parser would leave the body unread."""
+        """Ignore the `upgrade` header, as RFC 9110, 7.8 allows, because the parser would leave the body unread."""
         method = self.parser.get_method()
-        if method == b"CONNECT":  # an upgrade by nature
+        if method == b"CONNECT":  # the parser treats it as an upgrade
             self.refuse("bad_request")
             return
         head = [method, b" ", self.url, b" HTTP/1.1\r\n"]
@@ -219,23 +218,22 @@ class LimitedProtocol(HttpToolsProtocol):
             self.due = self.loop.time() + self.limits.idle_seconds
 
     def refuse(self, limit: str) -> None:
-        """Answer for a request that the application shall not see, or see the end of, and close."""
+        """Reject a request before (or while) the application handles it, and close the connection."""
         self.limits.metrics.limited[limit].inc()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.notify()
             if self.pipeline or self.in_headers or cycle.response_started or not cycle.more_body:
-                self.transport.close()  # an answer here would be taken for that of the request before
+                # The client would take an answer now for the answer to its previous request.
+                self.transport.close()
                 return
         self.transport.write(REFUSED[limit])
         self.close_gracefully()
 
     def close_gracefully(self) -> None:
-        """Close so that the answer arrives: say that we are done, and drop what still comes for a moment.
-
-        Closing at once with unread bytes would reset the connection, and the client might never see its answer.
-        """
+        """End the connection after the answer, and drop further bytes for up to `graceful_close_seconds`."""
+        # Closing at once with unread bytes would reset the connection, and the client might not see the answer.
         self._release()
         self.closing_gracefully = True
         self.due = self.loop.time() + self.limits.graceful_close_seconds
@@ -257,8 +255,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 @lru_cache(maxsize=64)
-def _place(url: bytes) -> dict[str, Any]:
-    """What a scope says of the target of a request."""
+def _target(url: bytes) -> dict[str, Any]:
+    """The part of a scope about the request target."""
     parsed = httptools.parse_url(url)
     raw_path = parsed.path or b"/"
     path = raw_path.decode("ascii")
@@ -270,7 +268,8 @@ def _place(url: bytes) -> dict[str, Any]:
 
 
 def sweep(connections: Collection[Any], limits: Limits, now: float) -> None:
-    """Close every connection that is due: one pass a quarter of a second, instead of a timer for every request."""
+    """Close every connection that is due at `now` (loop time)."""
+    # One pass per quarter of a second costs less than a timer per request.
     for connection in list(connections):
         if connection.due <= now:
             if connection.in_headers:

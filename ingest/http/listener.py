@@ -1,6 +1,7 @@
-"""A socket with uvicorn behind it: bound early, so that a port in use is known before anything is opened.
+"""A listening socket, and uvicorn behind it.
 
-uvicorn is started in code and keeps out of signals and logging; its limits are those of `protocol`.
+Invariant: sockets are bound before anything is opened, so a port in use stops the start early. uvicorn handles neither
+signals nor logging, and the limits are those of LimitedProtocol.
 """
 
 import asyncio
@@ -19,25 +20,25 @@ from ingest.http.connection import SWEEP_SECONDS, LimitedProtocol, Limits, sweep
 from schemas.errors import Misconfigured
 
 BACKLOG = 2048
-FINISH_SECONDS = 5  # every request has its own deadline well below; this is for a bug
+FINISH_SECONDS = 5  # only a bug takes so long: the deadline of a request is far shorter
 
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """Where a process listens; `admin` is None where health and metrics share the main port."""
+    """The sockets of a process. `admin` is None where health and metrics share the main port."""
 
     main: socket.socket
     admin: socket.socket | None
 
     def close(self) -> None:
-        """Give the ports back."""
+        """Free the ports."""
         self.main.close()
         if self.admin is not None:
             self.admin.close()
 
 
 def bind_all(host: str, port: int, admin_port: int | None) -> Sockets:
-    """Every socket of the process. Raises Misconfigured with a line for each that cannot be had."""
+    """Bind every socket of the process. Raises Misconfigured with a line for each that cannot be bound."""
     found: list[socket.socket] = []
     problems: list[str] = []
     for setting, number in (("LEDGER_PORT", port), ("LEDGER_ADMIN_PORT", admin_port)):
@@ -53,7 +54,7 @@ def bind_all(host: str, port: int, admin_port: int | None) -> Sockets:
 
 
 def bind(host: str, port: int, *, setting: str) -> socket.socket:
-    """A listening socket. Raises Misconfigured with one line that names the setting. Not shared: one owner a port."""
+    """A listening socket that no other process shares. Raises Misconfigured with one line that names the setting."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -82,7 +83,7 @@ def _problem(error: OSError, host: str, port: int, setting: str) -> str:
 
 @asynccontextmanager
 async def listen(app: ASGIApp, listening: socket.socket, limits: Limits) -> AsyncIterator[int]:
-    """Serve while the block runs; yields the port. At its end nothing new is taken, and what is in flight answered."""
+    """Serve while the block runs, and yield the port. At its end no connection is accepted; requests are answered."""
     protocol = cast("type[asyncio.Protocol]", partial(LimitedProtocol, limits))
     config = uvicorn.Config(
         app,

@@ -1,6 +1,7 @@
-"""One request and its answer, in place of uvicorn's cycle: one write for an answer, and no wait beyond the deadline.
+"""One request and its answer, in place of uvicorn's RequestResponseCycle.
 
-An answer that is given before the body was read ends the connection, so that the rest is never read as a request.
+Invariant: no request waits beyond its deadline. An answer that is sent before the body was read ends the connection, so
+the rest of the body is never parsed as a request.
 """
 
 import asyncio
@@ -12,28 +13,28 @@ import structlog
 from ingest.http.uvicorn_internals import STATUS_LINE
 
 DEADLINE = "ledger.deadline"  # in the scope: loop time by which the request must be answered
-HEAD = "ledger.head"  # in a start of ours: status line and headers as they are sent
+HEAD = "ledger.head"  # in our own `http.response.start`: status line and headers as sent
 
 log = structlog.get_logger(__name__)
 
 
 class Connection(Protocol):
-    """What an exchange needs of its connection."""
+    """The part of a connection that a request cycle uses."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
 
     def close_gracefully(self) -> None:
-        """Close so that what was written still arrives."""
+        """Close the connection after the client has read the answer."""
 
     def on_response_complete(self) -> None:
         """The answer was written."""
 
 
 class RequestCycle:
-    """One request and its answer: head and body leave in one write, and waiting for the body ends at the deadline.
+    """One request and its answer. Head and body are sent in one write.
 
-    The connection sets `more_body` and `disconnected`, adds to `parts`, and then calls `notify`.
+    The connection sets `more_body` and `disconnected`, appends to `parts`, and then calls `notify`.
     """
 
     __slots__ = (
@@ -58,7 +59,7 @@ class RequestCycle:
         self.scope = scope
         self.keep_alive = keep_alive
         self.awaits_continue = awaits_continue
-        self.parts: list[bytes] = []  # of the body, since the last `receive`
+        self.parts: list[bytes] = []  # the parts of the body that came since the last `receive`
         self.more_body = True
         self.disconnected = False
         self.response_complete = False
@@ -69,13 +70,13 @@ class RequestCycle:
         return self._start is not None
 
     def notify(self) -> None:
-        """There is something for `receive`."""
+        """Wake `receive`: there is more of the body, or the client disconnected, or the deadline passed."""
         self._news = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def run_asgi(self, app: Any) -> None:
-        """The whole exchange. A bug of ours is answered as one, and its traceback is in the log."""
+        """Run the application. An exception is answered 500, and logged with its traceback."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception:
@@ -83,11 +84,11 @@ class RequestCycle:
             await self._send_500()
 
     async def receive(self) -> Any:
-        """ASGI's; when the deadline has passed, an empty part of the body instead of waiting."""
+        """The next ASGI message. At the deadline it is an empty part of the body."""
         connection = self._connection
         if self.awaits_continue and not self.disconnected and not connection.transport.is_closing():
             connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.awaits_continue = False  # what was refused meanwhile has its answer
+        self.awaits_continue = False  # a request that was refused meanwhile has its answer already
         if not self._news:
             await self._wait_for_news()
         self._news = False
@@ -107,18 +108,18 @@ class RequestCycle:
             self._waiter = None
 
     async def send(self, message: Any) -> None:
-        """Answers are one start and one whole body, which is all that our application sends."""
+        """Send an ASGI message. The application sends one start and one complete body."""
         connection = self._connection
         transport = connection.transport
         if transport.is_closing():
-            self.disconnected = True  # of several requests sent ahead only the last one is told
+            self.disconnected = True  # connection_lost marks only the last of several pipelined requests
         if self.disconnected:
             return
         if self._start is None:
             self._start = message
             return
         self.response_complete = True
-        # An answer before the end of the body: the rest is not worth reading, so this is the last request here.
+        # An answer before the end of the body makes this the last request of the connection.
         unread = self.more_body
         if unread:
             self.keep_alive = False
@@ -145,7 +146,7 @@ class RequestCycle:
 
 
 def rendered(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Status line and headers, without the empty line that ends them."""
+    """Status line and headers, without the empty line at their end."""
     parts = [STATUS_LINE[status]]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")

@@ -1,10 +1,7 @@
-"""Batches for Kafka, one request at a time per broker: what arrives while one is under way forms the next.
+"""A minimal Kafka producer over aiokafka's client: one produce request at a time per broker.
 
-Every record handed in is answered exactly once, whatever happens to its batch; one that Kafka refuses costs its
-neighbours nothing but a second request. Nothing is retried here: what failed goes by the spool.
-
-aiokafka's own producer sends the same requests, with a task, a queue and two futures for every batch of a partition,
-which cost more than the request; so this builds on its client. A test lists the names of aiokafka that it relies on.
+Invariant: every record is answered exactly once. Records that arrive during a request form the next one. Nothing is
+retried here, because a record that failed goes to the spool.
 """
 
 import asyncio
@@ -38,12 +35,12 @@ from schemas.kafka.sink import Verdict
 Done = Callable[[Verdict], None]
 Pending = tuple[Record, Done]
 
-REQUEST_TIMEOUT_MS = 1_200  # below what a webhook may take, so that a request fails before its sender gives up
+REQUEST_TIMEOUT_MS = 1_200  # below the deadline of a webhook: a request fails before its sender gives up
 BATCH_BYTES = 512 * 1024
 _MURMUR2 = 0x5BD1E995
 
-# How a failed request is errors, first match counts: the record is at fault, Kafka or the way to it is, or (anything
-# else) this producer is. An answer of the broker's that we do not know leaves the producer in order, so it is `away`.
+# The kinds of error, of which the first match counts. refused: the record causes it. away: Kafka or the network does.
+# broken: anything else. A broker's unknown error is `away`, because it leaves the producer in order.
 REFUSED = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -55,19 +52,19 @@ AWAY = (BrokerResponseError, KafkaTimeoutError)
 
 
 class Counter(Protocol):
-    """The part of prometheus_client.Counter that is used here."""
+    """The used part of prometheus_client.Counter."""
 
     def inc(self, amount: float = 1) -> None: ...
 
 
 class Histogram(Protocol):
-    """The part of prometheus_client.Histogram that is used here."""
+    """The used part of prometheus_client.Histogram."""
 
     def observe(self, amount: float) -> None: ...
 
 
 class ProducerMetrics(Protocol):
-    """`published` has the keys acknowledged, refused, away and broken and counts records."""
+    """`published` counts records under the keys acknowledged, refused, away and broken."""
 
     @property
     def published(self) -> Mapping[str, Counter]: ...
@@ -76,14 +73,18 @@ class ProducerMetrics(Protocol):
 
 
 def error_kind(error: KafkaError) -> str:
-    """refused, away or broken."""
+    """`refused`, `away` or `broken`."""
     if isinstance(error, REFUSED):
         return "refused"
     return "away" if error.retriable or isinstance(error, AWAY) else "broken"
 
 
 class PartitionQueue:
-    """What waits for one partition. `away` after a failure that was not a record's fault, until a request succeeds."""
+    """The records that wait for one partition.
+
+    `unavailable` after a failure that no record caused, until a request succeeds. `suspects` are groups of records, one
+    of which was refused.
+    """
 
     __slots__ = ("sending", "suspects", "topic_partition", "unavailable", "waiting")
 
@@ -91,11 +92,11 @@ class PartitionQueue:
         self.topic_partition = TopicPartition(topic, partition)
         self.waiting: list[Pending] = []
         self.suspects: list[list[Pending]] = []
-        self.sending: list[Pending] = []  # in the request that is under way
+        self.sending: list[Pending] = []  # in the request under way
         self.unavailable = False
 
     def fill(self) -> bytes:
-        """The next batch: suspects alone, else what waits, as far as it goes in."""
+        """The next batch: a group of suspects, else the waiting records, as many as fit."""
         source = self.suspects.pop() if self.suspects else self.waiting
         builder = batch_builder(BATCH_BYTES)
         taken = 0
@@ -109,26 +110,29 @@ class PartitionQueue:
         return bytes(builder.build())
 
     def halve(self) -> None:
-        """One of the records was refused: send the two halves alone, one after the other."""
+        """Split a batch in which a record was refused. Its halves are sent one after the other."""
         middle = len(self.sending) // 2
         self.suspects += [self.sending[middle:], self.sending[:middle]]
         self.sending = []
 
     def answer(self, verdict: Verdict) -> None:
-        """To those that were sent."""
+        """Answer the records of the request under way."""
         sent, self.sending = self.sending, []
         for _, done in sent:
             done(verdict)
 
     def answer_all(self, verdict: Verdict) -> None:
-        """To everybody."""
+        """Answer every record of the queue."""
         self.sending += [pending for group in self.suspects for pending in group] + self.waiting
         self.suspects, self.waiting = [], []
         self.answer(verdict)
 
 
 class Producer:
-    """The partitions that one client knows, for as long as it lives. Times are of the loop's clock."""
+    """Sends records to the partitions that one client knows. Times are of the loop's clock.
+
+    `on_broken` is called with a reason when the client must be replaced.
+    """
 
     def __init__(self, client: AIOKafkaClient, metrics: ProducerMetrics, on_broken: Callable[[str], None]) -> None:
         self.client = client
@@ -151,7 +155,7 @@ class Producer:
         self._partitions = {topic: sorted(cluster.partitions_for_topic(topic)) for topic in cluster.topics()}
 
     def queue_of(self, record: Record) -> PartitionQueue:
-        """Where a record belongs, by its key. Raises Unavailable for a topic that Kafka does not name."""
+        """The queue of a record's partition, by its key. Raises Unavailable for an unknown topic."""
         partitions = self._partitions.get(record.topic)
         if not partitions:
             self.client.force_metadata_update()
@@ -166,17 +170,17 @@ class Producer:
         """Send a record with the next request; `done` is called once, later."""
         queue.waiting.append((record, done))
         self._open[queue] = None
-        if not self._scheduled:  # what else arrives in this turn of the loop goes with it
+        if not self._scheduled:  # records of the same turn of the loop go into the same request
             self._scheduled = True
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        """A request to every broker that has none under way and leads a partition for which something waits."""
+        """Start a request to every idle broker that leads a partition with waiting records."""
         self._scheduled = False
         led: dict[int, list[PartitionQueue]] = {}
         for queue in [queue for queue in self._open if not queue.sending]:
             leader = self._cluster.leader_for_partition(queue.topic_partition)
-            if leader in (None, -1):  # not waited for
+            if leader in (None, -1):  # a leader is not waited for
                 del self._open[queue]
                 queue.sending, queue.waiting = queue.waiting, []
                 self._settle(queue, LeaderNotAvailableError())
@@ -194,7 +198,7 @@ class Producer:
         self._begin()
 
     async def _request(self, leader: int, queues: Sequence[PartitionQueue]) -> dict[tuple[str, int], KafkaError]:
-        """One produce request with a batch for each of the partitions. Gives those that were not acknowledged."""
+        """Send one produce request with a batch per queue. Returns the errors by partition."""
         topics: dict[str, list[tuple[int, bytes]]] = {}
         for queue in queues:
             topics.setdefault(queue.topic_partition.topic, []).append((queue.topic_partition.partition, queue.fill()))
@@ -205,10 +209,12 @@ class Producer:
             response = await self.client.send(leader, produce_request(topics, timeout_ms=REQUEST_TIMEOUT_MS))
         except KafkaError as error:
             return {queue.topic_partition: error for queue in queues}
-        except RuntimeError as error:  # uvloop's word for a connection that has just closed; aiokafka does not know it
+        except (
+            RuntimeError
+        ) as error:  # uvloop raises it for a connection that has just closed; aiokafka lets it through
             return {queue.topic_partition: IllegalStateError(str(error)) for queue in queues}
         self.answer_seconds = self._loop.time() - began
-        codes = {(topic, one[0]): one[1] for topic, partitions in response.topics for one in partitions}
+        codes = {(topic, answer[0]): answer[1] for topic, answers in response.topics for answer in answers}
         errors = {
             queue.topic_partition: for_code(codes.get(queue.topic_partition, UnknownError.errno)) for queue in queues
         }
@@ -227,9 +233,9 @@ class Producer:
             if error is None:
                 queue.answer(None)
             elif kind == "refused":
-                queue.answer(Rejected(_word(error)))
+                queue.answer(Rejected(_reason(error)))
             else:
-                self.client.force_metadata_update()  # its leader may be another one by now
+                self.client.force_metadata_update()  # the partition may have another leader now
                 queue.answer_all(Unavailable(f"Kafka: {error!r}"))
         if kind == "broken":
             self._on_broken(repr(error))
@@ -237,22 +243,22 @@ class Producer:
             self._open[queue] = None
 
     async def wait_for_answer(self, limit_seconds: float) -> None:
-        """Return when a broker has no request under way, or has answered one, or after the limit."""
+        """Return when no request is under way, when one was answered, or after the limit."""
         if self._requests:
             await asyncio.wait(self._requests.values(), timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def finished(self) -> None:
-        """Return when everything that was added is answered."""
+        """Return when every record is answered."""
         while self._open or self._requests:
             await asyncio.wait(self._requests.values()) if self._requests else await asyncio.sleep(0)
 
     def retry_all_partitions(self) -> None:
-        """Try every partition again."""
+        """Take every partition as available again."""
         for queue in self._queues.values():
             queue.unavailable = False
 
     def abandon(self) -> None:
-        """Answer what is still open as Unavailable: it may or may not be in Kafka."""
+        """Answer the remaining records as Unavailable. They may or may not be in Kafka."""
         self._cluster.remove_listener(self._learn)
         for task in self._requests.values():
             task.cancel()
@@ -263,10 +269,9 @@ class Producer:
 
 @lru_cache(maxsize=4096)
 def key_hash(key: bytes) -> int:
-    """What Kafka's default partitioner divides by the number of partitions: the low 31 bits of Murmur2.
-
-    By words of four bytes, which takes half the time of aiokafka's bytes. The events of a message share their key.
-    """
+    """The low 31 bits of Murmur2. Kafka's default partitioner takes them modulo the number of partitions."""
+    # Words of four bytes take half the time of aiokafka's loop over bytes. The cache helps, because the events of a
+    # message share their key.
     words, mask = len(key) // 4, 0xFFFFFFFF
     found = 0x9747B28C ^ len(key)
     for word in unpack_from(f"<{words}I", key):
@@ -283,5 +288,5 @@ def _appended(builder: Any, offset: int, record: Record) -> bool:
     return added is not None
 
 
-def _word(error: KafkaError) -> str:
+def _reason(error: KafkaError) -> str:
     return str(getattr(error, "message", None) or type(error).__name__).lower()

@@ -1,6 +1,7 @@
-"""Keeps a client of Kafka: started, checked and rebuilt in the background, so that nobody waits for Kafka to be there.
+"""Keeps a Kafka producer: started, checked and rebuilt in the background.
 
-No record is sent before the topics were found as strong as asked, and no request ever creates a topic.
+Invariant: no caller waits for a connection. No record is sent before the topics were found as strong as required. No
+request creates a topic.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from schemas.retry import Backoff, SayOnce
 from schemas.settings import KafkaSettings
 
 FIRST_TRY_SECONDS = 1.0
-CONNECT_SECONDS = 10.0
+KAFKA_CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
 STOP_SECONDS = 5.0
 FAST_SECONDS = 0.5
@@ -31,50 +32,50 @@ _log = structlog.get_logger(__name__)
 
 
 class PublisherMetrics(ProducerMetrics, Protocol):
-    """What the publisher counts."""
+    """The counters of the publisher."""
 
     @property
     def producer_rebuilds(self) -> Counter: ...
 
 
 class Publisher:
-    """`publish` and `deliver` never block on a connection: without a producer they raise Unavailable at once."""
+    """A RecordSink. Without a producer, `publish` and `deliver` raise Unavailable at once."""
 
     def __init__(self, settings: KafkaSettings, metrics: PublisherMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
         self._producer: Producer | None = None
         self._broken = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._state = SayOnce()
         self.on_up: Callable[[], None] = _nothing
 
     @property
     def connected(self) -> bool:
-        """Whether there is a producer whose topics were checked."""
+        """Whether there is a producer. Its topics were checked."""
         return self._producer is not None
 
     @property
     def is_fast(self) -> bool:
-        """Whether the last acknowledgement came soon enough for a request to wait for the next."""
+        """Whether the last acknowledgement took less than half a second, so that requests may wait for the next."""
         return self._producer is not None and self._producer.answer_seconds < FAST_SECONDS
 
     async def start(self) -> None:
-        """Try Kafka once, briefly, then go on in the background. Raises Misconfigured if the topics are too weak."""
+        """Try Kafka for a second, then go on in the background. Raises Misconfigured if the topics are too weak."""
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
-                self._producer = await self._connected()
+                self._producer = await self._connect()
         except (Unavailable, TimeoutError) as error:
-            self._say("kafka_away", error=str(error) or "no answer yet")
-        self._keeper = asyncio.create_task(self._keep())
+            self._log_state("kafka_away", error=str(error) or "no answer yet")
+        self._connecting = asyncio.create_task(self._stay_connected())
 
     async def close(self, limit_seconds: float = 2.0) -> None:
-        """Let what is under way be answered within the limit, then close; what is left is answered as Unavailable."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        """Wait for answers up to the limit, then close. The remaining records are answered as Unavailable."""
+        if self._connecting is not None:
+            self._connecting.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._connecting
         if self._producer is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._producer.finished(), limit_seconds)
@@ -83,9 +84,9 @@ class Publisher:
             await asyncio.wait(self._retiring, timeout=limit_seconds)
 
     def publish(self, record: Record, done: Done, *, probe: bool = False) -> None:
-        """Send a record; `done` is called once with the verdict, at the latest after about 12 s.
+        """Send a record. `done` is called once with the verdict, after about 12 s at the latest.
 
-        Raises Unavailable at once where sending would be in vain; `probe` also tries a partition that failed last time.
+        Raises Unavailable at once where it cannot be sent. `probe` also tries a partition that failed last time.
         """
         if self._producer is None:
             raise Unavailable("Kafka is away")
@@ -95,12 +96,12 @@ class Publisher:
         self._producer.add(queue, record, done)
 
     async def wait_for_idle_producer(self) -> None:
-        """Return when a produce request has just been answered, none is under way, or one has been for 10 ms."""
+        """Return when no produce request is under way, when one was answered, or after 10 ms."""
         if self._producer is not None:
             await self._producer.wait_for_answer(IDLE_WAIT_SECONDS)
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        """Send records of the spool together; a verdict for each. Raises Unavailable without a producer."""
+        """As RecordSink says. Raises Unavailable without a producer."""
         if self._producer is None:
             raise Unavailable("Kafka is away")
         return await asyncio.gather(*(self._probe(record) for record in records))
@@ -114,7 +115,7 @@ class Publisher:
         return future
 
     async def answers(self) -> bool:
-        """Whether Kafka answers a question that writes nothing. If so, every partition is worth a try again."""
+        """Whether Kafka answers a request for metadata. If so, every partition is tried again."""
         if self._producer is None:
             return False
         producer = self._producer
@@ -126,37 +127,37 @@ class Publisher:
         producer.retry_all_partitions()
         return True
 
-    async def _keep(self) -> None:
+    async def _stay_connected(self) -> None:
         backoff = Backoff()
         while True:
             if self._producer is None:
                 try:
-                    self._producer = await self._connected()
+                    self._producer = await self._connect()
                 except Unavailable as error:
-                    self._say("kafka_away", error=str(error))
+                    self._log_state("kafka_away", error=str(error))
                     await asyncio.sleep(backoff.next_seconds())
                     continue
                 except Misconfigured as weak:
-                    self._say("topics_too_weak", problems=weak.problems)
+                    self._log_state("topics_too_weak", problems=weak.problems)
                     await asyncio.sleep(backoff.next_seconds())
                     continue
             backoff.reset()
-            self._say("kafka_connected")
+            self._log_state("kafka_connected")
             self.on_up()
-            why = await self._breakage(self._producer)
+            why = await self._wait_until_broken(self._producer)
             self._metrics.producer_rebuilds.inc()
-            self._say("producer_broken", why=why)
+            self._log_state("producer_broken", why=why)
             self._retire()
 
-    async def _connected(self) -> Producer:
-        weak = await create_or_check(self._settings, create=False, timeout_seconds=CONNECT_SECONDS)
+    async def _connect(self) -> Producer:
+        weak = await create_or_check(self._settings, create=False, timeout_seconds=KAFKA_CONNECT_SECONDS)
         if weak:
             raise Misconfigured(weak)
         client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **self._settings.client_options())
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(KAFKA_CONNECT_SECONDS):
                 await client.bootstrap()
-                # Of all topics: a request that named one would create it.
+                # For all topics: a request that names a topic would create it.
                 await client.force_metadata_update()
         except FAILURES as error:
             await client.close()
@@ -172,8 +173,8 @@ class Publisher:
         self._why = why
         self._broken.set()
 
-    async def _breakage(self, producer: Producer) -> str:
-        """Return when this producer must be replaced: it failed by itself, or nothing was acknowledged for too long."""
+    async def _wait_until_broken(self, producer: Producer) -> str:
+        """Return the reason when the producer must be replaced: it is broken, or nothing was acknowledged for 10 s."""
         loop = asyncio.get_running_loop()
         while not self._broken.is_set():
             since = producer.unanswered_since
@@ -189,16 +190,17 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.abandon()
-            task = asyncio.create_task(_stopped(producer.client))
+            task = asyncio.create_task(_close(producer.client))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
-    def _say(self, event: str, **details: Any) -> None:
+    def _log_state(self, event: str, **details: Any) -> None:
+        # An outage of an hour is one line. `error` differs between tries, so it is not part of the state.
         if self._state.enter((event, str(details.get("problems")))):
             (_log.info if event == "kafka_connected" else _log.error)(event, **details)
 
 
-async def _stopped(client: AIOKafkaClient) -> None:
+async def _close(client: AIOKafkaClient) -> None:
     with suppress(*FAILURES):
         await asyncio.wait_for(client.close(), STOP_SECONDS)
 

@@ -1,7 +1,7 @@
-"""Creates the topics, or says what is missing or weaker than asked: an acknowledgement is worth what its topic is.
+"""Creates the topics, or names those that are missing or weaker than required.
 
-Stronger than asked is fine. Nothing here names a topic in a metadata request, because a broker that allows it would
-create that topic with one partition and one replica.
+Invariant: an acknowledgement is only as durable as the topic's settings, so they are checked before the first write. No
+metadata request names a topic: a broker with automatic creation would create it with one partition and one replica.
 """
 
 import asyncio
@@ -20,17 +20,16 @@ REQUEST_TIMEOUT_MS = 5_000
 AT_LEAST = ("min.insync.replicas", "retention.ms", "max.message.bytes")
 UNLIMITED_RETENTION = -1
 
-
-# What aiokafka's clients raise while Kafka is away. RuntimeError is uvloop's word for a write to a connection that has
-# just closed, which aiokafka lets through.
+# The errors of aiokafka's clients while Kafka is unavailable. uvloop raises RuntimeError for a write to a connection
+# that has just closed, and aiokafka lets it through.
 FAILURES = (KafkaError, OSError, RuntimeError)
 SETTLE_SECONDS = 5.0
 
 
 async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seconds: float = 15) -> list[str]:
-    """What is missing or too weak, a line each with what was expected; with `create`, missing topics are made first.
+    """A line for each topic or setting that is missing or too weak, with the expected value. Stronger is fine.
 
-    Raises Unavailable when Kafka does not answer in time.
+    With `create`, missing topics are created first. Raises Unavailable when Kafka does not answer in time.
     """
     topics, replication = Topics(settings.ledger_topic_prefix), settings.ledger_topic_replication
     try:
@@ -51,8 +50,8 @@ async def create_or_check(settings: KafkaSettings, *, create: bool, timeout_seco
 async def _settled(
     admin: AIOKafkaAdminClient, topics: Topics, replication: int, made: set[str]
 ) -> dict[str, list[str]]:
-    """The weaknesses, asked again while they are of topics just `made`: every question may go to another broker, and
-    each learns of those at its own time."""
+    """The weaknesses by topic. Those of topics that were just `made` are asked for again, up to 5 s."""
+    # Each request may go to another broker, and brokers learn of new topics at different times.
     until = asyncio.get_running_loop().time() + SETTLE_SECONDS
     while True:
         weak = await _weaknesses(admin, topics, replication)
@@ -62,7 +61,7 @@ async def _settled(
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> tuple[set[str], list[str]]:
-    """The topics that were made, and why others were not."""
+    """The topics that were created, and a line for each that could not be."""
     there = await _described(admin)
     missing = [name for name in topics.all if name not in there]
     if not missing:
@@ -81,12 +80,12 @@ async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replicatio
 
 
 async def _described(admin: AIOKafkaAdminClient) -> dict[str, Any]:
-    """Every topic of the cluster by name: asked for all of them, so that asking creates none."""
+    """Every topic of the cluster, by name. The request names none, so it creates none."""
     return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["error_code"] == 0}
 
 
 async def _weaknesses(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> dict[str, list[str]]:
-    """By topic, of those that have any."""
+    """The weaknesses by topic, for topics that have any."""
     there = await _described(admin)
     expected = topic_settings(replication)
     actual = await _settings(admin, [name for name in topics.all if name in there], [*expected, "cleanup.policy"])
@@ -125,7 +124,7 @@ def _layout(partitions: list[dict[str, Any]], wanted: int, replication: int) -> 
 
 
 def settings_weaknesses(actual: Mapping[str, str] | None, expected: Mapping[str, str]) -> list[str]:
-    """Settings of one topic that promise less than expected. None: they could not be read, so they prove nothing."""
+    """A line for each setting of a topic that is weaker than expected. `actual` is None where it cannot be read."""
     if actual is None:
         return ["its settings cannot be read (this login needs DescribeConfigs on it)"]
     found = [

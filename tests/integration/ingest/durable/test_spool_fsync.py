@@ -17,7 +17,7 @@ async def test_every_row_is_committed_with_an_fsync(tmp_path: Path, monkeypatch:
 
     def asking(file: SpoolFile, rows: list[object]) -> None:
         if rows:
-            levels.append(file._one("pragma synchronous")[0])
+            levels.append(file._row("pragma synchronous")[0])
         insert(file, rows)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SpoolFile, "insert", asking)
