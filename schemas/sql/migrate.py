@@ -1,7 +1,8 @@
-"""Brings a database to the schema of this release, all or nothing, and tells a program that starts whether it may.
+"""Brings a database to the schema of this release, all or nothing, and refuses to start programs on an older schema.
 
-Invariant: one transaction under an advisory lock, so that two `migrate` at once are harmless and a failed one leaves no
-trace. Running it again changes nothing but the grants of roles made since and the reference of error codes.
+Invariant: all of it is one transaction under an advisory lock. Concurrent runs are harmless, and a failed run leaves no
+trace. A second run replaces views and functions with the same text, grants the roles made since then their rights, and
+brings the error codes up to date.
 """
 
 import csv
@@ -29,7 +30,7 @@ Report = Callable[[str], None]
 async def migrate(database_url: str, report: Report) -> None:
     """Brings the database to CURRENT_REVISION, with the partitions of this month and the next three. Idempotent.
 
-    `report` gets one line per thing worth telling. Raises Misconfigured or Unavailable; then nothing has changed.
+    `report` gets the lines for the operator. Raises Misconfigured or Unavailable; then nothing has changed.
     """
     async with connected(database_url) as connection:
         connection.add_log_listener(lambda _, notice: _report_warning(notice, report))
@@ -50,7 +51,7 @@ async def migrate(database_url: str, report: Report) -> None:
 
 
 async def require_current(connection: asyncpg.Connection) -> None:
-    """Raises Misconfigured if the schema is older than this program; a newer one only holds more: accepted."""
+    """Accepts a newer schema, which only holds more. Raises Misconfigured if the schema is older than this program."""
     revision = await revision_of(connection)
     if revision < CURRENT_REVISION:
         problem = f"database schema is {revision}, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
@@ -72,7 +73,8 @@ async def revision_of(connection: asyncpg.Connection) -> str:
 async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to a database that can hold the schema, closed at the end.
 
-    Raises Misconfigured if it never can (no such database, login refused, not UTF8, too old), Unavailable if away.
+    Raises Misconfigured if it never can (no such database, login refused, not UTF8, too old), and Unavailable if the
+    server does not answer.
     """
     connection = await _connect(database_url)
     try:
@@ -94,7 +96,7 @@ async def _connect(database_url: str) -> asyncpg.Connection:
     except OSError as error:  # TimeoutError included
         raise Unavailable(f"database is not answering: {error or 'no connection within 10 s'}") from error
     except (asyncpg.InterfaceError, ValueError) as error:
-        # The driver's words may quote a piece of the password.
+        # The driver's message may quote a part of the password.
         raise Misconfigured(["DATABASE_URL: expected postgresql://user:password@host:port/database"]) from error
 
 
@@ -117,14 +119,14 @@ def _refuse_old(revision: str) -> None:
 
 
 async def _migrate(connection: asyncpg.Connection) -> None:
-    # Here, so that SQLAlchemy stays out of the memory of processes which only ask for the revision.
+    # Imported here: processes that only read the revision do not load SQLAlchemy.
     from schemas.sql.migrations.upgrade import upgrade  # noqa: PLC0415
 
     await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
     await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
     await connection.execute("set local lock_timeout = '10s'")
     if await connection.fetchval("select to_regclass('telnyx.projection_state') is not null"):
-        # What every batch locks first: projectors wait before they hold what a revision needs, instead of deadlocking.
+        # Every batch locks this table first. Projectors wait before they hold locks that a revision needs: no deadlock.
         await connection.execute("lock table telnyx.projection_state in exclusive mode")
     await connection.execute(text_of("roles.sql"))
     if await connection.fetchval("select to_regnamespace('telnyx') is null"):

@@ -59,7 +59,7 @@ async def begin(connection: asyncpg.Connection, url: str) -> None:
 
 
 async def traffic(url: str, stop: asyncio.Event) -> int:
-    """Batches of one event, written as the first version did, until told to stop. Gives how many."""
+    """Batches of one event, written as the first version did, until `stop` is set. Returns their number."""
     connection = await asyncpg.connect(url)
     columns = next(line["row"] for line in stored() if line["table"] == "message_deliveries").keys()
     names = ", ".join(columns)
@@ -88,7 +88,7 @@ async def traffic(url: str, stop: asyncio.Event) -> int:
     return number
 
 
-async def test_a_first_version_is_migrated_with_its_traffic_running(
+async def test_the_first_version_is_migrated_while_its_traffic_runs(
     programs: Programs, empty_database_url: str
 ) -> None:
     url = empty_database_url

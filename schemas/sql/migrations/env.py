@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that migrate hands over: one transaction, alembic's table inside schema telnyx."""
+"""Runs the revisions on migrate's connection, in its transaction. Alembic's version table is in schema telnyx."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Runs alembic on an asyncpg connection inside a transaction, so that any URL which the driver accepts works."""
+"""Runs alembic on an asyncpg connection inside a transaction: every URL that the driver accepts works."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from sqlalchemy.pool import StaticPool
 
 
 async def upgrade(connection: asyncpg.Connection) -> None:
-    """Runs alembic on this very connection: SQLAlchemy's own transaction becomes a savepoint of ours."""
+    """Runs all revisions on this connection. SQLAlchemy's transaction becomes a savepoint of the caller's."""
 
-    async def ours() -> asyncpg.Connection:
+    async def this_connection() -> asyncpg.Connection:
         return connection
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=this_connection, poolclass=StaticPool)
     async with engine.begin() as borrowed:
         await borrowed.run_sync(_run_revisions)
 

@@ -44,7 +44,7 @@ async def test_an_upsert_cannot_change_an_event(connection: asyncpg.Connection) 
 
 
 async def test_every_partition_refuses_to_be_emptied(connection: asyncpg.Connection) -> None:
-    """Also those made later: a TRUNCATE trigger is not inherited, and a cloned row trigger must stay on always."""
+    """Partitions made later do so too. A TRUNCATE trigger is not inherited; a cloned row trigger must stay on."""
     await connection.execute("select telnyx.ensure_partition('consent', '2031-05-05')")
     rows = await connection.fetch("""
         select c.oid::regclass::text as relation, array_agg(t.tgname || t.tgenabled::text order by t.tgname) as triggers
@@ -114,8 +114,8 @@ async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str
         await other.close()
 
 
-async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_without_it(database_url: str) -> None:
-    """Who reads the list of partitions during the ATTACH can keep it, and must hear of the month afterwards."""
+async def test_a_month_is_marked_after_earlier_readers_have_ended(database_url: str) -> None:
+    """A session that reads the list of partitions during the ATTACH can keep it and must learn of the month later."""
     maker, reader = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     ensure = "select telnyx.ensure_partition('traffic', '2045-05-05')"
     mark = "select exists (select from telnyx_partitions.months where name = 'events_traffic_2045_05')"
@@ -128,7 +128,7 @@ async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_witho
             assert not showing.done()
         await asyncio.wait_for(showing, 1)
         assert await maker.fetchval(mark)
-        async with reader.transaction():  # a month that is marked is nothing to wait for
+        async with reader.transaction():  # no writer waits for a marked month
             await reader.fetchval("select count(*) from telnyx.events")
             await asyncio.wait_for(maker.execute(ensure), 1)
     finally:
@@ -136,7 +136,7 @@ async def test_a_month_is_marked_once_nobody_may_still_be_reading_the_list_witho
         await reader.close()
 
 
-async def test_a_month_that_was_dropped_is_made_and_shown_again(connection: asyncpg.Connection) -> None:
+async def test_a_dropped_month_is_made_and_shown_again(connection: asyncpg.Connection) -> None:
     """The mark of the dropped month must not count for its successor."""
     ensure = "select telnyx.ensure_partition('traffic', '2047-07-07')"
     marks = "select count(*) from telnyx_partitions.months where name = 'events_traffic_2047_07'"
@@ -148,8 +148,8 @@ async def test_a_month_that_was_dropped_is_made_and_shown_again(connection: asyn
         await connection.execute("drop table telnyx_partitions.events_traffic_2047_07")
 
 
-async def test_writers_who_need_one_month_at_once_wait_for_one_showing_together(database_url: str) -> None:
-    """Each that took its turn with a showing of its own would wait 2 s more for who reads for long."""
+async def test_writers_that_need_one_month_at_once_share_one_wait(database_url: str) -> None:
+    """If each writer showed the month separately, each would wait 2 s more for a long reader."""
     reader, *writers = [await asyncpg.connect(database_url) for _ in range(4)]
     ensure = "select telnyx.ensure_partition('traffic', '2046-06-06')"
     try:
@@ -158,16 +158,16 @@ async def test_writers_who_need_one_month_at_once_wait_for_one_showing_together(
             await writers[0].execute(ensure)
             await asyncio.wait_for(asyncio.gather(*(writer.execute(ensure) for writer in writers)), 3.5)
     finally:
-        for one in (reader, *writers):
-            await one.close()
+        for session in (reader, *writers):
+            await session.close()
 
 
-async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month_later(database_url: str) -> None:
-    """Plans are kept; Postgres drops one for a change of what its statement names, not of a partition seen then."""
+async def test_a_statement_planned_while_a_month_is_made_sees_the_month_later(database_url: str) -> None:
+    """Sessions keep plans. Postgres drops a plan when a relation named in its text changes, not for a partition."""
     poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]
     try:
         polls = await poller.prepare("select count(*) from telnyx.events")
-        async with holder.transaction():  # planning has looked at `consent` when it comes to this one
+        async with holder.transaction():  # planning has looked at `consent` before it waits here
             await holder.execute("lock table telnyx_partitions.events_traffic_from_2050 in access exclusive mode")
             planned = asyncio.create_task(polls.fetchval())
             waits = "select exists (select from pg_locks where pid = $1 and not granted)"
@@ -177,8 +177,8 @@ async def test_a_statement_that_is_planned_while_a_month_is_made_sees_that_month
         await insert_event(maker, retention_class="consent", occurred_at=datetime(2044, 4, 4, tzinfo=UTC))
         assert await polls.fetchval() == 1
     finally:
-        for one in (poller, maker, holder):
-            await one.close()
+        for session in (poller, maker, holder):
+            await session.close()
 
 
 async def test_months_ahead_are_made_for_every_class(connection: asyncpg.Connection) -> None:
@@ -192,7 +192,7 @@ async def test_months_ahead_are_made_for_every_class(connection: asyncpg.Connect
     assert [row["relname"] for row in made] == wanted
 
 
-async def test_an_event_that_is_there_already_is_left_alone(connection: asyncpg.Connection) -> None:
+async def test_inserting_a_stored_event_again_changes_nothing(connection: asyncpg.Connection) -> None:
     row = await insert_event(connection)
     again = """
         insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
@@ -214,7 +214,7 @@ async def test_reading_on_by_position_uses_indexes(connection: asyncpg.Connectio
 
 
 async def test_looking_up_keys_probes_their_own_partition(connection: asyncpg.Connection) -> None:
-    """Thanks to `offset 0`: without it the planner may join, and read every partition there is."""
+    """`offset 0` does this: without it the planner may join and read every partition."""
     await insert_many_events(connection)
     keys = [row["event_key"] for row in await connection.fetch("select event_key from telnyx.events limit 20")]
     times = [await connection.fetchval("select max(occurred_at) from telnyx.events")] * 20

@@ -1,4 +1,4 @@
-"""migrate is all or nothing, harmless to repeat, and says in one line what is wrong and what to do."""
+"""migrate is all or nothing, harmless to repeat, and reports each problem in one line with a remedy."""
 
 import asyncio
 import secrets
@@ -31,7 +31,7 @@ FINGERPRINT = """
 
 
 @pytest.fixture
-async def said() -> list[str]:
+async def reports() -> list[str]:
     return []
 
 
@@ -44,7 +44,7 @@ async def blank(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def own_server() -> Iterator[PostgresServer]:
-    """A server without the telnyx roles, which are shared by all databases of the other one."""
+    """A server without the telnyx roles. On the shared server, all databases share them."""
     with TemporaryDirectory(prefix="ledger-postgres-") as directory:
         server = EmbeddedPostgres(Path(directory) / "data", report=lambda _: None, settings={"fsync": "off"})
         try:
@@ -65,14 +65,14 @@ def test_the_program_knows_its_newest_revision() -> None:
 
 
 async def test_an_empty_database_becomes_current(
-    empty_database_url: str, blank: asyncpg.Connection, said: list[str]
+    empty_database_url: str, blank: asyncpg.Connection, reports: list[str]
 ) -> None:
     with pytest.raises(Misconfigured) as older:
         await require_current(blank)
     (problem,) = older.value.problems
     assert problem == f"database schema is 0000, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
-    await migrate(empty_database_url, said.append)
-    assert said == [f"schema is {CURRENT_REVISION}, was 0000"]
+    await migrate(empty_database_url, reports.append)
+    assert reports == [f"schema is {CURRENT_REVISION}, was 0000"]
     await require_current(blank)
     ahead = (
         "select count(*) from pg_class where relname in (select 'events_traffic_' || to_char(now() at time zone 'UTC'"
@@ -82,64 +82,64 @@ async def test_an_empty_database_becomes_current(
 
 
 async def test_migrating_again_changes_nothing_and_is_quick(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
     before = await connection.fetchval(FINGERPRINT)
     xmin = await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes")
     start = time.monotonic()
-    await migrate(database_url, said.append)
+    await migrate(database_url, reports.append)
     assert time.monotonic() - start < 5
-    assert said == [f"schema is {CURRENT_REVISION}, nothing to do"]
+    assert reports == [f"schema is {CURRENT_REVISION}, nothing to do"]
     assert await connection.fetchval(FINGERPRINT) == before
     assert await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes") == xmin
 
 
-async def test_two_at_once_are_harmless(empty_database_url: str, said: list[str]) -> None:
-    await asyncio.gather(*(migrate(empty_database_url, said.append) for _ in range(4)))
-    assert len(said) == 4
-    assert all(line.startswith(f"schema is {CURRENT_REVISION}") for line in said)
+async def test_concurrent_migrates_are_harmless(empty_database_url: str, reports: list[str]) -> None:
+    await asyncio.gather(*(migrate(empty_database_url, reports.append) for _ in range(4)))
+    assert len(reports) == 4
+    assert all(line.startswith(f"schema is {CURRENT_REVISION}") for line in reports)
 
 
 async def test_a_failed_migration_leaves_nothing(
-    empty_database_url: str, blank: asyncpg.Connection, said: list[str]
+    empty_database_url: str, blank: asyncpg.Connection, reports: list[str]
 ) -> None:
     await blank.execute("create schema telnyx_partitions")
     with pytest.raises(asyncpg.DuplicateSchemaError):
-        await migrate(empty_database_url, said.append)
+        await migrate(empty_database_url, reports.append)
     assert await blank.fetchval("select to_regnamespace('telnyx') is null")
 
 
 async def test_a_schema_from_before_the_baseline_is_refused_with_a_remedy(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
     await connection.execute("update telnyx.schema_revision set version_num = '0010'")
     with pytest.raises(Misconfigured) as refused:
-        await migrate(database_url, said.append)
+        await migrate(database_url, reports.append)
     (problem,) = refused.value.problems
     assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: run `migrate` of commit ")
-    assert said == []
+    assert reports == []
 
 
-async def test_views_and_functions_are_those_of_the_program_after_every_migrate(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+async def test_every_migrate_replaces_views_and_functions(
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
     await connection.execute("drop view telnyx.pipeline_lag")
     await connection.execute("""
         create or replace function telnyx.is_toll_free(number text) returns boolean language sql return false
     """)
-    await migrate(database_url, said.append)
+    await migrate(database_url, reports.append)
     assert await connection.fetchval("select count(*) from telnyx.pipeline_lag") == 0
     assert await connection.fetchval("select telnyx.is_toll_free('+18005550100')")
     assert await connection.fetchval("select has_table_privilege('telnyx_reader', 'telnyx.pipeline_lag', 'select')")
 
 
 async def test_months_marked_by_a_comment_stay_marked(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
-    """Databases made before the table `months` existed keep the mark there."""
+    """Databases made before the table `months` existed keep the mark in that comment."""
     await connection.execute("drop table telnyx_partitions.months")
     await connection.execute("comment on table telnyx_partitions.events_traffic_2026_11 is 'known to every session'")
-    await migrate(database_url, said.append)
+    await migrate(database_url, reports.append)
     marked = await connection.fetchval("""
         select shown_at < now() from telnyx_partitions.months where name = 'events_traffic_2026_11'
     """)
@@ -147,11 +147,11 @@ async def test_months_marked_by_a_comment_stay_marked(
 
 
 async def test_error_codes_of_a_new_release_take_effect(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
     await connection.execute("update telnyx.error_codes set title = 'old' where code = '40300'")
     await connection.execute("delete from telnyx.error_codes where code = '40001'")
-    await migrate(database_url, said.append)
+    await migrate(database_url, reports.append)
     titles = await connection.fetch(
         "select title from telnyx.error_codes where code in ('40001', '40300') order by code"
     )
@@ -159,15 +159,15 @@ async def test_error_codes_of_a_new_release_take_effect(
 
 
 async def test_a_newer_schema_is_accepted_and_left_alone(
-    database_url: str, connection: asyncpg.Connection, said: list[str]
+    database_url: str, connection: asyncpg.Connection, reports: list[str]
 ) -> None:
     await connection.execute("update telnyx.schema_revision set version_num = '0099'")
     await require_current(connection)
-    await migrate(database_url, said.append)
-    assert said == [f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"]
+    await migrate(database_url, reports.append)
+    assert reports == [f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"]
 
 
-async def test_what_is_wrong_with_the_database_is_one_line(postgres_server: PostgresServer, said: list[str]) -> None:
+async def test_a_problem_of_the_database_is_one_line(postgres_server: PostgresServer, reports: list[str]) -> None:
     latin = f"ledger_test_{secrets.token_hex(6)}"
     await postgres_server.execute(
         f"create database {latin} template template0 encoding 'LATIN1' locale 'C' locale_provider libc"
@@ -176,54 +176,54 @@ async def test_what_is_wrong_with_the_database_is_one_line(postgres_server: Post
     cases = {
         postgres_server.url_of("nowhere_at_all"): 'DATABASE_URL: database "nowhere_at_all" does not exist: create it',
         postgres_server.url_of(latin): "DATABASE_URL: the database is LATIN1, UTF8 is needed",
-        as_login(postgres_server.admin_url, "nobody_we_know"): "DATABASE_URL: login refused",
+        as_login(postgres_server.admin_url, "unknown_login"): "DATABASE_URL: login refused",
         "mysql://user:password@host/database": "DATABASE_URL: expected postgresql://user:password@host:port/database",
         "postgresql://user:pass/word@host/database": "DATABASE_URL: expected postgresql://",
     }
     try:
         for url, line in cases.items():
             with pytest.raises(Misconfigured) as wrong:
-                await migrate(url, said.append)
+                await migrate(url, reports.append)
             (problem,) = wrong.value.problems
             assert problem.startswith(line)
             assert "\n" not in problem
             assert "pass/word" not in problem
         with pytest.raises(Unavailable, match="database is not answering"):
-            await migrate(place._replace(netloc="postgres@127.0.0.1:1").geturl(), said.append)
+            await migrate(place._replace(netloc="postgres@127.0.0.1:1").geturl(), reports.append)
     finally:
         await postgres_server.execute(f"drop database {latin}")
-    assert said == []
+    assert reports == []
 
 
 async def test_a_login_that_may_not_create_roles_migrates_with_a_warning(
-    own_server: PostgresServer, said: list[str]
+    own_server: PostgresServer, reports: list[str]
 ) -> None:
     await own_server.execute("create role plain login password 'word'")
     await own_server.execute("create database mine owner plain")
     url = as_login(own_server.url_of("mine"), "plain")
-    await migrate(url, said.append)
-    assert said[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
-    assert said[1:] == [f"schema is {CURRENT_REVISION}, was 0000"]
-    # Roles that a DBA makes later get their rights by running it again, and the tables stay with who made them.
+    await migrate(url, reports.append)
+    assert reports[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
+    assert reports[1:] == [f"schema is {CURRENT_REVISION}, was 0000"]
+    # Roles that a DBA makes later get their rights from the next migrate. The tables stay with their maker.
     await own_server.execute("create role telnyx_reader")
     await own_server.execute("create role telnyx_owner")
     await own_server.execute("create role analyst login password 'word' in role telnyx_reader")
-    await migrate(url, said.append)
-    assert any("plain is not a member of telnyx_owner" in line for line in said)
+    await migrate(url, reports.append)
+    assert any("plain is not a member of telnyx_owner" in line for line in reports)
     analyst = await asyncpg.connect(as_login(own_server.url_of("mine"), "analyst"))
     assert await analyst.fetchval("select count(*) from telnyx.error_codes") > 0
     await analyst.close()
 
 
-async def test_a_login_that_may_create_roles_hands_everything_over_and_can_go_on(
-    own_server: PostgresServer, said: list[str]
+async def test_a_login_that_may_create_roles_hands_everything_over_and_keeps_its_rights(
+    own_server: PostgresServer, reports: list[str]
 ) -> None:
     await own_server.execute("create role maker login createrole password 'word'")
     await own_server.execute("create database mine owner maker")
     url = as_login(own_server.url_of("mine"), "maker")
-    await migrate(url, said.append)
-    await migrate(url, said.append)
-    assert said == [f"schema is {CURRENT_REVISION}, was 0000", f"schema is {CURRENT_REVISION}, nothing to do"]
+    await migrate(url, reports.append)
+    await migrate(url, reports.append)
+    assert reports == [f"schema is {CURRENT_REVISION}, was 0000", f"schema is {CURRENT_REVISION}, nothing to do"]
     connection = await asyncpg.connect(url)
     assert (
         await connection.fetchval("select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass")
@@ -233,19 +233,19 @@ async def test_a_login_that_may_create_roles_hands_everything_over_and_can_go_on
     await connection.close()
 
 
-async def test_a_login_without_rights_is_told_so(own_server: PostgresServer, said: list[str]) -> None:
+async def test_a_login_without_rights_is_refused_with_a_reason(own_server: PostgresServer, reports: list[str]) -> None:
     await own_server.execute("create role plain login password 'word'")
     url = as_login(own_server.admin_url, "plain")
     with pytest.raises(Misconfigured) as wrong:
-        await migrate(url, said.append)
+        await migrate(url, reports.append)
     assert wrong.value.problems[0].startswith("DATABASE_URL: this login may not change the schema")
-    await migrate(own_server.admin_url, said.append)
+    await migrate(own_server.admin_url, reports.append)
     with pytest.raises(Misconfigured) as wrong:
-        await migrate(url, said.append)
+        await migrate(url, reports.append)
     assert "grant it one of the telnyx_ roles" in wrong.value.problems[0]
 
 
-async def test_a_unix_socket_and_an_empty_password_are_fine(own_server: PostgresServer) -> None:
-    """The driver's own reading of the URL is used everywhere: SQLAlchemy's would not understand this one."""
+async def test_a_unix_socket_and_an_empty_password_are_accepted(own_server: PostgresServer) -> None:
+    """The driver reads the URL everywhere. SQLAlchemy would not understand this one."""
     with TemporaryDirectory(prefix="ledger-socket-") as directory, pytest.raises(Unavailable, match="not answering"):
         await migrate(f"postgresql://postgres:@/postgres?host={directory}", lambda _: None)

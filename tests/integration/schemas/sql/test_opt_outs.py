@@ -1,4 +1,4 @@
-"""opt_outs_as_of is the fold of the definition, for any history and pair of times, and reads only who is asked for."""
+"""opt_outs_as_of is the fold of the definition for any history and pair of times, and reads only the wanted people."""
 
 import random
 import uuid
@@ -21,7 +21,7 @@ def minute(number: float) -> datetime:
 
 
 async def history(connection: asyncpg.Connection, *facts: str) -> list[Fact]:
-    """Facts one minute apart, written as `action basis`, with an event key that grows."""
+    """Facts one minute apart, written as `action basis`, with growing event keys."""
     rows = []
     for number, fact in enumerate(facts):
         action, basis = fact.split()
@@ -92,12 +92,12 @@ async def test_a_refused_send_from_before_an_opt_in_does_not_count(
     assert (await state(connection))[0] is counts
 
 
-async def test_nobody_is_invented(connection: asyncpg.Connection) -> None:
+async def test_a_person_who_only_asked_for_help_has_no_row(connection: asyncpg.Connection) -> None:
     await history(connection, "help keyword")
     assert await connection.fetchval("select count(*) from telnyx.opt_outs_as_of('infinity')") == 0
 
 
-async def test_late_events_change_what_was_true_but_not_what_was_known(connection: asyncpg.Connection) -> None:
+async def test_a_late_event_changes_the_past_but_not_the_knowledge_of_it(connection: asyncpg.Connection) -> None:
     await insert_opt_out_event(connection, occurred_at=minute(0), received_at=minute(60))
     question = "select count(*) from telnyx.opt_outs_as_of($1, $2)"
     assert await connection.fetchval("select count(*) from telnyx.opt_outs_as_of($1)", minute(0)) == 1
@@ -107,9 +107,9 @@ async def test_late_events_change_what_was_true_but_not_what_was_known(connectio
 
 
 def by_definition(facts: Sequence[Fact], at: datetime, known_at: datetime) -> dict[str, tuple[Any, ...]]:
-    """The rows of docs/semantics.md, section 6, person by person, one event after the other."""
+    """The rows of docs/semantics.md, section 6, computed person by person and event by event."""
     people: dict[str, list[Fact]] = {}
-    for fact in sorted(facts, key=lambda one: (one["occurred_at"], one["event_key"].bytes)):
+    for fact in sorted(facts, key=lambda fact: (fact["occurred_at"], fact["event_key"].bytes)):
         if fact["occurred_at"] <= at and fact["received_at"] <= known_at and fact["action"] != "help":
             people.setdefault(fact["phone_number"], []).append(fact)
     rows = {}
@@ -226,7 +226,7 @@ async def many_facts(connection: asyncpg.Connection) -> None:
     await connection.execute("analyze telnyx.opt_out_events")
 
 
-async def test_asking_for_one_person_reads_one_persons_rows(connection: asyncpg.Connection) -> None:
+async def test_a_query_for_one_person_reads_the_rows_of_that_person(connection: asyncpg.Connection) -> None:
     await many_facts(connection)
     for question in (
         f"select * from telnyx.opt_outs_as_of(now()) {PERSON}",

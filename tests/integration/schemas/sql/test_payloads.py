@@ -1,4 +1,4 @@
-"""The view of payloads holds for every body, whatever it is."""
+"""The view of payloads has a row for every body, well-formed or not."""
 
 import json
 
@@ -45,7 +45,7 @@ async def test_a_body_gives_its_payload_or_null(connection: asyncpg.Connection, 
     assert (None if seen is None else json.loads(seen)) == payload
 
 
-async def test_one_hostile_body_does_not_hide_its_neighbours(connection: asyncpg.Connection) -> None:
+async def test_one_malformed_body_does_not_hide_its_neighbours(connection: asyncpg.Connection) -> None:
     for body, _ in BODIES:
         await insert_event(connection, body=body)
     rows = await connection.fetch("select payload from telnyx.event_payloads order by position")

@@ -1,4 +1,4 @@
-"""Each role may do what its job needs and nothing else; tried by real logins that were granted it."""
+"""Each role has the rights that its job needs and no others. Real logins with the role try them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -32,7 +32,7 @@ OPEN_COLUMNS = (
 async def login(
     postgres_server: PostgresServer, database_url: str, connection: asyncpg.Connection
 ) -> AsyncIterator[Login]:
-    """Gives connections of logins with a role, to a database that holds one secret in every place that may hold one."""
+    """Opens connections of logins with a role. The database holds a secret wherever message text may be."""
     event = await insert_event(connection, retention_class="consent")
     await insert_opt_out_event(connection, event_key=event["event_key"])
     key, at = event["event_key"], event["occurred_at"]
@@ -69,7 +69,7 @@ async def test_the_reader_reads_read_models_and_the_open_columns_of_events(login
     assert await reader.fetchval("select count(*) from telnyx.events") == 1
 
 
-async def test_the_reader_reaches_no_text_by_any_way(login: Login) -> None:
+async def test_the_reader_cannot_reach_message_text(login: Login) -> None:
     reader = await login("telnyx_reader")
     await refused(
         reader,
@@ -92,7 +92,7 @@ async def test_the_reader_reaches_no_text_by_any_way(login: Login) -> None:
 
 
 async def test_a_reader_finds_no_relation_or_column_that_holds_the_secret(login: Login) -> None:
-    """Whatever is added to the schema later: everything that a reader may read is read, and searched."""
+    """Reads and searches every column that a reader may read, including relations added to the schema later."""
     reader = await login("telnyx_reader")
     columns = await reader.fetch("""
         select c.oid::regclass::text as relation, quote_ident(a.attname) as name
@@ -189,7 +189,7 @@ async def test_the_writer_neither_rewrites_history_nor_the_schema(login: Login) 
     )
 
 
-async def test_a_stranger_sees_nothing(login: Login, connection: asyncpg.Connection) -> None:
+async def test_a_login_without_a_role_sees_nothing(login: Login, connection: asyncpg.Connection) -> None:
     await connection.execute(
         "do $$ begin create role telnyx_test_stranger; exception when duplicate_object then end $$"
     )

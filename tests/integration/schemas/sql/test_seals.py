@@ -1,4 +1,4 @@
-"""The table of seals takes what a seal can be, and changes nothing that it holds."""
+"""The table of seals accepts possible seals only, and never changes a row."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def test_a_seal_cannot_be_changed_even_by_a_superuser(
         ({"chain": bytes(33)}, "event_seals_hashes"),
     ],
 )
-async def test_what_cannot_be_a_seal_is_refused(
+async def test_an_impossible_seal_is_refused(
     connection: asyncpg.Connection, given: dict[str, Any], constraint: str
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refused:

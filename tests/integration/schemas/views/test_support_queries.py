@@ -1,4 +1,4 @@
-"""The worked questions, each on webhooks that came through the real projector: what is asked is what is answered."""
+"""Each support query answers its question, on webhooks that went through the real projector."""
 
 import os
 import re
@@ -38,7 +38,7 @@ SINCE = (NOW - 40 * DAY).date().isoformat()
 
 @pytest.fixture
 async def seeded(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
-    """The reader's connection to it all."""
+    """A connection with the rights of telnyx_reader to a database with these webhooks."""
     projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     await projector.apply(bodies(*troubles()))
     await projector.close()
@@ -273,14 +273,14 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
 ]
 
 
-async def test_each_question_is_answered_in_one_statement(seeded: asyncpg.Connection) -> None:
+async def test_each_query_gives_the_expected_answer(seeded: asyncpg.Connection) -> None:
     for name, given, columns, expected in ASKED:
         statement, values = bound(support_query(name), given)
         found = await seeded.fetch(f"select {columns} from ({statement.rstrip().rstrip(';')}) as answered", *values)
         assert [tuple(row) for row in found] == expected, (name, given)
 
 
-def test_every_question_is_asked_here_and_says_how_it_is_asked() -> None:
+def test_every_query_has_a_case_and_documents_its_call() -> None:
     assert {name for name, *_ in ASKED} == support_queries().keys() == {path.stem for path in FILES.iterdir()}
     for name, statement in support_queries().items():
         variables = set(re.findall(r":'(\w+)'", statement))
@@ -296,7 +296,7 @@ def test_every_question_is_asked_here_and_says_how_it_is_asked() -> None:
         assert all("; " in problem for problem in missing.value.problems), "each variable is explained"
 
 
-def test_psql_takes_them_as_they_are(seeded: asyncpg.Connection, database_url: str, tmp_path: Path) -> None:
+def test_psql_runs_the_queries_unchanged(seeded: asyncpg.Connection, database_url: str, tmp_path: Path) -> None:
     psql = _binaries(tmp_path) / "psql"
     for name, given in {name: given for name, given, *_ in reversed(ASKED)}.items():
         values = [f"--set={variable}={value}" for variable, value in given.items()]

@@ -1,4 +1,4 @@
-"""The views of deliveries and of events, clause by clause: rows in, the rows that a person expects out, in any zone."""
+"""The views of message deliveries and events, clause by clause: rows in, expected rows out, in any time zone."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -41,7 +41,7 @@ async def test_every_status_has_its_class(connection: asyncpg.Connection) -> Non
     assert (row["parts"], row["cost_amount"]) == (2 * len(CLASSES), Decimal("0.1") * len(CLASSES))
 
 
-async def test_rows_are_counted_and_what_is_not_known_is_not_nothing(connection: asyncpg.Connection) -> None:
+async def test_rows_are_counted_and_unknown_sums_are_null(connection: asyncpg.Connection) -> None:
     await insert_delivery(connection, "one", recipient="+1", messaging_profile_id=None)
     await insert_delivery(connection, "one", recipient="+2", messaging_profile_id=None)
     rows = await fetch_tuples(
@@ -73,7 +73,7 @@ async def test_errors_are_counted_by_code_on_the_day_of_their_status(connection:
     assert rows == [("a", "40008", day, "Undeliverable", "auto_retriable", 2), ("a", "99999", day, None, None, 1)]
 
 
-async def test_stuck_is_sent_a_day_ago_and_not_final(connection: asyncpg.Connection) -> None:
+async def test_stuck_messages_were_sent_a_day_ago_and_are_not_final(connection: asyncpg.Connection) -> None:
     now = datetime.now(UTC)
     late, fresh = now - 24 * HOUR - MINUTE, now - 24 * HOUR + MINUTE
     await insert_delivery(connection, "stuck", sent_at=late, is_final=False, status="sent", carrier="AT&T")
@@ -94,7 +94,7 @@ async def test_a_day_of_consent_is_counted_by_kind(connection: asyncpg.Connectio
     assert rows == [("default", "profile", NOON.date(), 2, 1, 3, 1)]
 
 
-async def test_event_ids_of_several_events(connection: asyncpg.Connection) -> None:
+async def test_event_id_conflicts_list_ids_of_several_events(connection: asyncpg.Connection) -> None:
     for event_id, account, minutes in [
         *(("twice", "a", 0), ("twice", "a", 5), ("twice", "b", 1), ("once", "a", 0), (None, "a", 0), (None, "a", 1)),
     ]:
@@ -106,7 +106,7 @@ async def test_event_ids_of_several_events(connection: asyncpg.Connection) -> No
     assert await fetch_tuples(connection, since.format(" + interval '1 second'")) == []
 
 
-async def test_lag_is_per_minute_of_the_last_day(connection: asyncpg.Connection) -> None:
+async def test_lag_is_measured_per_minute_of_the_last_day(connection: asyncpg.Connection) -> None:
     now = datetime.now(UTC)
     minute = (now - HOUR).replace(second=0, microsecond=0)
     for seconds in range(101):
@@ -118,7 +118,7 @@ async def test_lag_is_per_minute_of_the_last_day(connection: asyncpg.Connection)
     assert rows[1:] == [(minute, 101, 50.0, 99.0)]
 
 
-async def test_every_area_code_is_where_the_second_list_puts_it(connection: asyncpg.Connection) -> None:
+async def test_every_area_code_agrees_with_a_second_list(connection: asyncpg.Connection) -> None:
     numbers = [f"+1{code}5550100" for code in range(200, 1000)]
     numbers += ["+1415555010", "+141555501000", "14155550100", "+24155550100", "12345", "+1800555010", "Sender", ""]
     numbers += ["+1415555010x", "+14155550100\n"]

@@ -1,4 +1,4 @@
-"""The views of campaigns and numbers, clause by clause: what is assigned, what is recent, what must be registered."""
+"""The views of campaigns and numbers, clause by clause: assignments, the last day, unregistered traffic."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The views of consent, clause by clause: who was sent to after a STOP, and who is held back by whom."""
+"""The views of consent, clause by clause: sends after a STOP, and blocks by Telnyx and carriers."""
 
 import uuid
 from datetime import timedelta
@@ -41,15 +41,15 @@ SENDS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize("name", SENDS)
-async def test_a_send_is_a_violation(connection: asyncpg.Connection, name: str) -> None:
+async def test_a_send_after_an_opt_out_is_a_violation(connection: asyncpg.Connection, name: str) -> None:
     said, sent, is_violation = SENDS[name]
     await insert_opt_out_event(connection, **{"account": "a", "occurred_at": NOON - HOUR, **said})
     await insert_delivery(connection, "m", **sent)
     assert len(await fetch_tuples(connection, "select message_id from telnyx.opt_out_violations")) == is_violation
 
 
-async def test_a_violation_tells_of_the_event_that_decided(connection: asyncpg.Connection) -> None:
-    """A STOP, a START, a REVOKE, its repetition, and one without profile: the REVOKE stands for all."""
+async def test_a_violation_names_the_deciding_event(connection: asyncpg.Connection) -> None:
+    """After a STOP, a START, a REVOKE, its repetition and one without profile, the REVOKE decides."""
     said: dict[int, dict[str, Any]] = {
         -60: {},
         -50: {"action": "opt_in"},
@@ -92,7 +92,7 @@ async def test_after_a_start_nothing_is_a_violation(connection: asyncpg.Connecti
     assert await fetch_tuples(connection, "select * from telnyx.opt_out_violations") == []
 
 
-async def test_what_was_known_is_what_had_been_received(connection: asyncpg.Connection) -> None:
+async def test_an_opt_out_is_known_once_its_event_is_received(connection: asyncpg.Connection) -> None:
     for profile, received_at in {"early": NOON - SECOND, "at once": NOON, "late": NOON + SECOND}.items():
         values = {"messaging_profile_id": profile, "occurred_at": NOON - HOUR}
         await insert_opt_out_event(connection, **values, received_at=received_at)
@@ -137,7 +137,7 @@ async def opted_out(connection: asyncpg.Connection, profile: str, minutes: int, 
     await insert(connection, "telnyx.opt_outs", row)
 
 
-async def test_a_person_who_opted_out_anywhere(connection: asyncpg.Connection) -> None:
+async def test_opt_outs_of_any_profile_are_one_row_per_person(connection: asyncpg.Connection) -> None:
     await opted_out(connection, "z", 1)
     await opted_out(connection, "", 2)
     await opted_out(connection, "in", 3, opted_out=False)
@@ -146,7 +146,7 @@ async def test_a_person_who_opted_out_anywhere(connection: asyncpg.Connection) -
     assert rows == [("a", PERSON, ["", "z"], NOON + MINUTE, NOON + 2 * MINUTE)]
 
 
-async def test_uncovered_is_whom_telnyx_does_not_block(connection: asyncpg.Connection) -> None:
+async def test_uncovered_revocations_are_those_that_telnyx_does_not_block(connection: asyncpg.Connection) -> None:
     await opted_out(connection, "uncovered", 0)
     await opted_out(connection, "blocked", 0, telnyx_blocked=True)
     await opted_out(connection, "in", 0, opted_out=False)
@@ -157,7 +157,7 @@ async def test_uncovered_is_whom_telnyx_does_not_block(connection: asyncpg.Conne
     ]
 
 
-# what was said a minute apart, and (blocked, since which minute) for the toll-free number
+# Messages one minute apart, and the expected (blocked, minute of the change) for the toll-free number.
 BLOCKS: dict[str, tuple[list[dict[str, Any]], tuple[bool, int] | None]] = {
     "a STOP": ([{}], (True, 0)),
     "a STOP repeated": ([{}, {}], (True, 0)),

@@ -1,4 +1,4 @@
-"""A question of one account and 30 days is answered by index, and no view reads `events` from end to end."""
+"""A query for one account and 30 days uses an index, and no view reads the whole of `events`."""
 
 import re
 
@@ -9,7 +9,7 @@ from deploy.support_queries import bound, support_query
 from tests.support.environment.waiting import eventually
 from tests.support.sql.rows import plan
 
-# view, condition of a dashboard, the index that must find its rows
+# View, condition of a dashboard, index that must find its rows.
 QUESTIONS = [
     ("delivery_hourly", "account = 'a' and hour >= now() - interval '30 days'", "message_deliveries_hour_idx"),
     ("delivery_by_carrier_daily", "account = 'a' and day >= current_date - 30", "message_deliveries_day_idx"),
@@ -28,7 +28,7 @@ QUESTIONS = [
 
 @pytest.fixture
 async def stored(connection: asyncpg.Connection) -> asyncpg.Connection:
-    """Two years of deliveries, a few people who opted out, and events that were recorded over two months."""
+    """Two years of messages, a few people who opted out, and events recorded over two months."""
     await connection.execute("""
         insert into telnyx.message_deliveries
           (message_id, recipient, account, messaging_profile_id, sender, status, is_final, status_at, sent_at,
@@ -52,14 +52,14 @@ async def stored(connection: asyncpg.Connection) -> asyncpg.Connection:
                convert_to(repeat(md5(i::text), 40), 'UTF8'), '', '', ''
         from generate_series(1, 30000) as i;
     """)
-    # The plans are those of a table at rest. A vacuum leaves pages unmarked while any snapshot, an autovacuum's own
-    # analyze say, is older than their rows: again until all are marked.
+    # The plans are those of a table at rest. A vacuum leaves pages unmarked while a snapshot is older than their rows,
+    # for example that of an autovacuum's analyze. It is repeated until all pages are marked.
     await eventually(lambda: unmarked_after_vacuum(connection), lambda pages: pages == 0)
     return connection
 
 
 async def unmarked_after_vacuum(connection: asyncpg.Connection) -> int:
-    """Pages of the tables in question of which a vacuum cannot say yet that everybody sees all their rows."""
+    """Vacuums, and counts the pages of the tables that are not marked all-visible yet."""
     await connection.execute("vacuum analyze")
     pages: int = await connection.fetchval("""
         select sum(relpages - relallvisible) from pg_class where oid in
@@ -69,9 +69,7 @@ async def unmarked_after_vacuum(connection: asyncpg.Connection) -> int:
 
 
 @pytest.mark.parametrize(("view", "condition", "index"), QUESTIONS)
-async def test_a_question_reads_what_it_needs(
-    stored: asyncpg.Connection, view: str, condition: str, index: str
-) -> None:
+async def test_a_query_reads_by_index(stored: asyncpg.Connection, view: str, condition: str, index: str) -> None:
     seen = await plan(stored, f"select * from telnyx.{view} where {condition}")
     assert index in seen, seen
     # The partitions without rows have nothing to scan.
@@ -80,8 +78,8 @@ async def test_a_question_reads_what_it_needs(
     assert not [name for name, _ in scanned if name in large], seen
 
 
-async def test_only_those_who_opted_out_before_are_folded(stored: asyncpg.Connection) -> None:
-    """The history of a person is read by index, and only for deliveries that follow an opt-out of theirs."""
+async def test_only_people_who_opted_out_are_folded(stored: asyncpg.Connection) -> None:
+    """The history of a person is read by index, and only for messages that follow an opt-out of that person."""
     seen = await plan(stored, "select * from telnyx.opt_out_violations where account = 'a'")
     after_an_opt_out = await stored.fetchval("""
         select count(*) from telnyx.message_deliveries d where account = 'a' and exists (
@@ -93,14 +91,14 @@ async def test_only_those_who_opted_out_before_are_folded(stored: asyncpg.Connec
     assert "Index Scan using opt_out_events_person_idx" in seen, seen
 
 
-async def test_why_a_message_was_not_delivered_reads_the_blocks_of_one_person(stored: asyncpg.Connection) -> None:
+async def test_why_not_delivered_reads_the_blocks_of_one_person(stored: asyncpg.Connection) -> None:
     message = await stored.fetchval("select message_id from telnyx.message_deliveries limit 1")
     query, values = bound(support_query("why_not_delivered"), {"message": message})
     assert "Seq Scan on opt_out_events" not in (seen := await plan(stored, query, *values)), seen
 
 
 async def test_an_update_of_a_delivery_moves_no_index_entry(stored: asyncpg.Connection) -> None:
-    """What message.finalized changes is in no index but that of failures, so that the update stays in its page."""
+    """message.finalized changes no indexed column but error_codes of failures, so the update stays in its page."""
     await stored.execute("vacuum full telnyx.message_deliveries")
     await stored.execute("select pg_stat_reset_single_table_counters('telnyx.message_deliveries'::regclass)")
     await stored.execute("""

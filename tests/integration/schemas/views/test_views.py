@@ -1,4 +1,4 @@
-"""Every view is the one that the second computation gives, on streams that collide, in any session's time zone."""
+"""Every view equals the oracle, on streams with collisions, in the time zone of any session."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -100,13 +100,13 @@ async def test_views_of_a_story_around_the_last_day(
 
 @EXAMPLES
 @given(stream=streams(24), zone=st.sampled_from(ZONES), seed=st.integers(0, 2**32))
-async def test_views_of_streams_with_values_that_hurt(
+async def test_views_of_streams_with_difficult_values(
     database_url: str, ledger: asyncpg.Connection, stream: list[Webhook], zone: str, seed: int
 ) -> None:
     await ledger.execute(f"set timezone = '{zone}'")
     await check(database_url, ledger, stream, datetime.now(UTC), split(stream, seed))
 
 
-async def test_views_of_nothing_are_empty(connection: asyncpg.Connection) -> None:
+async def test_views_of_an_empty_ledger_are_empty(connection: asyncpg.Connection) -> None:
     assert {name for name, rows in (await found_views(connection)).items() if rows} == set()
     assert await connection.fetch("select * from telnyx.pipeline_lag") == []
