@@ -1,7 +1,7 @@
-"""Everything that the ledger knows of one person, read in one snapshot: a dossier leaves no event of theirs out.
+"""The dossier of one person, read in one snapshot: every stored event that names the person, and their opt-out state.
 
-What belongs to a person: every stored webhook that names the number as who wrote to us, as who was sent to or copied
-in, or as who opened a link (persons.py). A message profile limits it; a moment limits it to what had occurred by then.
+An event names a person as the sender of an inbound message, as a recipient, as copied in, or as the opener of a link
+(tables/persons.py). A messaging profile limits the dossier, and so does a moment: to what had occurred by then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _SQL = queries("evidence")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A webhook as it was stored. `profile` is '' where neither it nor another of its message names one."""
+    """A webhook as stored. `profile` is '' if neither it nor another webhook of its message names one."""
 
     event: Event
     row: EvidenceRow
@@ -42,13 +42,13 @@ class Original:
 
     @property
     def key(self) -> str:
-        """The event_key under which it is stored; that of the body, unless somebody changed the body."""
+        """The stored event_key. It is that of the body, unless the stored body was changed."""
         return str(self.row["event_key"])
 
 
 @dataclass(frozen=True, slots=True)
 class OptOutState:
-    """Rows of `opt_outs_as_of` for one profile: as far as is known now, and as far as was known at that moment."""
+    """Rows of `opt_outs_as_of` for one profile at the moment: by what is known now, and by what was known then."""
 
     profile: str
     now: EvidenceRow | None
@@ -57,9 +57,10 @@ class OptOutState:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One person. `at` None: everything that is known; `proofs` by event_key, without those that no seal covers.
+    """One person, at the moment `at`, or by everything that is known if it is None.
 
-    What is left out is counted: `later` than the moment, `elsewhere` in other profiles, and `gone` from the store.
+    `proofs` are by event_key, for the events that a seal covers. Events that are left out are counted: `later` than the
+    moment, `in_other_profiles`, and `missing` from the store. `dead_letters` counts those of the projections in FEEDS.
     """
 
     phone: str
@@ -80,51 +81,50 @@ class Dossier:
 
 
 async def dossier(connection: asyncpg.Connection, phone: str, profile: str | None, at: datetime | None) -> Dossier:
-    """In a snapshot. `phone` as the tables spell it.
+    """Reads the dossier. `phone` is spelled as in the tables.
 
-    Raises LedgerError for a person or profile that no event names, and for tables that wait for a
-    rebuild, so that something may be missing.
+    Raises LedgerError for a person or profile that no event names. Also for tables that wait for a rebuild, because
+    they may miss events.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
         await _refuse_gaps(connection)
         named = await _named(connection, phone)
         everything = await _originals(connection, named)
-        profiles = sorted({one.profile for one in everything})
+        profiles = sorted({original.profile for original in everything})
         if profile is not None and profile not in profiles:
-            raise LedgerError(
-                f"--profile: no webhook of {phone} is of profile {profile!r}; there are {_listed(profiles)}"
-            )
-        wanted = [one for one in everything if profile in (None, one.profile)]
-        kept = [one for one in wanted if at is None or one.row["occurred_at"] <= at]
-        seals = await seals_from(connection, [one.row["position"] for one in kept])
-        proven, broken = await proofs(connection, seals, {one.key: one.row["position"] for one in kept})
-        signed_by = {one.row["key_id"] for one in kept}
+            raise LedgerError(f"--profile: no webhook of {phone} has profile {profile!r}; found {_listed(profiles)}")
+        of_profile = [original for original in everything if profile in (None, original.profile)]
+        originals = [original for original in of_profile if at is None or original.row["occurred_at"] <= at]
+        positions = {original.key: original.row["position"] for original in originals}
+        seals = await seals_from(connection, [*positions.values()])
+        proven, broken = await proofs(connection, seals, positions)
+        signed_by = {original.row["key_id"] for original in originals}
         return Dossier(
             phone=phone,
             profile=profile,
             at=at,
             made_at=await connection.fetchval("select now()"),
-            originals=kept,
+            originals=originals,
             opt_out_states=await _opt_out_states(connection, phone, profiles if profile is None else [profile], at),
-            sent_after_opt_out=await _sent_after_opt_out(connection, phone, kept, at),
+            sent_after_opt_out=await _sent_after_opt_out(connection, phone, originals, at),
             keys=[(key, seen) for key, seen in await remembered_keys(connection) if key.key_id in signed_by],
             seals=seals,
             proofs=proven,
             broken_seals=broken,
-            later=len(wanted) - len(kept),
-            in_other_profiles=len(everything) - len(wanted),
+            later=len(of_profile) - len(originals),
+            in_other_profiles=len(everything) - len(of_profile),
             missing=len(named) - len(everything),
-            dead_letters=await connection.fetchval(_SQL["dead_letters"], [one.name for one in FEEDS]),
+            dead_letters=await connection.fetchval(_SQL["dead_letters"], [projection.name for projection in FEEDS]),
         )
 
 
 async def _refuse_gaps(connection: asyncpg.Connection) -> None:
-    lacking = {one.name for one in FEEDS} & set(await suspended_projections(connection))
+    lacking = {projection.name for projection in FEEDS} & set(await suspended_projections(connection))
     lacking |= set(await rebuilds_due(connection, FEEDS))
     if lacking:
-        names = " ".join(one.name for one in FEEDS if one.name in lacking)
-        raise LedgerError(f"something may be missing until it is rebuilt: run `telnyx-ledger rebuild {names}` first")
+        names = " ".join(projection.name for projection in FEEDS if projection.name in lacking)
+        raise LedgerError(f"the tables of {names} may miss events: run `telnyx-ledger rebuild {names}` first")
 
 
 async def _named(connection: asyncpg.Connection, phone: str) -> list[EvidenceRow]:
@@ -136,13 +136,13 @@ async def _named(connection: asyncpg.Connection, phone: str) -> list[EvidenceRow
 
 
 async def _originals(connection: asyncpg.Connection, named: Sequence[EvidenceRow]) -> list[Original]:
-    """The webhooks of these rows, in order of events."""
+    """The webhooks of these rows, in the order of events."""
     columns = [[row[name] for row in named] for name in ("retention_class", "occurred_at", "event_key")]
     return _read(await connection.fetch(_SQL["originals"], *columns, timeout=LONGEST_SECONDS))
 
 
 def _read(rows: Sequence[EvidenceRow]) -> list[Original]:
-    """A webhook without a profile is of the one that another webhook of its message names."""
+    """A webhook without a profile gets the one that another webhook of its message names."""
     events = [_event(row) for row in rows]
     of_message = {}
     for event in events:
@@ -158,7 +158,7 @@ def _read(rows: Sequence[EvidenceRow]) -> list[Original]:
 def _event(row: EvidenceRow) -> Event:
     event = read(row["body"])
     if not isinstance(event, Event):
-        raise LedgerError(f"{row['event_key']} is no event any more ({event.reason}): run `telnyx-ledger verify`")
+        raise LedgerError(f"{row['event_key']} is not an event any more ({event.reason}): run `telnyx-ledger verify`")
     return event
 
 
@@ -191,7 +191,7 @@ async def _sent_after_opt_out(
     connection: asyncpg.Connection, phone: str, originals: Sequence[Original], at: datetime | None
 ) -> dict[str, EvidenceRow]:
     """Rows of opt_out_violations by message."""
-    messages = sorted({message for one in originals if (message := message_of(one.event))})
+    messages = sorted({message for original in originals if (message := message_of(original.event))})
     rows = await connection.fetch(_SQL["sent_after_opt_out"], phone, messages, at or END_OF_TIME)
     return {row["message_id"]: row for row in rows}
 

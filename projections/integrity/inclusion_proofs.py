@@ -1,7 +1,7 @@
-"""That an event was stored when a seal was made: its path to the root of the seal, without other people's events.
+"""Proofs that an event was stored when a seal was made: its path to the root of the seal, without other events.
 
-Of a seal only the group of 64 leaves around an event is computed; how the groups lead to the root was kept when the
-seal was made, and is believed only as far as it does lead there.
+Only the group of 64 leaves around an event is computed. The roots of the groups were stored with the seal, and are
+trusted only if they lead to its root.
 """
 
 from bisect import bisect_right
@@ -14,14 +14,14 @@ from projections.integrity.merkle import GROUP, group_roots, inclusion_path, tre
 from projections.integrity.sealing import Seal, leaves_after
 from projections.sql import queries
 
-GROUPS_AT_ONCE = 50  # bodies may be large, and a statement has 30 s
+GROUPS_AT_ONCE = 50  # bodies may be large, and a statement may take 30 s
 
 Leaves = dict[int, bytes]  # by position, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The event is the leaf `index` (from 0) of seal `seq`; `path` as RFC 9162 has it, 32 bytes each."""
+    """The event is leaf `index` (from 0) of seal `seq`. `path` is that of RFC 9162, with hashes of 32 bytes."""
 
     seq: int
     index: int
@@ -30,24 +30,24 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How a seal was cut: the position at which each group begins, and its tree hash."""
+    """The groups of a seal: the position at which each begins, and its tree hash."""
 
     seal: Seal
     first_positions: Sequence[int]
     roots: Sequence[bytes]
 
     def of(self, position: int) -> int:
-        """The number of the group in which the position is, from 0."""
+        """The number (from 0) of the group that holds the position."""
         return bisect_right(self.first_positions, position) - 1
 
     def stretch(self, number: int) -> tuple[int, int]:
-        """First and last position of a group."""
+        """The first and last position of a group."""
         ends = [*self.first_positions[1:], self.seal.last_position + 1]
         return self.first_positions[number], ends[number] - 1
 
 
 async def seals_from(connection: asyncpg.Connection, positions: Sequence[int]) -> list[Seal]:
-    """The seals from the one before the first of the positions to the newest, in order; none where there is none."""
+    """The seals from the one before the lowest position to the newest, in order."""
     rows = await connection.fetch(queries("evidence")["seals_from"], min(positions, default=1))
     return [Seal(**row) for row in rows]
 
@@ -55,7 +55,7 @@ async def seals_from(connection: asyncpg.Connection, positions: Sequence[int]) -
 async def proofs(
     connection: asyncpg.Connection, seals: Sequence[Seal], positions: Mapping[str, int]
 ) -> tuple[dict[str, Proof], list[int]]:
-    """Proofs by event_key, of those that a seal covers; and the seals over them that do not fit their events."""
+    """(proofs by event_key of the events that a seal covers, numbers of the seals that do not fit their events)."""
     covering = {key: seal for key, at in positions.items() if (seal := _covering(seals, at))}
     groups = await _groups(connection, {seal.seq: seal for seal in covering.values()})
     wanted = {key: (seal.seq, groups[seal.seq].of(positions[key])) for key, seal in covering.items()}
@@ -78,7 +78,7 @@ def _covering(seals: Sequence[Seal], position: int) -> Seal | None:
 
 
 async def _groups(connection: asyncpg.Connection, seals: Mapping[int, Seal]) -> dict[int, Groups]:
-    """As they were kept; computed from all its events for a seal that is older than that."""
+    """The stored groups. Those of a seal from before groups were stored are computed from all its events."""
     rows = {row["seq"]: row for row in await connection.fetch(queries("seals")["groups"], [*seals])}
     found = {}
     for seq, seal in seals.items():
@@ -96,8 +96,8 @@ async def _groups(connection: asyncpg.Connection, seals: Mapping[int, Seal]) -> 
 async def _leaves(
     connection: asyncpg.Connection, groups: Mapping[int, Groups], wanted: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], Leaves]:
-    """The leaves of these groups (seq, number)."""
-    found: dict[tuple[int, int], Leaves] = {one: {} for one in wanted}
+    """The leaves of these groups, by (seq, number)."""
+    found: dict[tuple[int, int], Leaves] = {group: {} for group in wanted}
     for start in range(0, len(wanted), GROUPS_AT_ONCE):
         some = wanted[start : start + GROUPS_AT_ONCE]
         stretches = [groups[seq].stretch(number) for seq, number in some]

@@ -1,7 +1,7 @@
-"""What a seal is made of: the Merkle tree hash of RFC 9162 over events, and the chain that binds each seal to the last.
+"""The hashes of a seal: the Merkle tree hash of RFC 9162 over events, and the chain from each seal to the next.
 
-An auditor can compute all of it from the comments of telnyx.event_seals and RFC 9162, section 2.1: SHA-256 throughout,
-with 0x00 before what is hashed as a leaf and 0x01 as a node, so that neither can stand in for the other.
+An auditor can compute all of them from the comments of telnyx.event_seals and RFC 9162, section 2.1. The hash is
+SHA-256; 0x00 precedes a leaf and 0x01 a node, so neither can replace the other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ def leaf_hash(position: int, event_key: UUID, body_sha256: bytes) -> bytes:
 
 
 def tree_hash(leaves: Sequence[bytes]) -> bytes:
-    """The root over leaf hashes; that of no leaves is the hash of nothing (RFC 9162, section 2.1.1)."""
+    """The root over leaf hashes. Without leaves it is the hash of an empty string (RFC 9162, section 2.1.1)."""
     root = sha256(b"").digest()
     for level in _levels(leaves):
         root = level[0]
@@ -28,7 +28,7 @@ def tree_hash(leaves: Sequence[bytes]) -> bytes:
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """The hashes that lead from the leaf at `index` to the root, nearest first (RFC 9162, section 2.1.3.1).
 
-    Raises IndexError where there is no such leaf.
+    Raises IndexError for an index without leaf.
     """
     if not 0 <= index < len(leaves):
         raise IndexError(index)
@@ -41,17 +41,17 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def group_roots(leaves: Sequence[bytes]) -> list[bytes]:
-    """The tree hash of each GROUP leaves; `tree_hash` of these is that of the leaves.
+    """The tree hash of each group of GROUP leaves. The `tree_hash` of these roots is that of all leaves.
 
-    The path of a leaf in its group, followed by that of the group among these, is its path in the whole tree.
+    The path of a leaf in its group, followed by the path of the group among these roots, is its path in the tree.
     """
     return [tree_hash(leaves[start : start + GROUP]) for start in range(0, len(leaves), GROUP)]
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root of the tree of `size` leaves that has `leaf` at `index`, as the path has it (RFC 9162, section 2.1.3.2).
+    """The root of a tree of `size` leaves with `leaf` at `index`, computed by the path (RFC 9162, section 2.1.3.2).
 
-    None where no path of this length belongs to that place. The caller compares the root with that of the seal.
+    None if a path of this length does not belong to that index. The caller compares the root with that of the seal.
     """
     if not 0 <= index < size:
         return None
@@ -66,14 +66,14 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
 
 
 def chain_value(previous: bytes, root: bytes, last_position: int) -> bytes:
-    """The chain of a seal; `previous` is that of the seal before, FIRST_CHAIN for the first."""
+    """The chain value of a seal. `previous` is that of the seal before, and FIRST_CHAIN for the first seal."""
     return sha256(previous + root + last_position.to_bytes(8, signed=True)).digest()
 
 
 def _levels(leaves: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """The tree from the leaves to the root. A last node without a partner moves up as it is.
+    """The levels from the leaves to the root. A last node without partner moves up unchanged.
 
-    That is the tree of the RFC, which splits at the largest power of two below the size.
+    This is the tree of the RFC, which splits at the largest power of two below the size.
     """
     level = leaves
     while level:

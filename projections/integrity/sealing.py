@@ -1,7 +1,7 @@
-"""Seals what was stored: every range of positions once, in order, by whoever holds the lock.
+"""Seals stored events: every range of positions once, in order, by the process that holds the lock.
 
-No seal is overtaken by an event below it: positions are drawn and committed under the lock of the append
-(event_store.py), so that what is committed later has a higher position than anything that a sealer could read.
+No event is ever committed below a seal. Positions are assigned and committed under the append lock
+(engine/event_store.py), so a later commit has higher positions than everything that a sealer can read.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ EVENTS_A_SEAL = 10_000
 LONGEST_UNSEALED = timedelta(minutes=10)
 EVERY_SECONDS = 5.0
 REFUSED_SECONDS = 60.0
-PAGE_EVENTS = 1000  # bodies may be large, and a statement has 30 s
+PAGE_EVENTS = 1000  # bodies may be large, and a statement may take 30 s
 
 _SQL = queries("seals")
 log = structlog.get_logger()
@@ -48,10 +48,10 @@ async def newest_seal(connection: asyncpg.Connection) -> Seal | None:
 
 
 async def seal_now(connection: asyncpg.Connection, *, events_a_seal: int = EVENTS_A_SEAL) -> AsyncIterator[Seal]:
-    """Seals everything that is stored by now, and gives each seal that this took.
+    """Seals everything that is stored now, and yields each new seal.
 
-    Where another process seals at the same time, both go on in turn. What is left after a failure is whole seals; the
-    connection must then be thrown away.
+    Another process that seals at the same time takes turns with this one. A failure leaves only whole seals; the
+    connection must then be discarded.
     """
     end = await last_position(connection)
     while (newest := await newest_seal(connection)) is None or newest.last_position < end:
@@ -68,10 +68,10 @@ async def keep_sealing(
     longest_unsealed: timedelta = LONGEST_UNSEALED,
     every_seconds: float = EVERY_SECONDS,
 ) -> None:
-    """Until cancelled: a seal as soon as there are so many events, or one that waited so long.
+    """Runs until cancelled: seals as soon as enough events are unsealed, or one is unsealed for too long.
 
-    Beside the batches, over a connection of its own; several processes may do it. While Postgres is away nothing is
-    due. What a login may not do is told, and tried again later.
+    It uses a separate connection beside the batches, and several processes may run it. Nothing is due while Postgres is
+    unavailable. An error, for example a missing right, is logged, and the seal is tried again later.
     """
     while True:
         try:
@@ -84,8 +84,8 @@ async def keep_sealing(
                     elif seal := await _seal_next(connection, events_a_seal, wait=False):
                         log.info("sealed", seq=seal.seq, last_position=seal.last_position, chain=seal.chain.hex())
                     else:
-                        await asyncio.sleep(every_seconds)  # another process is at it
-        except (Unavailable, Misconfigured):  # the batches say so
+                        await asyncio.sleep(every_seconds)  # another process is sealing
+        except (Unavailable, Misconfigured):  # the projector logs these
             await asyncio.sleep(every_seconds)
         except asyncpg.PostgresError as error:
             log.error("not_sealed", error=type(error).__name__, sqlstate=error.sqlstate, what_now="trying again")
@@ -93,7 +93,7 @@ async def keep_sealing(
 
 
 async def _seal_next(connection: asyncpg.Connection, events_a_seal: int, *, wait: bool) -> Seal | None:
-    """Seals the next events. None where there are none, or where another process is sealing and we do not `wait`."""
+    """Seals the next events. None if there are none, or if another process is sealing and `wait` is false."""
     async with brief_transaction(connection):
         made = await connection.fetchval(_SQL["lock" if wait else "try_lock"])
         if made is None:
@@ -102,7 +102,7 @@ async def _seal_next(connection: asyncpg.Connection, events_a_seal: int, *, wait
         leaves = await leaves_after(connection, newest.last_position if newest else 0, events_a_seal)
         if not leaves:
             return None
-        # A seal that somebody took out keeps its number, which is then missing for ever.
+        # The number of a removed seal is not used again, so the removal stays visible.
         seq = max(made, newest.seq if newest else 0) + 1
         return await _add(connection, newest, seq, leaves)
 
@@ -119,7 +119,7 @@ async def _add(connection: asyncpg.Connection, newest: Seal | None, seq: int, le
 
 
 async def leaves_after(connection: asyncpg.Connection, position: int, limit: int) -> list[tuple[int, bytes]]:
-    """(position, leaf) of the next events, `limit` at most."""
+    """(position, leaf) of at most `limit` events after a position."""
     leaves: list[tuple[int, bytes]] = []
     while len(leaves) < limit:
         size = min(PAGE_EVENTS, limit - len(leaves))

@@ -1,7 +1,7 @@
-"""Dead letters: which there are, and the second chance of each, by the same way that its event took the first time.
+"""Lists dead letters and retries them, along the path that their events took the first time.
 
-One event, one transaction: the rows and the end of its dead letter are committed together, and a projector that writes
-the same rows meanwhile waits for one event at most.
+Each event is one transaction: its rows and the end of its dead letter are committed together. A projector that writes
+the same rows waits for one event at most.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _SQL = queries("dead_letters")
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a projection could not apply: names only, never what it says."""
+    """An event that a projection could not apply. It holds names only, never content of the event."""
 
     projection: str
     event_key: str
@@ -31,7 +31,7 @@ class DeadLetter:
 
 
 async def dead_letters(connection: asyncpg.Connection, projection: str | None = None) -> list[DeadLetter]:
-    """All of them, or those of one projection."""
+    """All dead letters, or those of one projection."""
     rows = await connection.fetch(_SQL["list"], projection)
     return [DeadLetter(**(dict(row) | {"event_key": str(row["event_key"])})) for row in rows]
 
@@ -39,11 +39,11 @@ async def dead_letters(connection: asyncpg.Connection, projection: str | None = 
 async def retry(
     connection: asyncpg.Connection, projection: str | None = None, *, projections: Sequence[Projection]
 ) -> int:
-    """Applies their events once more. Gives how many ended; `dead_letters` tells what is left, and of what it died now.
+    """Applies the events again. Gives the number of dead letters that ended; `dead_letters` lists the rest.
 
-    Letters of a projection that this program does not have, or whose event is not stored any more, are left.
+    Those of a projection that this program does not have, and those whose event is no longer stored, are left alone.
     """
-    known = {item.name: item for item in projections}
+    known = {projection.name: projection for projection in projections}
     letters = [letter for letter in await dead_letters(connection, projection) if letter.projection in known]
     resolved = 0
     for start in range(0, len(letters), PAGE_EVENTS):

@@ -47,7 +47,7 @@ MESSAGE_DELIVERIES = table(
 
 
 def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(recipient, item) for each recipient that the webhook names; '' where it names none. At least one."""
+    """(recipient, item) for each recipient that the webhook names, or one with recipient '' if it names none."""
     found = False
     for item in items(event.payload.get("to")):
         recipient = party(item)
@@ -55,7 +55,7 @@ def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             found = True
             yield recipient or "", item if isinstance(item, dict) else {}
     for item in items(event.payload.get("cc")):
-        # a bare number in cc says who was copied, and nothing about delivery
+        # A bare number in cc is a copy, and says nothing about its delivery.
         if isinstance(item, dict) and party(item) and lower(item.get("status")) in RANKS:
             found = True
             yield party(item) or "", item
@@ -64,7 +64,7 @@ def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
-    """The codes of the webhook's errors, then the item's own; each once."""
+    """The codes of the webhook's errors, then that of the item. Each code once."""
     errors, own = payload.get("errors"), item.get("error_code")
     if not errors and own is None:
         return []
@@ -73,7 +73,7 @@ def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
 
 
 def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
-    """The errors in words, for people."""
+    """The errors as a sentence for people."""
     errors, own = payload.get("errors"), item.get("error_message")
     if not errors and own is None:
         return None
@@ -87,7 +87,7 @@ def _words(error: Any) -> str | None:
 
 
 def rows(event: Event, delivery: Delivery) -> Rows:
-    """One row per observation of an event that names its message."""
+    """One row per observation. An event that does not name its message has none."""
     message_id = vendor_id(event.payload.get("id"))
     if message_id is None:
         return
@@ -110,12 +110,12 @@ def rows(event: Event, delivery: Delivery) -> Rows:
             **cost,
             "cost_rank": rank if cost["cost_amount"] is not None else None,
         }
-        cost = NO_COST  # a cost that is stated once is booked once
+        cost = NO_COST  # the webhook states one cost, so only its first recipient has it
         yield MESSAGE_DELIVERIES, row
 
 
 def _shared(event: Event, account: str) -> Row:
-    """What does not depend on the recipient."""
+    """The columns that are equal for all recipients."""
     payload = event.payload
     get = payload.get
     return {
@@ -158,7 +158,7 @@ def _cost(event: Event, body: bytes) -> Row:
 
 
 def _amounts(payload: dict[str, Any]) -> tuple[Any, Any]:
-    """What stands where the cost and the carrier's fee should."""
+    """The unchecked values in the places of the cost and of the carrier's fee."""
     cost, fee = payload.get("cost"), payload.get("cost_breakdown")
     for name in ("carrier_fee", "amount"):
         fee = fee.get(name) if isinstance(fee, dict) else None

@@ -1,4 +1,4 @@
-"""JSON columns as sent: every digit of a number, and U+0000 replaced, because jsonb cannot hold it."""
+"""JSON columns as sent, with every digit of a number. U+0000 is replaced, because jsonb cannot hold it."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,18 +14,19 @@ _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 
 def exact_json(found_in: Callable[[dict[str, Any]], Any], event: Event, body: bytes) -> Any:
-    """What `found_in` finds in the payload, for a jsonb column of a Row; the body is read again only for fractions.
+    """The part of the payload that `found_in` returns, for a jsonb column of a Row.
 
-    A number that Postgres cannot hold (1e-20000) is the nearest double, so that one number costs no other value.
+    A number that Postgres cannot hold (1e-20000) becomes the nearest double; all other values stay exact.
     """
     value = printable(found_in(event.payload))
+    # Reading the body a second time is only needed for fractions.
     if _any(value, lambda number: isinstance(number, float)):
         value = _within_numeric(printable(found_in(exact_payload(event, body))))
-    return orjson.Fragment(_NUMBERS.encode(value))  # not left to orjson: see schemas.reading.canonical
+    return orjson.Fragment(_NUMBERS.encode(value))  # orjson would round: see schemas.reading.canonical
 
 
 def _within_numeric(value: Any) -> Any:
-    """The same JSON value; only the numbers that Postgres cannot hold are doubles, the others keep every digit."""
+    """The same JSON value. Numbers that Postgres cannot hold become doubles, and all others keep every digit."""
     if isinstance(value, list):
         return [_within_numeric(item) for item in value]
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Hosted numbers: the orders, and the status of each number of an order (docs/semantics.md, section 8).
 
-"Latest non-null" looks at each column of an order separately, so each column is a separate winner, whose order is null
-where an event says nothing about it. The winner "latest event" takes every column of a number at once.
+The latest non-null value of each column of an order counts, so each column is a separate winner. Its order is null for
+an event that says nothing about the column. A number takes all its columns from its latest event.
 """
 
 import re
@@ -40,7 +40,7 @@ _MICROSECOND = Decimal("0.000001")
 
 
 def hosted_number_rows(event: Event, delivery: Delivery) -> Rows:
-    """The order that the event names, and each number that it gives a status."""
+    """A row for the order that the event names, and one for each number with a status."""
     order_id = vendor_id(event.payload.get("order_id"))
     if order_id is not None:
         yield HOSTED_NUMBER_ORDERS, _hosted_order(order_id, event, delivery)
@@ -75,11 +75,11 @@ def _hosted_order(order_id: str, event: Event, delivery: Delivery) -> Row:
     return row
 
 
-def _latest(name: str, event: Event, **said: Any) -> Row:
-    """One column and the hidden order of its winner, which is null where the event says nothing about it."""
-    [value] = said.values()
+def _latest(name: str, event: Event, **column: Any) -> Row:
+    """One column and the hidden order of its winner. The order is null if the event says nothing about the column."""
+    [value] = column.values()
     order = (None, None) if value is None else (event.occurred_at, event.key)
-    return {f"{name}_at": order[0], f"{name}_event_key": order[1], **said}
+    return {f"{name}_at": order[0], f"{name}_event_key": order[1], **column}
 
 
 def _deadline(event: Event, body: bytes) -> datetime | None:
@@ -95,7 +95,7 @@ def _deadline(event: Event, body: bytes) -> datetime | None:
 
 
 def _unix_instant(seconds: Decimal) -> datetime | None:
-    """Unix seconds as an instant in the years of `timestamp`, cut to microseconds like it."""
+    """Unix seconds as an instant, cut to microseconds and within the years that `timestamp` accepts."""
     if not seconds.is_finite() or not 0 <= seconds < _UNIX_END_SECONDS:
         return None
     return _UNIX_START + timedelta(microseconds=int(seconds.quantize(_MICROSECOND, ROUND_DOWN).scaleb(6)))

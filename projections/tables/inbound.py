@@ -1,6 +1,6 @@
 """inbound_messages and message_contents: a row per message, whole from its latest event (docs/semantics.md, section 5).
 
-The text lives apart from everything else about a message, so that most readers never need the right to see it.
+The text has a separate table, so most readers never need the right to see it.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ MESSAGE_CONTENTS = table(
 
 
 def message_text(payload: dict[str, Any]) -> str | None:
-    """What the person wrote, not trimmed: SMS in `text`, RCS and WhatsApp in `body`."""
+    """The text of the message, not trimmed. SMS has it in `text`, RCS and WhatsApp in `body`."""
     body = payload.get("body")
     body = body if isinstance(body, dict) else {}
     suggestion = body.get("suggestion_response")
@@ -45,7 +45,7 @@ def message_text(payload: dict[str, Any]) -> str | None:
 
 
 def rows(event: Event, delivery: Delivery) -> Rows:
-    """Both rows of a message that has an id."""
+    """Both rows of a message. A message without id has none."""
     payload = event.payload
     message_id = vendor_id(payload.get("id"))
     if message_id is None:

@@ -15,7 +15,7 @@ LINK_CLICKS = table(
 
 
 def link_click_rows(event: Event, delivery: Delivery) -> Rows:
-    """A person opened a shortened link."""
+    """One row: a person opened a shortened link."""
     get = event.payload.get
     row: Row = {
         "event_key": event.key,

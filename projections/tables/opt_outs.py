@@ -1,7 +1,7 @@
-"""opt_out_events and opt_outs: who said stop or start, how, and what stands (docs/semantics.md, section 6).
+"""opt_out_events and opt_outs: who said stop or start, and the resulting state (docs/semantics.md, section 6).
 
-The facts are functions of one event each; what stands is refolded from all facts of a person, in SQL, by the same
-function that answers `opt_outs_as_of`.
+Each fact depends on one event. The state of a person is folded from all facts about that person, in SQL, by the
+function that also answers `opt_outs_as_of`.
 """
 
 import re
@@ -37,14 +37,14 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
 @cache
 def _keywords() -> tuple[dict[str, str], tuple[str, ...]]:
-    """(whole text -> action, phrases that mean opt_out wherever they stand, in order)."""
+    """(action by whole text, phrases that mean opt_out anywhere in a text, in order)."""
     data = tomllib.loads((files("schemas") / "data" / "keywords.toml").read_text())
     whole = {entry: action for action in ("opt_out", "opt_in", "help") for entry in data[action]}
     return whole, tuple(data["contains"])
 
 
 def match_keyword(written: str) -> tuple[str, str] | None:
-    """(action, keyword) of a text that asks for something, else None."""
+    """(action, keyword) of a text that is a request, else None."""
     normal = _NOT_A_WORD.sub(" ", unicodedata.normalize("NFKC", written).lower()).strip()
     whole, phrases = _keywords()
     if normal in whole:
@@ -56,8 +56,8 @@ def match_keyword(written: str) -> tuple[str, str] | None:
 
 
 def rows(event: Event, delivery: Delivery) -> Rows:
-    """At most one fact per person that the event is about."""
-    facts = _refused(event) if event.type in DEFAULT_STATUS else _inbound(event)
+    """At most one fact for each person that the event is about."""
+    facts = _blocked_sends(event) if event.type in DEFAULT_STATUS else _inbound(event)
     for fact in facts:
         row: Row = {
             "event_key": event.key,
@@ -74,7 +74,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
 def _inbound(event: Event) -> list[Row]:
     payload = event.payload
     person = party(payload.get("from"))
-    found = _asked(payload) if person else None
+    found = _request(payload) if person else None
     if found is None:
         return []
     action, basis, keyword = found
@@ -90,8 +90,11 @@ def _inbound(event: Event) -> list[Row]:
     ]
 
 
-def _asked(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
-    """(action, basis, keyword): Telnyx's own answer decides; a custom one says nothing about consent, the text does."""
+def _request(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
+    """(action, basis, keyword) of an inbound message, else None.
+
+    The type of the answer that Telnyx sent decides. A custom answer says nothing about consent: then the text decides.
+    """
     written = message_text(payload) or ""
     action = _AUTORESPONSES.get(upper(payload.get("autoresponse_type")) or "")
     if action:
@@ -101,12 +104,12 @@ def _asked(payload: dict[str, Any]) -> tuple[str, str, str | None] | None:
     return (matched[0], "keyword", matched[1]) if matched else None
 
 
-def _refused(event: Event) -> list[Row]:
-    """Sends that Telnyx refused because the person had opted out: 40300 among the recipient's own codes."""
+def _blocked_sends(event: Event) -> list[Row]:
+    """Facts of sends that Telnyx blocked because the person had opted out: code 40300 of the recipient."""
     payload = event.payload
     recipients = [*items(payload.get("to")), *items(payload.get("cc"))]
     if not payload.get("errors") and not any(isinstance(item, dict) and item.get("error_code") for item in recipients):
-        return []  # as nearly always
+        return []  # nearly every event ends here
     persons = [
         recipient
         for recipient, item in observations(event)

@@ -1,6 +1,6 @@
-"""person_events: which webhooks name a person, so that everything about one is found without reading every event.
+"""person_events: the webhooks that name a person. They are found without reading every event.
 
-message_deliveries and inbound_messages know the last webhook of a message and not the others; evidence leaves none out.
+message_deliveries and inbound_messages keep only the latest webhook of a message, and evidence needs all of them.
 """
 
 from projections.engine.projection import Projection, Rows
@@ -18,7 +18,7 @@ PERSON_EVENTS = table(
 
 
 def persons(event: Event) -> list[str]:
-    """Whom an event is about: who wrote to us, who was sent to or copied in, who opened a link; each once."""
+    """Each person of an event once: the sender of an inbound message, recipients, copied persons, link openers."""
     payload = event.payload
     named = parties([payload.get("from")] if event.type == "message.received" else payload.get("to"))
     copied = payload.get("cc")
@@ -26,7 +26,7 @@ def persons(event: Event) -> list[str]:
 
 
 def rows(event: Event, _delivery: Delivery) -> Rows:
-    """One row per person."""
+    """One row for each person."""
     for phone in persons(event):
         yield (
             PERSON_EVENTS,

@@ -18,7 +18,7 @@ SPEND_LIMIT_EVENTS = table(
 
 
 def spend_limit_rows(event: Event, delivery: Delivery) -> Rows:
-    """A spending limit of a messaging profile was reached."""
+    """One row: a messaging profile reached its daily spending limit."""
     limit, cost = map(money, with_exact_numbers(_limit_and_cost, event, delivery.body))
     row: Row = {
         "event_key": event.key,

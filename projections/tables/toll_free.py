@@ -19,7 +19,7 @@ _STATUS_GAP = re.compile(r"[ _-]+")
 
 
 def toll_free_rows(event: Event, delivery: Delivery) -> Rows:
-    """The verification of a toll-free number has a status."""
+    """One row for the verification. An event without its id or a status has none."""
     get = event.payload.get
     verification_id, status = vendor_id(get("id")), lower(get("status"))
     if verification_id is None or status is None:

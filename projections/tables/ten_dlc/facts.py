@@ -1,7 +1,7 @@
-"""ten_dlc_events: what each 10DLC webhook says about a brand, a campaign or a number (docs/semantics.md, section 7).
+"""ten_dlc_events: the fact of each 10DLC webhook about a brand, campaign or number (docs/semantics.md, section 7).
 
-A fact is a function of one event and holds all that the folds need, so that they never read a body. What the facts
-come to, under whichever id they name a thing, is refolded by `ten_dlc_refold`.
+A fact depends on one event and holds everything that the folds need, so they never read a body. `refold` computes the
+other tables from the facts.
 """
 
 from typing import Any
@@ -29,17 +29,17 @@ TEN_DLC_EVENTS = table(
 
 
 def rows(event: Event, delivery: Delivery) -> Rows:
-    """The fact of an event that names something."""
+    """The fact of an event. An event that names no brand, campaign or number has none."""
     named = ids(event.payload)
     entity = _entity(named)
     if entity is not None:
         reasons = exact_json(lambda payload: items(payload.get("reasons")), event, delivery.body)
         key = {"event_key": event.key, "account": delivery.account, "occurred_at": event.occurred_at}
-        yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_said(event.payload)}
+        yield TEN_DLC_EVENTS, {**key, "entity": entity, **named, "reasons": reasons, **_statements(event.payload)}
 
 
 def _entity(named: Row) -> str | None:
-    """What it is about, by the ids it holds alone: the vendor sends brand events as campaign updates."""
+    """The kind of entity, decided by the ids alone, because Telnyx sends brand events as campaign updates."""
     if named["phone_number"]:
         return "phone_number"
     if named["campaign_id"] or named["tcr_campaign_id"]:
@@ -47,7 +47,7 @@ def _entity(named: Row) -> str | None:
     return "brand" if named["brand_id"] or named["tcr_brand_id"] else None
 
 
-def _said(payload: dict[str, Any]) -> Row:
+def _statements(payload: dict[str, Any]) -> Row:
     get = payload.get
     registered = get("isTMobileRegistered")
     return {
@@ -66,7 +66,7 @@ def _said(payload: dict[str, Any]) -> Row:
 
 
 def reason_text(payload: dict[str, Any]) -> str | None:
-    """The reasons in words, for people; else the rejection reason; else the description."""
+    """The reasons as a sentence for people, else the rejection reason, else the description."""
     words = [word for word in map(_reason, items(payload.get("reasons"))) if word]
     return "; ".join(words) or text(payload.get("rejectionReason")) or text(payload.get("description"))
 

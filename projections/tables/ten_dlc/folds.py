@@ -1,7 +1,7 @@
-"""From the facts about one thing, in the order of events, to its rows. Pure: nothing is read or written here.
+"""Folds the facts about one entity, in the order of events, into its rows. Nothing is read or written here.
 
-A fact is a row of ten_dlc_events. Each fold goes through all facts from the beginning, so that one that arrives late
-takes its place as if it had always been known.
+A fact is a row of ten_dlc_events. Each fold starts from the first fact, so a late fact has the effect that it would
+have had in time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,17 @@ def _upper(value: str | None) -> str | None:
 
 
 def fold_brand(facts: Sequence[Fact]) -> Row:
-    """The row of a brand, but for its ids. At least one fact."""
+    """The row of a brand without its ids, from at least one fact."""
     row: Row = dict.fromkeys(("name", "registration_status", "identity_status", "vetting_status", "last_reason"))
     for fact in facts:
-        said = {
+        stated = {
             "name": fact["brand_name"],
             "registration_status": REGISTRATION_STATUS.get((_word(fact), _status(fact))),
             "identity_status": fact["identity_status"],
             "vetting_status": VETTING_STATUS.get((_word(fact), _status(fact))),
             "last_reason": fact["reason"] if _status(fact) == "FAILED" else None,
         }
-        row.update((name, value) for name, value in said.items() if value is not None)
+        row.update((name, value) for name, value in stated.items() if value is not None)
     latest = facts[-1]
     return row | {
         "account": latest["account"],
@@ -59,18 +59,18 @@ def fold_brand(facts: Sequence[Fact]) -> Row:
 
 
 def fold_campaign(facts: Sequence[Fact]) -> tuple[Row, list[Row]]:
-    """The row of a campaign, but for its ids, and its transitions. At least one fact."""
+    """The row of a campaign without its ids, and its transitions, from at least one fact."""
     transitions, reason = _transitions(facts)
     last = transitions[-1] if transitions else None
     row: Row = dict.fromkeys(("brand_id", "csp_id", "is_t_mobile_registered", "number_pool_provisioned"))
     for fact in facts:
-        said = {
+        stated = {
             "brand_id": fact["brand_id"],
             "csp_id": fact["csp_id"],
             "is_t_mobile_registered": fact["is_t_mobile_registered"],
             "number_pool_provisioned": NUMBER_POOL.get(_type(fact) or ""),
         }
-        row.update((name, value) for name, value in said.items() if value is not None)
+        row.update((name, value) for name, value in stated.items() if value is not None)
     row |= {
         "account": facts[-1]["account"],
         "last_event_key": facts[-1]["event_key"],
@@ -83,9 +83,9 @@ def fold_campaign(facts: Sequence[Fact]) -> tuple[Row, list[Row]]:
 
 
 def _transitions(facts: Sequence[Fact]) -> tuple[list[Row], str | None]:
-    """Every change of status, and why the last status is held: by the latest fact that stated it and has a reason."""
+    """Every change of status, and the latest reason that a fact gave for the last status."""
     transitions: list[Row] = []
-    status = before = reason = None  # `before`: the status that the present one was entered from
+    status = before = reason = None  # `before` is the status before the present one
     for fact in facts:
         stated = _stated(fact, status, before)
         if stated is not None and stated != status:
@@ -108,7 +108,7 @@ def _transition(seq: int, from_status: str | None, to_status: str, fact: Fact) -
 
 
 def _stated(fact: Fact, status: str | None, before: str | None) -> str | None:
-    """The status that a fact states where the campaign stands at `status`, or None."""
+    """The status that a fact states for a campaign that is at `status`, or None."""
     if fact["campaign_status"] in CAMPAIGN_STATUSES:
         stated: str = fact["campaign_status"]
         return stated
@@ -122,7 +122,7 @@ def _stated(fact: Fact, status: str | None, before: str | None) -> str | None:
 
 
 def fold_number(facts: Sequence[Fact]) -> Row | None:
-    """The status of a number in a campaign and the fact that gave it, if any did."""
+    """The status of a number in a campaign, and the fact that gave it. None if no fact gives one."""
     for fact in reversed(facts):
         status = NUMBER_STATUS.get((_type(fact), _status(fact)))
         if status is not None:

@@ -1,7 +1,7 @@
-"""Which ids a 10DLC webhook names its things by, and which two of them are one thing (docs/semantics.md, section 7).
+"""The ids in a 10DLC webhook, and the links between two ids of one entity (docs/semantics.md, section 7).
 
-Telnyx names a brand or campaign by an id of its own, the Campaign Registry (TCR) by another, and webhooks use either.
-A webhook that holds both links them; the links of all webhooks tell what an id of the registry stands for.
+Telnyx and the Campaign Registry (TCR) each have an id for a brand or campaign, and webhooks use either. A webhook that
+holds both links them. The links of all webhooks determine which entity an id of the registry stands for.
 """
 
 import re
@@ -12,7 +12,7 @@ from schemas.reading.normalize import phone, text, upper, vendor_id
 
 
 class FactIds(NamedTuple):
-    """What the ids of one fact say: the columns of ten_dlc_events that tell what it touches."""
+    """The ids of one fact: the columns of ten_dlc_events that determine which entities it touches."""
 
     entity: str
     phone_number: str | None
@@ -30,12 +30,12 @@ _DESCRIBED = re.compile(r"(?:Campaign )?(C(?=[A-Z]*[0-9])[0-9A-Z]{5,9})(?!\w)")
 
 
 def has_shape(entity: str, name: str) -> bool:
-    """Whether an id looks like one of the registry's; `entity` is `campaign` or `brand`."""
+    """Whether an id has the form of the registry's ids. `entity` is `campaign` or `brand`."""
     return SHAPES[entity].fullmatch(name) is not None
 
 
 def ids(payload: dict[str, Any]) -> Row:
-    """The columns of ten_dlc_events that hold ids, or tell of them."""
+    """The columns of ten_dlc_events that hold ids or describe them."""
     campaign_id, brand_id = vendor_id(payload.get("campaignId")), vendor_id(payload.get("brandId"))
     tcr_campaign_id, tcr_brand_id = vendor_id(payload.get("tcrCampaignId")), vendor_id(payload.get("tcrBrandId"))
     has_field = tcr_campaign_id is not None
@@ -54,7 +54,7 @@ def ids(payload: dict[str, Any]) -> Row:
 
 
 def _described_id(payload: dict[str, Any]) -> str | None:
-    """`C6X6M95 approved by Telnyx`: the id that a description begins with."""
+    """The id at the beginning of a description such as `C6X6M95 approved by Telnyx`."""
     if upper(payload.get("type")) not in DESCRIBES_TCR_ID:
         return None
     found = _DESCRIBED.match(text(payload.get("description")) or "")

@@ -1,8 +1,12 @@
-"""Brands, campaigns, their transitions and numbers, computed again for the things that a batch touches.
+"""Recomputes brands, campaigns, their transitions and numbers for the entities that a batch touches.
 
-Touched is: what its facts name; both ids of every link in it; and, where a link changes what an id of the registry
-stands for, that id, what it stood for before and what it stands for now, with their numbers, and for a brand the
-campaigns that name it. So the cost grows with these, never with the facts that are stored. The caller holds the lock.
+A batch touches:
+
+- the entities that its facts name, and both ids of every link in it;
+- if a link changes which entity an id of the registry stands for: that id, the entity before and the entity now, with
+  their numbers, and for a brand the campaigns that name it.
+
+The cost grows with these entities, never with the number of stored facts. The caller holds the lock.
 """
 
 from collections import defaultdict
@@ -25,7 +29,7 @@ Number = tuple[str, str]  # phone number, campaign
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A brand or campaign: the ids that facts name it by (none if it stands for another), and its TCR id."""
+    """A brand or campaign. `names` are the ids that facts use for it, and none if the id stands for another entity."""
 
     stands_for: str | None
     names: tuple[str, ...]
@@ -33,7 +37,7 @@ class Entity:
 
 
 class RelinkedId(NamedTuple):
-    """An id of the registry that stands for another thing than before."""
+    """An id of the registry that stands for another entity than before; `was` is None if it stood for none."""
 
     entity: str
     alias: str
@@ -45,13 +49,13 @@ Entities = Mapping[str, Entity]  # by id
 
 
 async def refold(connection: asyncpg.Connection, touched: Sequence[tuple[Any, ...]]) -> None:
-    """Brings the tables up to date with facts that are stored already; `touched` are the ids in them, as FactIds."""
+    """Brings the tables up to date with facts that are stored already. `touched` are their ids, as FactIds."""
     facts = [FactIds(*ids) for ids in touched]
-    moved = await _relink(connection, facts)
-    brands, campaigns, numbers = _brands(facts, moved), _campaigns(facts, moved), _numbers(facts)
-    if moved:
-        campaigns |= await _campaigns_of_brands(connection, moved)
-        numbers |= await _numbers_of_campaigns(connection, moved)
+    relinked = await _relink(connection, facts)
+    brands, campaigns, numbers = _brands(facts, relinked), _campaigns(facts, relinked), _numbers(facts)
+    if relinked:
+        campaigns |= await _campaigns_of_brands(connection, relinked)
+        numbers |= await _numbers_of_campaigns(connection, relinked)
     known = await _entities(connection, brands, campaigns | {campaign for _, campaign in numbers})
     await _refold_brands(connection, _select(known["brand"], brands))
     await _refold_campaigns(connection, _select(known["campaign"], campaigns))
@@ -61,11 +65,11 @@ async def refold(connection: asyncpg.Connection, touched: Sequence[tuple[Any, ..
         await connection.execute(_SQL["show_tcr_ids"], linked, [known["campaign"][name].tcr_id for name in linked])
 
 
-# --- what is touched
+# --- touched entities
 
 
 async def _relink(connection: asyncpg.Connection, facts: Iterable[FactIds]) -> list[RelinkedId]:
-    """Writes what ids of the registry stand for now. Gives those that stood for something else, or nothing, before."""
+    """Stores which entities the registry's ids stand for now. Gives the ids for which that changed."""
     campaigns = sorted({fact.tcr_campaign_id for fact in facts if fact.tcr_campaign_id and fact.links_campaign})
     brands = sorted({fact.tcr_brand_id for fact in facts if fact.tcr_brand_id and fact.links_brand})
     if not (campaigns or brands):
@@ -79,20 +83,20 @@ async def _relink(connection: asyncpg.Connection, facts: Iterable[FactIds]) -> l
     ]
 
 
-def _brands(facts: Iterable[FactIds], moved: Iterable[RelinkedId]) -> set[str]:
+def _brands(facts: Iterable[FactIds], relinked: Iterable[RelinkedId]) -> set[str]:
     named = {fact.brand_id or fact.tcr_brand_id for fact in facts if fact.entity == "brand"}
     named |= {fact.brand_id for fact in facts if fact.links_brand}
-    return {name for name in named | _moved("brand", moved) if name is not None}
+    return {name for name in named | _touched_by_links("brand", relinked) if name is not None}
 
 
-def _campaigns(facts: Iterable[FactIds], moved: Iterable[RelinkedId]) -> set[str]:
+def _campaigns(facts: Iterable[FactIds], relinked: Iterable[RelinkedId]) -> set[str]:
     named = {fact.campaign_id or fact.tcr_campaign_id for fact in facts if fact.entity == "campaign"}
     named |= {fact.campaign_id for fact in facts if fact.links_campaign}
-    return {name for name in named | _moved("campaign", moved) if name is not None}
+    return {name for name in named | _touched_by_links("campaign", relinked) if name is not None}
 
 
-def _moved(entity: str, moved: Iterable[RelinkedId]) -> set[str | None]:
-    return {name for one in moved if one.entity == entity for name in (one.alias, one.was, one.stands_for)}
+def _touched_by_links(entity: str, relinked: Iterable[RelinkedId]) -> set[str | None]:
+    return {name for link in relinked if link.entity == entity for name in (link.alias, link.was, link.stands_for)}
 
 
 def _numbers(facts: Iterable[FactIds]) -> set[Number]:
@@ -100,16 +104,16 @@ def _numbers(facts: Iterable[FactIds]) -> set[Number]:
     return {(phone_number, campaign) for phone_number, campaign in named if phone_number and campaign}
 
 
-async def _campaigns_of_brands(connection: asyncpg.Connection, moved: Iterable[RelinkedId]) -> set[str]:
-    """Campaigns that name a brand by an id that stands for another brand now."""
-    brands = [one.alias for one in moved if one.entity == "brand"]
+async def _campaigns_of_brands(connection: asyncpg.Connection, relinked: Iterable[RelinkedId]) -> set[str]:
+    """Campaigns that name a brand by an id that now stands for another brand."""
+    brands = [link.alias for link in relinked if link.entity == "brand"]
     found = await connection.fetch(_SQL["campaigns_that_name_brands"], brands) if brands else []
     return {row["id"] for row in found}
 
 
-async def _numbers_of_campaigns(connection: asyncpg.Connection, moved: Iterable[RelinkedId]) -> set[Number]:
-    """Numbers that are known by an id that stands for another campaign now: under it, and under what it stood for."""
-    campaigns = {one.alias: one.was for one in moved if one.entity == "campaign"}
+async def _numbers_of_campaigns(connection: asyncpg.Connection, relinked: Iterable[RelinkedId]) -> set[Number]:
+    """Numbers under an id that now stands for another campaign, and under the campaign it stood for before."""
+    campaigns = {link.alias: link.was for link in relinked if link.entity == "campaign"}
     if not campaigns:
         return set()
     found = await connection.fetch(_SQL["numbers_of_campaigns"], list(campaigns))
@@ -120,7 +124,7 @@ async def _numbers_of_campaigns(connection: asyncpg.Connection, moved: Iterable[
 async def _entities(
     connection: asyncpg.Connection, brands: Iterable[str], campaigns: Iterable[str]
 ) -> dict[str, dict[str, Entity]]:
-    """By entity and id: these, and what they stand for."""
+    """These brands and campaigns, and the entities they stand for, by kind and id."""
     wanted = [("brand", name) for name in brands] + [("campaign", name) for name in campaigns]
     columns = [[entity for entity, _ in wanted], [name for _, name in wanted]]
     known: dict[str, dict[str, Entity]] = {"brand": {}, "campaign": {}}
@@ -132,8 +136,8 @@ async def _entities(
 
 
 def _select(known: Entities, named: Iterable[str]) -> Entities:
-    """The things that are named, and what they stand for; sorted, as rows are written."""
-    wanted = {name for one in named for name in (one, known[one].stands_for) if name is not None}
+    """The named entities and those they stand for, sorted in the order in which rows are written."""
+    wanted = {name for key in named for name in (key, known[key].stands_for) if name is not None}
     return {name: known[name] for name in sorted(wanted)}
 
 
@@ -143,7 +147,8 @@ def _select(known: Entities, named: Iterable[str]) -> Entities:
 async def _refold_brands(connection: asyncpg.Connection, brands: Entities) -> None:
     facts = await _facts_of(connection, "brand_facts", brands)
     rows = [
-        {"brand_id": name, "tcr_brand_id": brands[name].tcr_id, **fold_brand(of_one)} for name, of_one in facts.items()
+        {"brand_id": name, "tcr_brand_id": brands[name].tcr_id, **fold_brand(entity_facts)}
+        for name, entity_facts in facts.items()
     ]
     await _write(connection, "write_brands", rows)
     await _delete(connection, "delete_brands", [name for name in brands if name not in facts])
@@ -152,8 +157,8 @@ async def _refold_brands(connection: asyncpg.Connection, brands: Entities) -> No
 async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Entities) -> None:
     facts = await _facts_of(connection, "campaign_facts", campaigns)
     rows, history, last_seq = [], [], dict.fromkeys(campaigns, 0)
-    for name, of_one in facts.items():
-        row, transitions = fold_campaign(of_one)
+    for name, entity_facts in facts.items():
+        row, transitions = fold_campaign(entity_facts)
         rows.append({"campaign_id": name, "tcr_campaign_id": campaigns[name].tcr_id, **row})
         history += [{"campaign_id": name, **transition} for transition in transitions]
         last_seq[name] = len(transitions)
@@ -164,13 +169,13 @@ async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Entities)
         await connection.execute(_SQL["cut_transitions"], list(last_seq), list(last_seq.values()))
 
 
-async def _facts_of(connection: asyncpg.Connection, query: str, things: Entities) -> dict[str, list[Fact]]:
-    """The facts of each thing that has any, in the order of events; things sorted."""
-    thing_of = {name: key for key, thing in things.items() for name in thing.names}
+async def _facts_of(connection: asyncpg.Connection, query: str, entities: Entities) -> dict[str, list[Fact]]:
+    """The facts of each entity that has any, in the order of events; the entities are sorted."""
+    entity_of = {name: key for key, entity in entities.items() for name in entity.names}
     facts: dict[str, list[Fact]] = defaultdict(list)
-    if thing_of:
-        for fact in await connection.fetch(_SQL[query], list(thing_of)):
-            facts[thing_of[fact["named"]]].append(fact)
+    if entity_of:
+        for fact in await connection.fetch(_SQL[query], list(entity_of)):
+            facts[entity_of[fact["named"]]].append(fact)
     return {key: facts[key] for key in sorted(facts)}
 
 
@@ -183,7 +188,7 @@ async def _refold_numbers(connection: asyncpg.Connection, known: Entities, named
         columns = [[phone for phone, _ in number_of], [name for _, name in number_of]]
         for fact in await connection.fetch(_SQL["number_facts"], *columns):
             facts[number_of[fact["phone_number"], fact["named"]]].append(fact)
-    folded = {number: fold_number(of_one) for number, of_one in facts.items()}
+    folded = {number: fold_number(number_facts) for number, number_facts in facts.items()}
     rows = [
         {"phone_number": phone, "campaign_id": key, "tcr_campaign_id": known[key].tcr_id, **row}
         for (phone, key), row in folded.items()
@@ -198,7 +203,7 @@ async def _refold_numbers(connection: asyncpg.Connection, known: Entities, named
 
 
 async def _write(connection: asyncpg.Connection, query: str, rows: Sequence[Row]) -> None:
-    """Rows sorted by primary key; a row that is there already stays untouched."""
+    """Writes rows, which are sorted by primary key. A row that is already stored like this is not touched."""
     if rows:
         await connection.execute(_SQL[query], orjson.dumps(rows).decode())
 

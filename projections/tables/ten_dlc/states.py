@@ -1,6 +1,6 @@
-"""The vendor's words about brands, campaigns and numbers and the status each gives (docs/semantics.md, section 7).
+"""The statuses that the words of Telnyx give to brands, campaigns and numbers (docs/semantics.md, section 7).
 
-Words are compared in upper case. `type` is the payload's type; `word` its eventType, else the type.
+Words are compared in upper case. `type` is the type of the payload; `word` is its eventType, else its type.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ RESUMED = "the status before it was suspended"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fact that has all of `type`, `word` and `status` that are given states `states`, where it may.
+    """A fact that has the given `type`, `word` and `status` states the status `states`; None accepts any value.
 
-    It states nothing at a status of `unless_at`, and at one outside `only_at`, if there is such a list.
+    It states nothing if the campaign is at a status of `unless_at`, or outside `only_at` if that is given.
     """
 
     states: str
@@ -28,7 +28,8 @@ class Rule:
     only_at: tuple[str, ...] = ()
 
 
-# A valid campaignStatus comes before all of these; then the first that fits decides, even where it states nothing.
+# A valid campaignStatus takes precedence over these rules. Then the first rule that fits decides, even if it states
+# nothing.
 CAMPAIGN_RULES = (
     Rule("TCR_FAILED", type="REGISTRATION", status="FAILED"),
     Rule("MNO_PENDING", type="TELNYX_REVIEW", status="ACCEPTED"),
@@ -57,7 +58,7 @@ CAMPAIGN_RULES = (
     Rule(RESUMED, word="MNO_CAMPAIGN_OPERATION_UNSUSPENDED", only_at=(SUSPENDED,)),
 )
 
-# from -> to; the submission itself sends no webhook, so that a campaign may begin at any of three.
+# From status to statuses. The submission itself sends no webhook, so a campaign may begin at any of three.
 DOCUMENTED_TRANSITIONS: dict[str | None, tuple[str, ...]] = {
     None: ("TCR_PENDING", "TCR_ACCEPTED", "TCR_FAILED"),
     "TCR_PENDING": ("TCR_ACCEPTED", "TCR_FAILED"),
@@ -71,7 +72,7 @@ DOCUMENTED_TRANSITIONS: dict[str | None, tuple[str, ...]] = {
 
 NUMBER_POOL = {"NUMBER_POOL_PROVISIONED": True, "NUMBER_POOL_DEPROVISIONED": False}  # by type
 
-# (word, status) -> value; None is a fact without status.
+# By (word, status); the status None is a fact without status.
 REGISTRATION_STATUS: dict[tuple[str | None, str | None], str] = {
     ("REGISTRATION", "SUCCESS"): "OK",
     ("REGISTRATION", "FAILED"): "REGISTRATION_FAILED",
@@ -97,7 +98,7 @@ VETTING_STATUS: dict[tuple[str | None, str | None], str] = {
     ("BRAND_APPEAL_COMPLETE", "FAILED"): "APPEAL_FAILED",
 }
 
-# (type, status) -> value; None is a fact without type.
+# By (type, status); the type None is a fact without type.
 NUMBER_STATUS: dict[tuple[str | None, str | None], str] = {
     ("ASSIGNMENT", "SUCCESS"): "ASSIGNED",
     ("ASSIGNMENT", "FAILED"): "FAILED_ASSIGNMENT",

@@ -121,7 +121,7 @@ async def test_an_unknown_phone_is_refused(told: asyncpg.Connection) -> None:
 
 
 async def test_an_unknown_profile_says_which_there_are(told: asyncpg.Connection) -> None:
-    with pytest.raises(LedgerError, match=f"no webhook of .* is of profile 'x'; there are {OTHER_PROFILE}, {PROFILE}"):
+    with pytest.raises(LedgerError, match=f"no webhook of .* has profile 'x'; found {OTHER_PROFILE}, {PROFILE}"):
         await about(told, profile="x")
 
 
