@@ -23,7 +23,7 @@ from deploy.simulator.world import World
 
 Stories = tuple[tuple[Callable[[World], Story], int], ...]
 
-# A family of events is a tuple of (story, weight): add its module here. The order decides what a seed sends.
+# A family of events is a tuple of (story, weight): add its module here. Their order decides the webhooks of a seed.
 ACCOUNT = link_clicks.STORIES + hosted_numbers.STORIES + toll_free.STORIES + spend_limits.STORIES
 FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + ACCOUNT + ten_dlc.STORIES
 ODD = odd.STORIES

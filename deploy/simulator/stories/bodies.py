@@ -1,4 +1,4 @@
-"""Payloads of message webhooks in the shape of the vendor's samples; what varies is chosen by the stories."""
+"""Payloads of message webhooks in the shape of the vendor's samples. The stories choose the values that vary."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,12 @@ from typing import Any
 from deploy.simulator.webhook import FAILOVER_URL, PRIMARY_URL, Webhook
 from deploy.simulator.world import RATE, Person, Profile, World
 
-UNIT = Decimal("0.00001")  # of a dollar: what world.py counts in
+UNIT = Decimal("0.00001")  # of a dollar: the unit of amounts in world.py
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An outbound message as all its webhooks show it."""
+    """The fields of an outbound message that all its webhooks share."""
 
     id: str
     profile: Profile
@@ -54,7 +54,7 @@ def coding(text: str) -> tuple[str, int]:
 
 
 def outbound(world: World, message: Message, status: str, **changes: Any) -> dict[str, Any]:
-    """The payload of a message on its way; `changes` are what this event adds or sets otherwise."""
+    """The payload of an outbound message. `changes` add or replace fields for this event."""
     encoding, parts = coding(message.text)
     campaign = message.profile.tcr_campaign_id if message.sender_line_type == "long_code" else None
     payload: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Stories of RCS and WhatsApp: the same events, in which parties and text stand elsewhere."""
+"""Stories of RCS and WhatsApp: the same events, with parties and text in other fields."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +15,7 @@ TEMPLATES = ("order_confirmation", "verify_login_code", "delivery_update")
 
 
 def rcs(world: World) -> Story:
-    """Sent, delivered, more often than not read, and now and then answered by a tap, a text, a picture or a place."""
+    """Sent, delivered, usually read, and sometimes answered by a tap, a text, a picture or a location."""
     person, profile = world.rng.choice(world.people), world.profiles[0]
     if (profile.id, person.phone_number) in world.blocked:
         return
@@ -42,7 +42,7 @@ def rcs(world: World) -> Story:
 
 
 def whatsapp(world: World) -> Story:
-    """A template is sent and finalized; half of the people write back."""
+    """A template is sent and finalized. Half of the people write back."""
     person, profile = world.rng.choice(world.people), world.profiles[2]
     if (profile.id, person.phone_number) in world.blocked:
         return
@@ -66,7 +66,7 @@ def whatsapp(world: World) -> Story:
         yield world.rng.randint(2, 20)
         body = {"foreign_id": f"wamid.{world.new_id()}", "text": "Gracias 🙌", "type": "text"}
         body["timestamp"] = str(int(world.clock().timestamp()))
-        yield _elsewhere(world, profile, person, body, to=profile.numbers[1][0], type="WHATSAPP")
+        yield _received_in_body(world, profile, person, body, to=profile.numbers[1][0], type="WHATSAPP")
 
 
 STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((rcs, 4), (whatsapp, 2))
@@ -84,9 +84,9 @@ def _rcs_reply(world: World, profile: Profile, person: Person) -> Webhook:
             ({"location": {"latitude": 41.8781, "longitude": -87.6298}}, 1),
         )
     )
-    return _elsewhere(world, profile, person, body, to=[AGENT], type="RCS")
+    return _received_in_body(world, profile, person, body, to=[AGENT], type="RCS")
 
 
-def _elsewhere(world: World, profile: Profile, person: Person, body: dict[str, Any], **changes: Any) -> Webhook:
-    """An inbound message whose text stands in `body`, as these channels have it."""
+def _received_in_body(world: World, profile: Profile, person: Person, body: dict[str, Any], **changes: Any) -> Webhook:
+    """An inbound message with its text in `body`, as these channels send it."""
     return received(world, profile, person, None, body=body, encoding=None, parts=None, **changes)

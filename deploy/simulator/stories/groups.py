@@ -1,4 +1,4 @@
-"""Stories of group messages: one message, one sent event, and a finalized event for each of its people."""
+"""Stories of group messages: one message, one sent event, and a finalized event for each recipient."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,8 +15,8 @@ def group_mms(world: World) -> Story:
     message = compose(world, world.profiles[0], people[0])
     group: dict[str, Any] = {"type": "MMS", "group_message_id": message.id}
     sent_at = message.queued_at + timedelta(milliseconds=90)
-    everybody = [bodies.recipient(person, "sent") for person in people]
-    yield outbound(world, message, "sent", sent_at, sent_at=bodies.stamp(sent_at), **group | {"to": everybody})
+    recipients = [bodies.recipient(person, "sent") for person in people]
+    yield outbound(world, message, "sent", sent_at, sent_at=bodies.stamp(sent_at), **group | {"to": recipients})
     for person in people:
         yield world.rng.randint(1, 6)
         status = world.pick((("delivered", 3), ("unknown", 2)))

@@ -11,10 +11,9 @@ from deploy.simulator.world import AREA_CODES, World
 
 
 def hosted_numbers(world: World) -> Story:
-    """An order to host two numbers; they fare each by itself, and now and then the order is given up."""
+    """An order to host two numbers. Each has a separate status, and some orders are deleted in the end."""
     order, profile, user = world.new_id(), world.rng.choice(world.profiles).id, world.new_id()
     numbers = [f"+1{area}5550{world.rng.randint(150, 189)}" for area in world.rng.sample(AREA_CODES, 2)]
-
     waiting = ["pending", "pending"]
 
     def order_event(kind: str, status: str, words: list[str], **more: Any) -> Webhook:

@@ -10,7 +10,7 @@ LINKS = ("https://go.example.com/spring", "https://go.example.com/track", "https
 
 
 def link_clicks(world: World) -> Story:
-    """A message with a short link, which the person opens once or twice."""
+    """A message with a shortened link, which the person opens once or twice."""
     person, profile = world.rng.choice(world.people), world.profiles[0]
     message = compose(world, profile, person)
     yield from send(world, message)
@@ -19,7 +19,7 @@ def link_clicks(world: World) -> Story:
     url = world.rng.choice(LINKS)
     for _ in range(world.rng.randint(1, 2)):
         yield world.rng.randint(2, 25)
-        # Unlike everything else: no event_type and no payload, and a number without its plus.
+        # Unlike all other webhooks: no event_type, no payload, and a number without its plus.
         click = {
             "message_id": message.id,
             "record_type": "link_clicked",

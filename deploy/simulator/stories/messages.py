@@ -1,6 +1,6 @@
-"""Stories of message traffic: generators that yield webhooks to send and, as numbers, how many others go first.
+"""Stories of message traffic. A story is a generator of webhooks and of pauses, counted in webhooks of other stories.
 
-A story reads the clock when it goes on: times follow the order of things, even where the sending does not.
+A story reads the clock when it resumes. So times follow the order of events, even where the order of sending does not.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from deploy.simulator.world import Person, Profile, World
 
 Story = Iterator[Webhook | int]
 
-# Codes and titles of the vendor's error page, with how often a failed message has them.
+# Codes and titles of the vendor's error page, with their share of failed messages.
 FAILURES = (
     (("40008", "Undeliverable"), 30),
     (("40001", "Not routable"), 14),
@@ -42,7 +42,7 @@ REVOCATIONS = (
 
 
 def delivery(world: World) -> Story:
-    """Sent, then finalized; one in eight arrives in the wrong order, and a few are never heard of again."""
+    """Sent, then finalized. One in eight arrives in the wrong order, and a few are never finalized."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
     yield from send(world, compose(world, profile, person))
 
@@ -55,7 +55,7 @@ def conversation(world: World) -> Story:
 
 
 def picture(world: World) -> Story:
-    """An inbound MMS; now and then it has no text at all."""
+    """An inbound MMS. Some have no text."""
     person, profile = world.rng.choice(world.people), world.profiles[0]
     media = {
         "content_type": "image/jpeg",
@@ -68,7 +68,7 @@ def picture(world: World) -> Story:
 
 
 def opt_out(world: World) -> Story:
-    """STOP, sends refused with 40300, and half of the time a START after which messages go through again."""
+    """STOP, then sends refused with 40300. Half of the people send START later, and messages go through again."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
     yield from send(world, compose(world, profile, person))
     yield world.rng.randint(1, 10)
@@ -85,7 +85,7 @@ def opt_out(world: World) -> Story:
 
 
 def revocation(world: World) -> Story:
-    """An opt-out in the person's own words: Telnyx does not act on it, so a later message still goes out."""
+    """An opt-out in the person's own words. Telnyx does not act on it, so a later message is still sent."""
     person, profile = world.rng.choice(world.people), world.rng.choice(world.profiles)
     yield received(world, profile, person, world.pick(REVOCATIONS))
     yield world.rng.randint(10, 40)
@@ -108,7 +108,7 @@ STORIES: tuple[tuple[Callable[[World], Story], int], ...] = (
 
 
 def compose(world: World, profile: Profile, person: Person) -> Message:
-    """A message that Telnyx has just taken."""
+    """A message that Telnyx has just accepted."""
     sender, line_type = world.rng.choice(profile.numbers)
     text = world.rng.choice(profile.texts).format(n=world.rng.randint(100_000, 999_999), h=world.rng.randint(8, 17))
     tags = tuple(sorted(world.rng.sample(profile.tags, world.rng.randint(0, len(profile.tags)))))
@@ -116,7 +116,7 @@ def compose(world: World, profile: Profile, person: Person) -> Message:
 
 
 def send(world: World, message: Message) -> Story:
-    """The webhooks of one message to one person, as it fares."""
+    """The webhooks of one message to one person."""
     if (message.profile.id, message.recipient.phone_number) in world.blocked:
         yield _blocked(world, message)
         return
@@ -146,7 +146,7 @@ def _final(world: World, message: Message, sent_at: datetime) -> Webhook:
 
 
 def finalized(world: World, message: Message, status: str, sent_at: datetime, **changes: Any) -> Webhook:
-    """The last word about a message."""
+    """The final webhook of a message."""
     completed_at = max(world.clock(), sent_at + timedelta(milliseconds=world.rng.randint(20, 900)))
     changes = {"sent_at": bodies.stamp(sent_at), "completed_at": bodies.stamp(completed_at)} | changes
     changes["cost_breakdown"] = bodies.cost_breakdown(message)
@@ -154,7 +154,7 @@ def finalized(world: World, message: Message, status: str, sent_at: datetime, **
 
 
 def _blocked(world: World, message: Message) -> Webhook:
-    """A send that Telnyx refused because the person had opted out; it never left, and costs nothing."""
+    """A send that Telnyx refused because the person had opted out. It was never sent and costs nothing."""
     refused_at = message.queued_at + timedelta(milliseconds=15)
     return outbound(
         world,
@@ -171,7 +171,7 @@ def _blocked(world: World, message: Message) -> Webhook:
 def outbound(
     world: World, message: Message, status: str, occurred_at: datetime, event_type: str = "message.sent", **changes: Any
 ) -> Webhook:
-    """A message on its way; `changes` as in `bodies.outbound`."""
+    """A webhook of an outbound message. `changes` as in `bodies.outbound`."""
     payload = bodies.outbound(world, message, status, **changes)
     kind = "sent" if event_type == "message.sent" else f"finalized {status}"
     return Webhook(kind, bodies.event(world, event_type, occurred_at, payload))

@@ -1,4 +1,4 @@
-"""Stories of what goes wrong on a public address: forged, late, unreadable, unknown, and the odd shapes once seen."""
+"""Stories of bad input on a public address: forged, late, unreadable and unknown webhooks, and odd shapes."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def badly_signed(world: World) -> Story:
 
 
 def unreadable(world: World) -> Story:
-    """Authentic bytes that are no event; each is unlike any other, so that each is a row of its own in quarantine."""
+    """Authentic bytes that are not an event. Each differs, so each makes a separate row in quarantine."""
     salt = world.new_id()
     event = bodies.event(world, "message.received", world.clock(), _ordinary(world))
     without_type = {key: value for key, value in event.items() if key != "event_type"}
@@ -49,13 +49,13 @@ def unreadable(world: World) -> Story:
 
 
 def unknown_event(world: World) -> Story:
-    """Another product on the same URL: stored and published, shown in no table."""
+    """An event of another product on the same URL: stored and published, but in no table."""
     payload = {"call_control_id": world.new_id(), "state": "parked"}
     yield Webhook("unknown type", bodies.event(world, world.rng.choice(UNKNOWN_TYPES), world.clock(), payload))
 
 
 def odd_shape(world: World) -> Story:
-    """An ordinary event with one field as the vendor's other pages, SDKs and captured bodies have it."""
+    """An ordinary event with one field in the shape of the vendor's other pages, SDKs and captured bodies."""
     person, profile = world.rng.choice(world.people), world.profiles[0]
     changes: dict[str, Any] = world.rng.choice(
         [

@@ -10,7 +10,7 @@ LIMITS = ("10.00", "25.00", "100.00")
 
 
 def spend_limit(world: World) -> Story:
-    """A profile spent what it may in a day; messages that were under way still cost a little more."""
+    """A profile reached its daily limit. Messages that were on their way still add a little cost."""
     limit = world.rng.choice(LIMITS)
     payload = {
         "configured_limit": limit,

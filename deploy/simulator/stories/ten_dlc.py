@@ -1,7 +1,7 @@
-"""Stories of 10DLC: from a brand's registration to numbers that may send, and what can come between.
+"""Stories of 10DLC: from a brand's registration to numbers that may send, with the failures in between.
 
-What the vendor's pages show is told as they show it: a campaign is known by Telnyx's id and by The Campaign Registry's,
-which some events alone name, and which is learnt from a description, or late.
+They follow the vendor's pages: a campaign has an id of Telnyx and an id of The Campaign Registry. Some events name only
+the registry's id, and the link between the two comes from a description, or late.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ NUMBER_REASONS = ("Number is not on this messaging profile", "Number is assigned
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A brand, one campaign of it, and the numbers that are to send under it."""
+    """A brand, one of its campaigns, and the numbers that will send under it."""
 
     brand_id: str
     tcr_brand_id: str
@@ -38,7 +38,7 @@ class Registration:
 
 
 def opening(world: World) -> Iterator[Story]:
-    """The registration of the campaigns that the messages of this account are sent under."""
+    """The registration of the campaigns under which this account sends messages."""
     for profile in world.profiles:
         if profile.tcr_campaign_id is not None:
             numbers = tuple(number for number, line_type in profile.numbers if line_type == "long_code")
@@ -46,20 +46,20 @@ def opening(world: World) -> Iterator[Story]:
 
 
 def registration(world: World) -> Story:
-    """One of the ways that it can go, for a customer of the account's."""
+    """The registration of a customer of this account, in one of the five courses."""
     numbers = tuple(f"+1{area}5550{world.rng.randint(150, 189)}" for area in world.rng.sample(AREA_CODES, 3))
     ids = _registration(world, world.new_tcr_id("C"), numbers)
-    yield from world.pick(WAYS)(world, ids)
+    yield from world.pick(COURSES)(world, ids)
 
 
 STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((registration, 1),)
 
 
-# --- ways
+# --- courses
 
 
 def rejected(world: World, ids: Registration) -> Story:
-    """Telnyx says no, an appeal by nudge, a carrier says no, a second submission, then yes."""
+    """Telnyx rejects, a nudge appeals, a carrier rejects, a second submission is accepted."""
     yield from _brand_added(world, ids)
     yield _campaign(world, ids, "TCR_EVENT", eventType="CAMPAIGN_ADD", description="Campaign successfully added")
     yield _pause(world)
@@ -67,7 +67,7 @@ def rejected(world: World, ids: Registration) -> Story:
     yield _campaign(world, ids, "TELNYX_REVIEW", status="REJECTED", description=why)
     yield _pause(world)
     nudged = {"campaignId": ids.tcr_campaign_id, "cspId": "TNX", "nudgeIntent": "APPEAL_REJECTION"}
-    # Only the registry's id: whose campaign it is, the review that follows tells.
+    # Names only the registry's id. The review that follows shows which campaign it is.
     yield _campaign(world, ids, "CAMPAIGN_NUDGE", description="The campaign was approved after appeal.", **nudged)
     yield _pause(world)
     yield _accepted_by_telnyx(world, ids)
@@ -83,7 +83,7 @@ def rejected(world: World, ids: Registration) -> Story:
 
 
 def suspended(world: World, ids: Registration) -> Story:
-    """Provisioned, suspended by a carrier or for idleness, and most are let go again."""
+    """Provisioned, then suspended by a carrier or for idleness. Most are unsuspended."""
     yield from _onboarding(world, ids, fails=world.chance(0.3))
     yield _pause(world)
     if world.chance(0.5):
@@ -96,7 +96,7 @@ def suspended(world: World, ids: Registration) -> Story:
 
 
 def expired(world: World, ids: Registration) -> Story:
-    """Provisioned, not renewed; its numbers are taken off, of which one stays by mistake."""
+    """Provisioned, then not renewed. Its numbers are removed, but one removal fails."""
     yield from _onboarding(world, ids)
     yield _pause(world)
     yield _campaign(world, ids, "TCR_EVENT", eventType="CAMPAIGN_EXPIRED", description="Campaign expired")
@@ -107,7 +107,7 @@ def expired(world: World, ids: Registration) -> Story:
 
 
 def brand_refused(world: World, ids: Registration) -> Story:
-    """The brand's registration fails for its EIN; then vetting, an appeal, and a campaign that fails as well."""
+    """The brand's registration fails for its EIN. Then follow vetting, an appeal, and a campaign that fails too."""
     yield _brand(world, ids, "REGISTRATION", status="failed", reasons=[EIN])
     yield world.rng.randint(3, 15)
     yield from _brand_added(world, ids)
@@ -122,7 +122,7 @@ def brand_refused(world: World, ids: Registration) -> Story:
 
 
 def shared(world: World, ids: Registration) -> Story:
-    """A campaign of a partner's: known by the registry's ids until a number's event tells Telnyx's as well."""
+    """A partner's campaign: only the registry's ids are known until a number's event adds Telnyx's."""
     ours = {"brandId": ids.tcr_brand_id, "campaignId": ids.tcr_campaign_id}
     yield _verified(world, ids, **ours, cspId="S" + ids.tcr_campaign_id[1:])
     for number in ids.numbers:
@@ -133,7 +133,7 @@ def shared(world: World, ids: Registration) -> Story:
     yield _number_status(world, ids, ids.numbers[0], "ADDED")
 
 
-WAYS: tuple[tuple[Callable[[World, Registration], Story], int], ...] = (
+COURSES: tuple[tuple[Callable[[World, Registration], Story], int], ...] = (
     (rejected, 3),
     (suspended, 3),
     (expired, 2),
@@ -142,11 +142,11 @@ WAYS: tuple[tuple[Callable[[World, Registration], Story], int], ...] = (
 )
 
 
-# --- parts of them
+# --- parts of courses
 
 
 def _onboarding(world: World, ids: Registration, *, fails: bool = False) -> Story:
-    """As it should go; with `fails`, but for the last number."""
+    """A registration without failures. With `fails`, the last number fails."""
     yield from _brand_added(world, ids)
     yield _campaign(world, ids, "TCR_EVENT", eventType="CAMPAIGN_ADD", description="Campaign successfully added")
     yield _pause(world)
@@ -203,46 +203,46 @@ def _registration(world: World, tcr_campaign_id: str, numbers: tuple[str, ...]) 
     return Registration(brand_id, tcr_brand_id, name, campaign_id, tcr_campaign_id, numbers)
 
 
-def _brand(world: World, ids: Registration, kind: str, **said: Any) -> Webhook:
-    return _told(world, "brand", {"brandId": ids.brand_id, "type": kind, **said})
+def _brand(world: World, ids: Registration, kind: str, **fields: Any) -> Webhook:
+    return _update(world, "brand", {"brandId": ids.brand_id, "type": kind, **fields})
 
 
-def _registry(world: World, ids: Registration, word: str, **said: Any) -> Webhook:
-    """What The Campaign Registry says about the brand."""
+def _registry(world: World, ids: Registration, word: str, **fields: Any) -> Webhook:
+    """An event of The Campaign Registry about the brand."""
     named = {"brandName": ids.brand_name, "eventType": word, "status": "success", "tcrBrandId": ids.tcr_brand_id}
-    return _brand(world, ids, "TCR_BRAND_UPDATE", **named, **said)
+    return _brand(world, ids, "TCR_BRAND_UPDATE", **named, **fields)
 
 
-def _campaign(world: World, ids: Registration, kind: str, **said: Any) -> Webhook:
-    return _told(world, "campaign", {"campaignId": ids.campaign_id, "type": kind, **said})
+def _campaign(world: World, ids: Registration, kind: str, **fields: Any) -> Webhook:
+    return _update(world, "campaign", {"campaignId": ids.campaign_id, "type": kind, **fields})
 
 
 def _accepted_by_telnyx(world: World, ids: Registration) -> Webhook:
-    """The description is the only place in which this event names the registry's id."""
+    """Telnyx accepts. This event names the registry's id only in its description."""
     words = f"{ids.tcr_campaign_id} approved by Telnyx"
     return _campaign(world, ids, "TELNYX_REVIEW", status="ACCEPTED", description=words)
 
 
 def _operation(world: World, ids: Registration, word: str) -> Webhook:
-    """What a carrier did; which one it was, no field tells."""
+    """An operation of a carrier. No field names the carrier."""
     event_type = f"MNO_CAMPAIGN_OPERATION_{word}"
     return _campaign(world, ids, "TCR_EVENT", eventType=event_type, description=f"Campaign operation: {word.lower()}")
 
 
 def _verified(world: World, ids: Registration, **otherwise: Any) -> Webhook:
-    said = {"brandId": ids.brand_id, "createdDate": bodies.stamp(world.clock()), "cspId": "TNX"}
-    return _campaign(world, ids, "VERIFIED", **said | {"isTMobileRegistered": True} | otherwise)
+    fields = {"brandId": ids.brand_id, "createdDate": bodies.stamp(world.clock()), "cspId": "TNX"}
+    return _campaign(world, ids, "VERIFIED", **fields | {"isTMobileRegistered": True} | otherwise)
 
 
-def _number(world: World, ids: Registration, number: str, kind: str, **said: Any) -> Webhook:
-    payload = {"campaignId": ids.campaign_id, "phoneNumber": number, "type": kind, **said}
-    return _told(world, "phone_number", payload)
+def _number(world: World, ids: Registration, number: str, kind: str, **fields: Any) -> Webhook:
+    payload = {"campaignId": ids.campaign_id, "phoneNumber": number, "type": kind, **fields}
+    return _update(world, "phone_number", payload)
 
 
 def _number_status(world: World, ids: Registration, number: str, status: str) -> Webhook:
     return _number(world, ids, number, "STATUS_UPDATE", status=status, tcrCampaignId=ids.tcr_campaign_id)
 
 
-def _told(world: World, entity: str, payload: dict[str, Any]) -> Webhook:
+def _update(world: World, entity: str, payload: dict[str, Any]) -> Webhook:
     kind = " ".join([entity, payload.get("eventType", payload["type"]), payload.get("status", "")]).strip().lower()
     return Webhook(kind, bodies.event(world, f"10dlc.{entity}.update", world.clock(), payload))

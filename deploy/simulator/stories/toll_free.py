@@ -12,7 +12,7 @@ REJECTIONS = ("Opt-in is not described", "The website cannot be reached", "The b
 
 
 def toll_free(world: World) -> Story:
-    """A verification waits for one or the other, then it is verified, or rejected and tried again."""
+    """A verification waits for the vendor or for Telnyx. Then it is verified, or rejected and submitted again."""
     verification = world.new_id()
 
     def status(word: str, **more: Any) -> Webhook:

@@ -1,4 +1,4 @@
-"""What nests deeply has the same canonical bytes, and takes the process down no more."""
+"""Deeply nested values have the canonical bytes of orjson, and do not abort the process."""
 
 import orjson
 import pytest
@@ -22,12 +22,12 @@ def nested(levels: int, kind: str, inmost: object = 1) -> object:
 @given(VALUES, st.sampled_from(["array", "object"]), st.integers(0, 60))
 def test_the_bytes_are_those_of_orjson(value: object, kind: str, levels: int) -> None:
     read_back = orjson.loads(orjson.dumps(nested(levels, kind, value)))
-    deep_enough = b"[" * (FEW + 1)  # a source that makes it look at the levels
+    deep_enough = b"[" * (FEW + 1)  # with so many brackets, `canonical` counts the levels
     assert canonical(read_back, deep_enough) == orjson.dumps(read_back, option=orjson.OPT_SORT_KEYS)
 
 
 @pytest.mark.parametrize("kind", ["array", "object"])
-def test_the_last_level_is_that_of_orjson(kind: str) -> None:
+def test_the_depth_limit_is_that_of_orjson(kind: str) -> None:
     source = b"[" * LEVELS
     assert canonical(nested(LEVELS, kind), source) == orjson.dumps(nested(LEVELS, kind))
     with pytest.raises(orjson.JSONEncodeError):
@@ -38,8 +38,8 @@ def test_the_last_level_is_that_of_orjson(kind: str) -> None:
 
 @pytest.mark.parametrize("levels", [75, 150, 206, 230, 252])
 @pytest.mark.parametrize("inmost", [1, "", "\u0001" * 22, None])
-def test_many_arrays_that_end_together_are_an_event(levels: int, inmost: object) -> None:
-    """orjson alone aborts the process here, wherever the arrays meet the end of its buffer."""
+def test_a_body_with_many_arrays_that_end_together_is_an_event(levels: int, inmost: object) -> None:
+    """orjson itself aborts the process here, if the arrays reach the end of its buffer."""
     array = b"[" * levels + orjson.dumps(inmost) + b"]" * levels
     arrays = b",".join([array] * 8)
     for length in range(0, 1100, 20):

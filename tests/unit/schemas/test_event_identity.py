@@ -1,4 +1,4 @@
-"""Golden vectors: an upgrade of a library must not change what an event is, or when it happened."""
+"""Golden vectors: an upgrade of a library must not change the identity or the time of an event."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -117,20 +117,20 @@ def test_the_time_parser_is_pinned(spelled: str, instant: datetime | None) -> No
         (b'{"data":{"event_type":"10dlc.x","payload":{"createdDate":"2024-01-01T00:00Z"}}}', "no_occurred_at"),
     ],
 )
-def test_the_first_reason_that_holds_is_given(body: bytes, reason: str) -> None:
+def test_an_unreadable_body_has_the_first_reason_that_applies(body: bytes, reason: str) -> None:
     found = read(body)
     assert isinstance(found, Unreadable)
     assert found.reason == reason
 
 
-def test_meta_is_not_part_of_an_event() -> None:
+def test_meta_does_not_change_the_event_key() -> None:
     data = '{"event_type":"x","occurred_at":"2024-01-01T00:00Z"}'
     first, again = (read(f'{{"data":{data},"meta":{{"attempt":{n}}}}}'.encode()) for n in (1, 2))
     assert isinstance(first, Event)
     assert first == again
 
 
-def test_a_message_without_occurred_at_takes_the_first_of_its_own_times_that_can_be_read() -> None:
+def test_a_message_without_occurred_at_takes_its_first_readable_time() -> None:
     body = (
         b'{"data":{"event_type":"message.sent","payload":{"received_at":"2024-01-01T00:00Z","sent_at":"2024-01-02"}}}'
     )

@@ -1,4 +1,4 @@
-"""The product's readings against the second computation's, value by value: where they differ, one of them misread."""
+"""The reading functions and `read` agree with the oracle, value by value and body by body."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +51,7 @@ READERS = [
 
 
 def both(value: Any) -> tuple[Any, Any, Any]:
-    """One value as the product reads it, as it reads it exactly, and as the oracle does."""
+    """One value as the product reads it, with exact numbers, and as the oracle reads it."""
     body = body_of({"event_type": "x", "occurred_at": "2026-01-01T00:00Z", "payload": {"value": value}})
     event = read(body)
     expected = bodies.read(bodies.Delivery("a", "k", AT, body, b"", "1"))
@@ -62,7 +62,7 @@ def both(value: Any) -> tuple[Any, Any, Any]:
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(VALUES)
-def test_every_reading_function_reads_as_the_oracle_does(value: Any) -> None:
+def test_every_reading_function_agrees_with_the_oracle(value: Any) -> None:
     ours, _, theirs = both(value)
     for reader, oracle in READERS:
         assert reader(ours) == oracle(theirs), reader.__name__
@@ -80,18 +80,20 @@ def test_amounts_are_read_as_written(value: Any) -> None:
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(BODIES)
-def test_every_body_is_read_as_the_oracle_reads_it(body: bytes) -> None:
+def test_every_body_gives_the_event_of_the_oracle(body: bytes) -> None:
     compare(body)
 
 
 @pytest.mark.parametrize("body", BROKEN)
-def test_what_cannot_be_read_has_the_oracles_reason(body: bytes) -> None:
+def test_an_unreadable_body_has_the_reason_of_the_oracle(body: bytes) -> None:
     compare(body)
 
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(st.binary(max_size=40), BODIES, st.integers(0, 400), st.integers(0, 4))
-def test_reading_is_total_and_agrees_on_damaged_bodies(junk: bytes, body: bytes, where: int, cut: int) -> None:
+def test_read_never_raises_and_agrees_with_the_oracle_on_damaged_bodies(
+    junk: bytes, body: bytes, where: int, cut: int
+) -> None:
     compare(junk)
     compare(body[:where] + junk[:cut] + body[where + cut :])
 

@@ -1,4 +1,4 @@
-"""Records: what a consumer of the Kafka contract may rely on, and that reading one back trusts nothing."""
+"""Records: the guarantees of the Kafka contract, and reading any record back without trusting it."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ def event_of(webhook: object) -> Event:
     return found
 
 
-def test_an_event_travels_as_a_binary_mode_cloud_event() -> None:
+def test_an_event_record_is_a_binary_mode_cloud_event() -> None:
     body = builders.encode(builders.message_sent("msg-1"))
     event = event_of(builders.message_sent("msg-1"))
     record = event_record(Topics("telnyx"), event, delivery(body))
@@ -48,11 +48,11 @@ def test_an_event_travels_as_a_binary_mode_cloud_event() -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_an_instant_is_written_as_datetime_itself_would(moment: datetime) -> None:
+def test_rfc3339_equals_the_isoformat_of_datetime(moment: datetime) -> None:
     assert rfc3339(moment) == moment.isoformat().removesuffix("+00:00") + "Z"
 
 
-def test_a_quarantined_body_says_why_and_claims_no_time() -> None:
+def test_a_quarantined_record_has_a_reason_and_no_time() -> None:
     record = quarantine_record(Topics("x"), "00000000-0000-0000-0000-000000000001", "not_json", delivery(b"{"))
     headers = dict(record.headers)
     assert (record.topic, record.key.decode()) == ("x.quarantine", record.event_key)
@@ -66,7 +66,7 @@ def test_a_quarantined_body_says_why_and_claims_no_time() -> None:
         Record, st.text(), st.binary(), st.binary(), st.lists(st.tuples(st.text(), st.binary())).map(tuple), st.text()
     )
 )
-def test_packing_loses_nothing(record: Record) -> None:
+def test_unpacking_returns_the_packed_record(record: Record) -> None:
     assert unpack(pack(record)) == record
 
 
@@ -107,6 +107,6 @@ def test_topic_and_key_of_an_event(webhook: object, topic: str, key: str) -> Non
 
 
 @pytest.mark.parametrize("event_type", ["message.received", "message.sent", "10dlc.x", "campaign.x", "call.initiated"])
-def test_an_event_that_is_about_nothing_is_keyed_by_itself(event_type: str) -> None:
+def test_an_event_without_a_subject_has_its_event_key_as_record_key(event_type: str) -> None:
     event = event_of(builders.event(event_type, {"text": "x"}))
     assert record_key(event) == event.key

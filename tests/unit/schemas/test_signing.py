@@ -1,4 +1,4 @@
-"""The signature and the ring of keys: vendor vectors, and everything that must not pass."""
+"""The signature and the key ring: vendor vectors, and everything that must not verify."""
 
 import base64
 
@@ -61,8 +61,8 @@ def test_no_bit_flip_verifies() -> None:
 @given(
     body=st.binary(max_size=3000), stamp=st.from_regex(rb"[0-9]{1,11}", fullmatch=True), other=st.binary(max_size=70)
 )
-def test_a_verdict_is_that_of_pynacl(body: bytes, stamp: bytes, other: bytes) -> None:
-    """`verify` calls libsodium by a private module of PyNaCl: a release that changes it is noticed here."""
+def test_verify_agrees_with_pynacl(body: bytes, stamp: bytes, other: bytes) -> None:
+    """`verify` calls libsodium through a private module of PyNaCl. This test notices a release that changes it."""
     signing = SigningKey(b"k" * 32)
     key, signature = bytes(signing.verify_key), signing.sign(stamp + b"|" + body).signature
     for given_signature in (signature, other, (other + signature)[:64]):
@@ -100,7 +100,7 @@ def test_the_validity_of_a_key_is_compared_with_the_signed_time() -> None:
         assert (ring.match(signature, stamp, b"x", None) is not None) is valid
 
 
-def test_keys_in_every_spelling() -> None:
+def test_keys_parse_in_every_form() -> None:
     one, two = PHP[0], JAVA[0]
     keys = parse_keys([f" a:{one}:100:200 ", "", two])
     assert [(key.account, key.not_before, key.not_after) for key in keys] == [("a", 100, 200), ("default", None, None)]
@@ -108,7 +108,7 @@ def test_keys_in_every_spelling() -> None:
     assert (key.account, key.not_before, key.not_after) == ("default", None, 200)
 
 
-def test_every_bad_key_is_named_by_its_place_and_never_shown() -> None:
+def test_a_bad_key_is_named_by_its_position_and_never_shown() -> None:
     bad = ["UPPER:" + PHP[0], "a:AAAA", "a:!!", PHP[0], PHP[0], f"a:{JAVA[0]}:x", f"a:{JAVA[0]}:1:2:3"]
     with pytest.raises(Misconfigured) as caught:
         parse_keys(bad)
