@@ -1,13 +1,15 @@
 -- The event store: append-only, one row per event_key, positions in the order of commits.
 
 -- name: ensure_partition
+-- params: $1 retention class, $2 any time in the month
 select telnyx.ensure_partition($1::text, $2::timestamptz);
 
 -- name: lock_append
 select pg_advisory_xact_lock(7310001);
 
 -- name: append
--- Bodies as bytea, everything else as one JSON document: the functions of ROWS FROM are read side by side.
+-- params: $1 JSON array of rows without body and signature, $2 bodies, $3 signatures
+-- Bodies and signatures are arrays, all other columns one JSON document: ROWS FROM reads the three side by side.
 insert into telnyx.events
   (retention_class, occurred_at, event_key, event_id, account, event_type, received_at, signed_timestamp, key_id,
    body, signature)
@@ -23,7 +25,9 @@ on conflict (retention_class, occurred_at, event_key) do nothing
 returning event_key;
 
 -- name: stored_accounts
--- Through lateral, so that each key probes one partition by its primary key; `offset 0` forbids to make a join of it.
+-- params: $1 retention classes, $2 times of occurrence, $3 event keys
+-- The lateral query looks up each key in one partition by primary key; `offset 0` keeps the planner from making a join
+-- of it.
 select stored.event_key, stored.account
 from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as wanted (retention_class, occurred_at, event_key)
 cross join lateral (

@@ -1,7 +1,7 @@
--- What is read to hold the stored evidence against itself. Nothing is written.
+-- Reads the stored evidence for verification. Nothing is written.
 
 -- name: identity
--- Which database this is: the server's cluster and its number there.
+-- Identifies the database: the id of the server's cluster, and the database's oid there.
 select (select system_identifier from pg_control_system())::text || '-' || oid::text
 from pg_database where datname = current_database();
 
@@ -16,7 +16,8 @@ select seq, first_position, last_position, events, root, chain, sealed_at from t
 select seals from telnyx.seal_count;
 
 -- name: chunks
--- Cuts a range of positions where every $3rd event is, by an index alone. The last piece may be smaller, or empty.
+-- params: $1 first position, $2 last position, $3 events in a chunk
+-- Divides a range of positions by an index alone. The last chunk may be smaller, or empty.
 with recursive chunk (first_position, last_position) as (
   select $1::bigint,
          (select position from telnyx.events where position between $1 and $2 order by position offset $3::bigint - 1 limit 1)
@@ -28,13 +29,14 @@ with recursive chunk (first_position, last_position) as (
 select first_position, coalesce(last_position, $2) as last_position from chunk;
 
 -- name: events
--- In no order: Postgres then reads many pages at once, where it would follow an index from page to page (2 µs an event).
+-- params: $1 first position, $2 last position
+-- Without an order, Postgres reads many pages at once; by an index it would go from page to page (2 µs an event).
 select position, event_key, event_id, event_type, retention_class, occurred_at, body, signature, signed_timestamp, key_id
 from telnyx.events
 where position between $1 and $2;
 
 -- name: keys_twice
--- The primary key says so only within a class and a time of occurrence.
+-- The primary key excludes duplicates only within one retention class and one time of occurrence.
 select event_key, count(*) as times from telnyx.events group by event_key having count(*) > 1 order by event_key;
 
 -- name: quarantined

@@ -1,11 +1,13 @@
--- What stands for the persons that a batch touches. The fold is the one of telnyx.opt_outs_as_of, at the end of time.
+-- The current opt-out state of the persons that a batch touches: telnyx.opt_outs_as_of at the end of time.
 
 -- name: lock_persons
--- Sorted by the caller, so that two projectors which touch the same persons wait instead of deadlocking.
+-- params: $1 messaging profiles, $2 phone numbers
+-- The caller sorts the persons: two projectors that touch the same ones wait for each other instead of deadlocking.
 select pg_advisory_xact_lock(hashtextextended(profile || chr(31) || phone, 7310005))
 from unnest($1::text[], $2::text[]) as person (profile, phone);
 
 -- name: fold_persons
+-- params: $1 messaging profiles, $2 phone numbers
 insert into telnyx.opt_outs as kept
   (messaging_profile_id, phone_number, account, opted_out, changed_at, basis, keyword, via_number, telnyx_blocked,
    last_event_key)
@@ -15,7 +17,7 @@ from unnest($1::text[], $2::text[]) as person (profile, phone)
 cross join lateral (
   select * from telnyx.opt_outs_as_of('infinity', 'infinity') as state
   where state.messaging_profile_id = person.profile and state.phone_number = person.phone
-  offset 0 -- keeps the condition inside, where it reaches the index; else every person there is would be folded
+  offset 0 -- keeps the condition inside, where it reaches the index; otherwise every person would be folded
 ) as now_true
 on conflict (messaging_profile_id, phone_number) do update set
   account = excluded.account, opted_out = excluded.opted_out, changed_at = excluded.changed_at, basis = excluded.basis,

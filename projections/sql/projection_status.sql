@@ -1,7 +1,8 @@
--- What describes this installation rather than the events.
+-- Signing keys and the status of projections.
 
 -- name: remember_keys
--- A key that is taken out of the ring still proves what it signed.
+-- params: $1 key ids, $2 accounts, $3 public keys, $4 valid from (null: always), $5 valid until (null: always)
+-- A key that left the ring still verifies the events that it signed.
 insert into telnyx.signing_keys (key_id, account, public_key, not_before, not_after, first_seen_at)
 select given.*, now()
 from unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::timestamptz[]) as given
@@ -14,7 +15,8 @@ on conflict (key_id) do update set
 select key_id, account, public_key, not_before, not_after, first_seen_at from telnyx.signing_keys;
 
 -- name: register_projections
--- One that is new to a store which has events is not live before these are in its tables: half a table looks whole.
+-- params: $1 names, $2 versions
+-- A new projection in a store that has events is suspended until they are in its tables: half a table looks complete.
 insert into telnyx.projection_state (name, version, status, reason, since)
 select given.name, case when stored.any then 0 else given.version end,
        case when stored.any then 'suspended' else 'live' end,
@@ -25,6 +27,7 @@ order by given.name
 on conflict (name) do nothing;
 
 -- name: rebuilds_due
+-- params: $1 names, $2 versions
 select given.name
 from unnest($1::text[], $2::integer[]) with ordinality as given (name, version, nth)
 left join telnyx.projection_state as known using (name)

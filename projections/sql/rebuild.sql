@@ -1,7 +1,8 @@
--- Tables computed anew beside the live ones, how the two differ, and how the live ones are put right.
--- What is in braces is filled in by projections/rebuild/shadow_tables.py from the catalogue: a relation and lists of its columns.
+-- Tables that are computed again beside the live ones, the drift between the two, and its repair.
+-- projections/rebuild/shadow_tables.py replaces the names in braces: a relation and lists of its columns, from the catalogue.
 
 -- name: columns
+-- params: $1 table
 select attribute.attname as name, attribute.attgenerated <> '' as generated,
        array_position(key.indkey::smallint[], attribute.attnum) as nth_of_key
 from pg_attribute as attribute
@@ -10,29 +11,31 @@ where attribute.attrelid = ('telnyx.' || $1::text)::regclass and attribute.attnu
 order by attribute.attnum;
 
 -- name: function
+-- params: $1 name of the function
 select pg_get_functiondef(oid) from pg_proc where pronamespace = 'telnyx'::regnamespace and proname = $1::text;
 
 -- name: create_shadow
 create temp table {table} (like telnyx.{table} including defaults including generated including constraints, primary key ({key}));
 
 -- name: create_indexed_shadow
--- For tables that are read back while they are written.
+-- For tables that are read while they are written.
 create temp table {table} (like telnyx.{table} including defaults including generated including constraints including indexes);
 
 -- name: create_differing
--- The rows to look at again when the live table is put right; `kind` is null for those that were only written meanwhile.
+-- The keys to compare again when the live table is repaired; `kind` is null for rows that were only written meanwhile.
 create temp table differing_{table} as select {key}, null::text as kind, null::text[] as columns from telnyx.{table} with no data;
 
 -- name: index_differing
 create unique index on pg_temp.differing_{table} ({key});
 
 -- name: note_written
+-- params: $1 JSON array of rows
 insert into pg_temp.differing_{table} ({key})
 select {key} from json_to_recordset($1::json) as given ({key_types})
 on conflict do nothing;
 
 -- name: find_differing
--- By image: 1.5 and 1.50 are equal amounts and different rows.
+-- Compares row images: 1.5 and 1.50 are equal amounts but different rows.
 insert into pg_temp.differing_{table} ({key}, kind, columns)
 select {key},
        case when live.{first_key} is null then 'missing' when shadow.{first_key} is null then 'extra' else 'wrong' end,
@@ -42,6 +45,7 @@ where record_image_ne(row({live_columns}), row({shadow_columns}))
 on conflict do nothing;
 
 -- name: summary
+-- params: $1 most examples of each kind
 select kind, columns, rows, key
 from (
   select kind, columns, array[{key_as_text}] as key,
@@ -59,8 +63,8 @@ where {live_is_differing}
   and not exists (select from pg_temp.{table} as shadow where {shadow_is_differing});
 
 -- name: put_right
--- New rows in the order in which events brought them, as live traffic would have: a month of them lies together. Nobody
--- else writes meanwhile, so the order of locks does not matter.
+-- Inserts new rows in the order of their events, as live traffic would: the rows of one month lie together. No other
+-- process writes meanwhile, so the order of locks does not matter.
 insert into telnyx.{table} as live ({written})
 select {shadow_written}
 from pg_temp.differing_{table} as differing join pg_temp.{table} as shadow using ({key})
@@ -72,7 +76,8 @@ where record_image_ne(row({live_columns}), row({excluded_columns}));
 delete from pg_temp.differing_{table};
 
 -- name: try_lock
--- Held by the session: one rebuild of a projection at a time.
+-- params: $1 projection
+-- The session holds the lock: one rebuild of a projection at a time.
 select pg_try_advisory_lock(7310006, hashtext($1::text));
 
 -- name: stop_projectors
@@ -82,9 +87,11 @@ select pg_try_advisory_lock(7310006, hashtext($1::text));
 lock table telnyx.projection_state in exclusive mode;
 
 -- name: resolve_all_but
+-- params: $1 projection, $2 event keys that stay
 delete from telnyx.dead_letters where projection = $1 and event_key <> all ($2::uuid[]);
 
 -- name: live
+-- params: $1 projection, $2 version
 insert into telnyx.projection_state as known (name, version, status, since) values ($1, $2, 'live', now())
 on conflict (name) do update set
   version = excluded.version, status = excluded.status, reason = null,

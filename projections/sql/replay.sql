@@ -1,8 +1,10 @@
--- Events for a second publication.
+-- Stored events, for replay into Kafka.
 
 -- name: page
--- Bounded by position as well as by number, so that rare events cost no statement without end; by occurred_at, so that
--- the months outside are not looked at.
+-- params: $1 after this position, $2 last position, $3 occurred from (null: always), $4 occurred before (null: always),
+-- $5 exact event types, $6 prefixes of event types, $7 most events
+-- Bounded by position as well as by number: otherwise rare events would need an endless statement. Bounded by
+-- occurred_at: months outside are not read.
 select position, event_key, account, received_at, body, signature, signed_timestamp, key_id
 from telnyx.events
 where position > $1 and position <= $2

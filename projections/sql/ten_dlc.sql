@@ -1,11 +1,12 @@
--- The things of 10DLC, folded again from their facts. All of it under one lock: such events are rare, and a link between two ids reaches far.
--- Every look-up goes through an index and once per thing: sub-selects and `offset 0` forbid to make joins of them.
+-- Brands, campaigns and numbers of 10DLC, folded again from their facts under one lock: these events are rare, and a link
+-- between two ids affects many rows. Sub-selects and `offset 0` make each look-up use an index, once per entity.
 
 -- name: lock
 select pg_advisory_xact_lock(7310002);
 
 -- name: changed_links
--- What ids of the registry stand for now, where that is not what is written: $1 of campaigns, $2 of brands.
+-- params: $1 registry ids of campaigns, $2 registry ids of brands
+-- The Telnyx ids that registry ids stand for now, where the table of aliases says otherwise.
 select link.entity, link.alias, link.id, link.event_key::text, known.id as was
 from (
   select 'campaign' as entity, given.alias, greatest_link.id, greatest_link.event_key
@@ -33,19 +34,23 @@ where (known.id, known.event_key) is distinct from (link.id, link.event_key)
 order by link.entity, link.alias;
 
 -- name: write_aliases
+-- params: $1 entities, $2 registry ids, $3 Telnyx ids, $4 event keys
 insert into telnyx.ten_dlc_aliases (entity, alias, id, event_key)
 select given.* from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) as given (entity, alias, id, event_key)
 on conflict (entity, alias) do update set id = excluded.id, event_key = excluded.event_key;
 
 -- name: campaigns_that_name_brands
+-- params: $1 brand ids
 select distinct named_campaign_id as id from telnyx.ten_dlc_events where entity = 'campaign' and brand_id = any($1::text[]);
 
 -- name: numbers_of_campaigns
+-- params: $1 campaign ids
 select distinct named_campaign_id as id, phone_number from telnyx.ten_dlc_events
 where entity = 'phone_number' and named_campaign_id = any($1::text[]);
 
 -- name: entities
--- These things and what they stand for: its ids of the registry, and the one of these that is shown.
+-- params: $1 entities, $2 ids
+-- The entities of these ids, with all their registry ids and the one that is shown.
 with given as (
   select given.entity, given.id from unnest($1::text[], $2::text[]) as given (entity, id)
 ),
@@ -72,12 +77,14 @@ from wanted
 where wanted.id is not null;
 
 -- name: brand_facts
+-- params: $1 brand ids
 select named_brand_id as named, event_key::text, occurred_at, account, payload_type, tcr_event_type, status, reason, brand_name, identity_status
 from telnyx.ten_dlc_events as fact
 where entity = 'brand' and named_brand_id = any($1::text[])
 order by fact.occurred_at, fact.event_key;
 
 -- name: campaign_facts
+-- params: $1 campaign ids
 select named_campaign_id as named, event_key::text, occurred_at, account, payload_type, tcr_event_type, status, reason, campaign_status,
        csp_id, is_t_mobile_registered,
        coalesce((select alias.id from telnyx.ten_dlc_aliases as alias where alias.entity = 'brand' and alias.alias = fact.brand_id), brand_id)
@@ -87,6 +94,7 @@ where entity = 'campaign' and named_campaign_id = any($1::text[])
 order by fact.occurred_at, fact.event_key;
 
 -- name: number_facts
+-- params: $1 phone numbers, $2 campaign ids
 select given.phone_number, given.id as named, fact.event_key::text, fact.payload_type, fact.status
 from unnest($1::text[], $2::text[]) as given (phone_number, id)
 cross join lateral (
@@ -97,6 +105,7 @@ cross join lateral (
 order by fact.occurred_at, fact.event_key;
 
 -- name: write_brands
+-- params: $1 JSON array of rows
 insert into telnyx.brands as kept
   (brand_id, account, tcr_brand_id, name, registration_status, identity_status, vetting_status, last_reason, updated_event_at, last_event_key)
 select brand_id, account, tcr_brand_id, name, registration_status, identity_status, vetting_status, last_reason, updated_event_at, last_event_key
@@ -111,9 +120,11 @@ on conflict (brand_id) do update set
 where kept.* is distinct from excluded.*;
 
 -- name: delete_brands
+-- params: $1 brand ids
 delete from telnyx.brands where brand_id = any($1::text[]);
 
 -- name: write_campaigns
+-- params: $1 JSON array of rows
 insert into telnyx.campaigns as kept
   (campaign_id, account, tcr_campaign_id, brand_id, csp_id, status, previous_status, status_at, reason, is_t_mobile_registered,
    number_pool_provisioned, last_event_key)
@@ -130,9 +141,11 @@ on conflict (campaign_id) do update set
 where kept.* is distinct from excluded.*;
 
 -- name: delete_campaigns
+-- params: $1 campaign ids
 delete from telnyx.campaigns where campaign_id = any($1::text[]);
 
 -- name: write_transitions
+-- params: $1 JSON array of rows
 insert into telnyx.campaign_transitions as kept
   (campaign_id, seq, from_status, to_status, event_key, payload_type, tcr_event_type, reason, is_documented, occurred_at)
 select campaign_id, seq, from_status, to_status, event_key, payload_type, tcr_event_type, reason, is_documented, occurred_at
@@ -146,13 +159,15 @@ on conflict (campaign_id, seq) do update set
 where kept.* is distinct from excluded.*;
 
 -- name: cut_transitions
--- Those beyond what is left of each campaign.
+-- params: $1 campaign ids, $2 last seq that stays
+-- Deletes the transitions after the last one that is left of each campaign.
 delete from telnyx.campaign_transitions as transition
 using unnest($1::text[], $2::integer[]) as given (campaign_id, last_seq)
 where transition.campaign_id = given.campaign_id and transition.seq > given.last_seq;
 
 -- name: write_numbers
--- What is not folded comes from the fact that decided: its reasons stay what they were, whatever JSON they are.
+-- params: $1 JSON array of rows
+-- Columns that are not folded come from the deciding fact: its reasons stay the same JSON.
 insert into telnyx.campaign_numbers as kept
   (phone_number, campaign_id, account, tcr_campaign_id, status, reasons, status_at, last_event_key)
 select given.phone_number, given.campaign_id, fact.account, given.tcr_campaign_id, given.status, fact.reasons, fact.occurred_at, fact.event_key
@@ -167,12 +182,14 @@ on conflict (phone_number, campaign_id) do update set
 where kept.* is distinct from excluded.*;
 
 -- name: delete_numbers
+-- params: $1 phone numbers, $2 campaign ids
 delete from telnyx.campaign_numbers as number
 using unnest($1::text[], $2::text[]) as given (phone_number, campaign_id)
 where number.phone_number = given.phone_number and number.campaign_id = given.campaign_id;
 
 -- name: show_tcr_ids
--- Ranges instead of `<>`: an index finds the rows that are to change, of a campaign that may have thousands.
+-- params: $1 campaign ids, $2 registry ids
+-- Ranges instead of `<>`: an index finds the rows to change, and a campaign may have thousands of rows.
 update telnyx.campaign_numbers as number
 set tcr_campaign_id = given.tcr_id
 from unnest($1::text[], $2::text[]) as given (campaign_id, tcr_id)
