@@ -1,4 +1,4 @@
-"""Health and metrics of `project` over HTTP, on a port of their own and within the limits that ingest keeps."""
+"""Health and metrics of `project` over HTTP, on a separate port and with the limits of ingest."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from ingest.metrics import IngestMetrics
 async def health(
     registry: CollectorRegistry, is_ready: Callable[[], bool], *, host: str, port: int
 ) -> AsyncIterator[None]:
-    """Serve while the block runs; port 0: nothing. Raises Misconfigured, naming the setting, if the port is taken."""
+    """Serve while the block runs, unless the port is 0. Raises Misconfigured, naming the setting, if it is in use."""
     if port == 0:
         yield
         return

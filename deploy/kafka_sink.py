@@ -1,4 +1,4 @@
-"""Kafka as operator commands reach it: by the producer of ingest, so that a record lands where ingest would put it."""
+"""The Kafka sink of operator commands. It uses the publisher of ingest, so records go to the same partitions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ KAFKA_SECONDS = 15.0
 
 @asynccontextmanager
 async def kafka_sink(settings: KafkaSettings) -> AsyncIterator[Publisher]:
-    """A publisher, connected, to topics as strong as asked. Raises Unavailable, and Misconfigured for weak topics."""
+    """Yield a connected publisher. Raises Unavailable, and Misconfigured if a topic is missing or too weak."""
     publisher, up = Publisher(settings, IngestMetrics()), asyncio.Event()
     publisher.on_up = up.set
     await publisher.start()

@@ -1,7 +1,7 @@
-"""One structured line per decision, on stderr: JSON for machines, colours for a terminal; no body, no row's value.
+"""One structured line per decision, on stderr: JSON, or colours on a terminal. No line holds a body or a row's value.
 
-An exception's own words are shown only where we, or the operating system, chose them: everybody else's may quote what
-they choked on (a text message, the DETAIL of a database error). The type and the frames are enough to find a bug.
+The message of an exception is shown only if it is ours or the operating system's. The message of any other may quote
+its input: a text message, or the DETAIL of a database error. The type and the frames are enough to find a bug.
 """
 
 import logging
@@ -16,8 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from schemas.errors import LedgerError
 
-# Chatty libraries, with the level from which they are heard; with `debug` all of them are heard from WARNING.
-# aiokafka repeats an error for as long as Kafka is away: our own line says it once.
+# The level at which each chatty library is logged; with `debug`, WARNING for all of them.
+# aiokafka repeats an error as long as Kafka is unavailable. Our own line is logged once.
 LIBRARIES = {
     "aiokafka": logging.CRITICAL,
     "uvicorn": logging.WARNING,
@@ -54,7 +54,7 @@ def _renderer(stream: TextIO) -> list[Processor]:
 
 
 class _Forward(logging.Handler):
-    """Hands what libraries log to structlog; the first line only: asyncio shows the repr of exceptions in the next."""
+    """Passes log messages of libraries to structlog, the first line only: asyncio adds reprs of exceptions after it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().split("\n", 1)[0]
@@ -70,7 +70,7 @@ def _exception_without_values(_logger: WrappedLogger, _method: str, fields: Even
 
 
 def describe(error: BaseException) -> str:
-    """Type, chosen words and frames of an exception and of what caused it, innermost last."""
+    """Return type, frames and (if it is ours) message of an exception and of its causes, the root cause first."""
     lines = [*_frames(error.__traceback__), _headline(error)]
     if isinstance(error, BaseExceptionGroup):
         lines += [describe(part) for part in error.exceptions]

@@ -1,4 +1,4 @@
-"""Settings of the commands that only the command line knows; `ingest` and `project` have their own."""
+"""Settings of the commands. Those of `ingest`, and most of those of `project`, are in their packages."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +11,7 @@ from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSe
 
 
 class DataSettings(Settings):
-    """Where the embedded Postgres and the development key live."""
+    """The directory of the embedded Postgres, the development key and the checkpoint of `verify`."""
 
     ledger_data_dir: Path = Path("data")
 
@@ -30,35 +30,38 @@ class TopicsSettings(KafkaSettings, LogSettings):
 
 
 class ProjectCommandSettings(ProjectSettings):
-    """`project`: what the projector is told, and where its health is served."""
+    """`project`: the settings of the projector, and the host of its health port."""
 
     ledger_host: str = "127.0.0.1"
 
 
 class FoundDatabaseSettings(DatabaseSettings, DataSettings, LogSettings):
-    """Commands that look into a database: DATABASE_URL, or the embedded Postgres that `dev` is running."""
+    """Operator commands: DATABASE_URL, or the embedded Postgres of a running `dev`."""
 
     database_url: str = secret("")
 
 
 class KeysSettings(FoundDatabaseSettings, KeySettings):
-    """`keys`: the ring, where one is configured, beside the keys that the database remembers."""
+    """`keys` and `verify`: the keys that the database remembers, and a configured key ring if there is one."""
 
     telnyx_public_keys: str = Field("", validate_default=False)
 
 
 class RequeueSettings(FoundDatabaseSettings, KafkaSettings):
-    """`quarantine requeue`: into Kafka where it is configured, else straight into the tables."""
+    """`quarantine requeue`: to Kafka if it is configured, else into the tables."""
 
     kafka_bootstrap_servers: str = Field("", validate_default=False)
 
 
 class ReplaySettings(FoundDatabaseSettings, KafkaSettings):
-    """`replay`: the store, and Kafka."""
+    """`replay`: the database and Kafka."""
 
 
 class DevSettings(ReceiveSettings, VerifySettings, DataSettings):
-    """What `ingest` and `project` are told, less Kafka. No database: an embedded one. No key: the development key."""
+    """`dev`: the settings of `ingest` and `project` without Kafka.
+
+    Without a database it is an embedded one. Without a key it is the development key.
+    """
 
     database_url: str = secret("")
     telnyx_public_keys: str = Field("", validate_default=False)

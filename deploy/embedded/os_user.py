@@ -1,7 +1,7 @@
-"""Under which system account an embedded server runs: PostgreSQL refuses to run as root.
+"""The OS user of an embedded server, because PostgreSQL refuses to run as root.
 
-Invariant: an ordinary user's files and rights are never touched; as root, only the least that lets the account in is
-changed, and said.
+Invariant: the files and rights of an ordinary user are never changed. As root, only the execute bit that lets the
+server's user pass a directory is set, and each change is reported.
 """
 
 import os
@@ -16,19 +16,19 @@ from pathlib import Path
 from schemas.errors import Misconfigured
 
 _UNPRIVILEGED = ("postgres", "nobody")
-# Nothing of ours is passed on: neither secrets nor a locale that the server may not know.
+# Our environment is not passed on: it may hold secrets, and a locale that the server does not know.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who runs a child process; without a uid: whoever runs us."""
+    """The user of a child process. Without a uid: the user of this process."""
 
     uid: int | None = None
     gid: int | None = None
 
     def start(self, arguments: Sequence[str | Path], *, log: int) -> subprocess.Popen[bytes]:
-        """Starts a child in a session of its own, so that Ctrl-C reaches only us; its stdin is a pipe of ours."""
+        """Start a child in a separate session, so Ctrl-C reaches only this process. Its stdin is a pipe of ours."""
         with self._may_run(arguments):
             return subprocess.Popen(
                 [str(argument) for argument in arguments],
@@ -44,7 +44,7 @@ class Account:
             )
 
     def run(self, arguments: Sequence[str | Path]) -> None:
-        """Runs a child to its end. Raises Misconfigured with its last line if it fails."""
+        """Run a child to its end. Raises Misconfigured with its last line if it fails."""
         with self._may_run(arguments):
             done = subprocess.run(
                 [str(argument) for argument in arguments],
@@ -66,27 +66,25 @@ class Account:
         try:
             yield
         except PermissionError as error:
-            who = "this user" if self.uid is None else f"user {pwd.getpwuid(self.uid).pw_name}"
+            user = "this user" if self.uid is None else f"user {pwd.getpwuid(self.uid).pw_name}"
             raise Misconfigured(
-                [f"embedded Postgres: {who} may not run {arguments[0]}: start as another user, or set DATABASE_URL"]
+                [f"embedded Postgres: {user} may not run {arguments[0]}: start as another user, or set DATABASE_URL"]
             ) from error
 
     def give(self, path: Path) -> None:
-        """Makes the account the owner of a file or directory."""
+        """Make this user the owner of a file or directory."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def let_in(self, path: Path, report: Callable[[str], None]) -> None:
-        """Lets the account pass through the directories above path (execute only: it cannot list them)."""
+        """Let this user pass the directories above path. Only the execute bit is set: it cannot list them."""
         if self.uid is None:
             return
         for directory in reversed(path.resolve().parents):
             state = directory.stat()
             if not state.st_mode & self._execute_bit(state):
                 directory.chmod(stat.S_IMODE(state.st_mode) | stat.S_IXOTH)
-                report(
-                    f"{directory} can now be passed through by other users: the embedded Postgres does not run as root"
-                )
+                report(f"{directory}: other users may pass it now, because the embedded Postgres does not run as root")
 
     def _execute_bit(self, state: os.stat_result) -> int:
         if state.st_uid == self.uid:
@@ -95,7 +93,10 @@ class Account:
 
 
 def account_for(existing: Path) -> Account:
-    """The account for a cluster: ours, or as root the one that owns it already, else `postgres` or `nobody`."""
+    """Return the user for a cluster: the current one; as root, its owner, else `postgres` or `nobody`.
+
+    Raises Misconfigured if root finds neither.
+    """
     if os.geteuid() != 0:
         return Account()
     if existing.exists() and existing.stat().st_uid != 0:

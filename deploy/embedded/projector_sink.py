@@ -1,4 +1,4 @@
-"""The end of the spool in embedded mode: the projector takes the place that Kafka has in production."""
+"""The sink of the spool in embedded mode: the projector, in the place that Kafka has in production."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ from schemas.reading.signing import KeyRing
 
 
 class ProjectorSink:
-    """Delivers records in one transaction each time: what was delivered is in the tables.
+    """Applies the records of each delivery in one transaction: a delivered record is in the tables.
 
-    `keys` tells the ring by which they were let in: it may be replaced (SIGHUP), and the projector verifies again.
+    `keys` returns the key ring that admitted the records. SIGHUP may replace it, and the projector verifies again.
     """
 
     def __init__(self, projector: Projector) -> None:
@@ -23,7 +23,7 @@ class ProjectorSink:
         self.keys: Callable[[], KeyRing | None] = lambda: None
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        """One answer a record, always None: a projector refuses nothing. Raises Unavailable while Postgres is away."""
+        """Return None for each record: a projector refuses none. Raises Unavailable if Postgres does not answer."""
         keys = self.keys()
         if keys is not None and keys is not self._keys:
             self._projector.replace_keys(keys)

@@ -1,7 +1,7 @@
 """Writes the folder: whole or not at all, readable by its owner only.
 
-Everything goes into a hidden sibling first, is brought to disk, and only then gets its name. What a killed process left
-of a sibling is thrown away by the next one that writes there.
+The files are written to a hidden sibling and synced to disk, and then the sibling is renamed. The remains that a killed
+process leaves in a sibling are removed by the next one that writes there.
 """
 
 import base64
@@ -25,23 +25,23 @@ from schemas.errors import LedgerError, Misconfigured
 from schemas.file_lock import FileLock
 from schemas.kafka.record import rfc3339
 
-WRITERS = 16  # so that the disk takes the files together
+WRITERS = 16  # a disk syncs several files at once faster than one after the other
 
 
 def refuse_bad_place(out: Path) -> None:
-    """Raises Misconfigured unless `out` can become a folder: its parent is there, and it is not, or is empty."""
+    """Raises Misconfigured unless the parent of `out` exists, and `out` is absent or an empty directory."""
     if not out.parent.is_dir():
-        raise Misconfigured([f"--out: {out.parent} is no directory: make it first"])
+        raise Misconfigured([f"--out: {out.parent} is not a directory: make it first"])
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise Misconfigured([f"--out: {out} is there and is no directory"])
+        raise Misconfigured([f"--out: {out} exists and is not a directory: name another"])
     if out.exists() and any(out.iterdir()):
-        raise Misconfigured([f"--out: {out} is not empty: evidence is never added to, name another directory"])
+        raise Misconfigured([f"--out: {out} is not empty: name another directory"])
 
 
 def write_folder(dossier: Dossier, out: Path, written: Callable[[int, int], None]) -> str:
-    """Makes `out` and gives the SHA-256 of its manifest. Raises Misconfigured where it cannot be written.
+    """Make `out` and return the SHA-256 of its manifest. Raises Misconfigured if it cannot be written.
 
-    `written` is told how many files of how many are on disk.
+    `written` is called with the number of files on disk and the number of all files.
     """
     refuse_bad_place(out)
     contents = folder_files(dossier)
@@ -57,7 +57,7 @@ def write_folder(dossier: Dossier, out: Path, written: Callable[[int, int], None
 
 
 def folder_files(dossier: Dossier) -> dict[str, bytes]:
-    """Every file but the manifest, by its path in the folder."""
+    """Return the content of every file but the manifest, by its path in the folder."""
     lines = timeline(dossier)
     originals = {f"originals/{line.number:04d}.json": line.original for line in lines}
     evidence = json.dumps(_evidence(dossier, originals), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
@@ -71,7 +71,7 @@ def folder_files(dossier: Dossier) -> dict[str, bytes]:
 
 
 def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, Any]:
-    """What machines read: verify.py checks all of it that can be checked."""
+    """Return the content of evidence.json, which verify.py checks."""
     before, seals = FIRST_CHAIN, list(dossier.seals)
     if seals and seals[0].seq > 1:
         before = seals.pop(0).chain
@@ -93,8 +93,8 @@ def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, 
         ],
         "events": [_event(dossier, name, original) for name, original in originals.items()],
         "standings": [
-            {"profile": one.profile, "as_known_now": _state(one.now), "as_known_then": _state(one.then)}
-            for one in dossier.opt_out_states
+            {"profile": state.profile, "as_known_now": _state(state.now), "as_known_then": _state(state.then)}
+            for state in dossier.opt_out_states
         ],
         "chain_before": before.hex(),
         "seals": [
@@ -137,7 +137,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def _unfinished(out: Path) -> Iterator[Path]:
-    """The hidden sibling, locked; gone at the end if it has not got its name."""
+    """Yield the hidden sibling, locked. It is removed at the end unless it was renamed."""
     folder = out.with_name(f".{out.name}.unfinished")
     folder.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -145,7 +145,7 @@ def _unfinished(out: Path) -> Iterator[Path]:
     except BlockingIOError:
         raise LedgerError(f"--out: another process is writing {out}") from None
     with lock:
-        for left in folder.iterdir():  # by a process that was killed
+        for left in folder.iterdir():  # left by a process that was killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         try:
             yield folder

@@ -1,11 +1,11 @@
-"""The page for people: every value of a webhook is escaped, and nothing in it can be loaded, run or hidden."""
+"""The page for people. Every value of a webhook is escaped: nothing in it can load, run or hide anything."""
 
 import html
 from collections.abc import Iterable
 from importlib.resources import files
 from string import Template
 
-from deploy.evidence.timeline import Line, moment, standing_words, violation
+from deploy.evidence.timeline import Line, moment, opt_out_words, violation
 from projections.evidence.dossier import Dossier
 
 EMOJI_JOINER = "\u200d"
@@ -29,16 +29,17 @@ def page(dossier: Dossier, lines: list[Line]) -> str:
     )
 
 
-def shown(written: str) -> str:
-    """Text as it is, apart from the text around it; what is invisible or turns the direction is named instead."""
+def shown(text: str) -> str:
+    """Return escaped text, isolated from its surroundings. Invisible and direction-changing characters are named."""
     visible = "".join(
-        one if one.isprintable() or one in ("\n", EMOJI_JOINER) else f"⟨U+{ord(one):04X}⟩" for one in written
+        character if character.isprintable() or character in ("\n", EMOJI_JOINER) else f"⟨U+{ord(character):04X}⟩"
+        for character in text
     )
     return f"<bdi>{html.escape(visible)}</bdi>"
 
 
 def _named(profile: str) -> str:
-    return shown(profile) if profile else "(none is named)"
+    return shown(profile) if profile else "(none named)"
 
 
 def _scope(dossier: Dossier) -> str:
@@ -51,10 +52,10 @@ def _standings(dossier: Dossier, lines: list[Line]) -> str:
     numbers = {line.original.key: line.number for line in lines}
     when = "As far as is known now" if dossier.at is None else f"On {moment(dossier.at)}"
     return "\n".join(
-        f"<p>{when}, for the messaging profile {_named(one.profile)}: "
-        + " ".join(map(shown, standing_words(one, dossier, numbers)))
+        f"<p>{when}, for the messaging profile {_named(state.profile)}: "
+        + " ".join(map(shown, opt_out_words(state, dossier, numbers)))
         + "</p>"
-        for one in dossier.opt_out_states
+        for state in dossier.opt_out_states
     )
 
 
@@ -81,23 +82,24 @@ def _sealed(dossier: Dossier) -> str:
     bare = len(dossier.originals) - len(dossier.proofs)
     words = f"No seal covers {bare} of the {len(dossier.originals)} notices here yet." if bare else ""
     broken = ", ".join(map(str, dossier.broken_seals))
-    return words + (f" <b>These seals no longer fit what they were made over: {broken}.</b>" if broken else "")
+    return words + (f" <b>These seals no longer match the notices they cover: {broken}.</b>" if broken else "")
 
 
 def _left_out(dossier: Dossier) -> Iterable[str]:
-    """What the reader might miss."""
+    """Yield the notices that the folder does not hold, by kind."""
     if dossier.later:
         yield f"{dossier.later} notices about this number that occurred after {moment(dossier.at or dossier.made_at)}."
     if dossier.in_other_profiles:
         count = dossier.in_other_profiles
         yield f"{count} notices about this number that belong to other messaging profiles, or to none."
     if dossier.missing:
-        yield f"{dossier.missing} notices about this number that we once had stored, and have no more."
+        yield f"{dossier.missing} notices about this number that we stored and no longer have."
     if dossier.dead_letters:
-        yield f"{dossier.dead_letters} notices (of anybody) that our tables could not take in: this page may miss them."
-    yield "Notices in which Telnyx does not name the number, or names it only in part."
-    yield "Notices that Telnyx never sent, or that never reached us; and whatever was said otherwise."
-    yield "Notices that we set apart: those that came long after they were signed, or that could not be read."
+        count = dossier.dead_letters
+        yield f"{count} notices (about any number) that our tables could not process: this page may miss them."
+    yield "Notices that do not name the number, or name only a part of it."
+    yield "Notices that Telnyx never sent or that never reached us, and conversations by other means."
+    yield "Notices that we set aside, because they came long after they were signed or could not be read."
 
 
 def _cells(*values: str) -> str:

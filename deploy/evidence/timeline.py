@@ -1,6 +1,6 @@
-"""What each webhook says of one person, in words that need no knowledge of Telnyx; what stands; what was sent after it.
+"""Describes one person's webhooks in plain words: each notice, the opt-out state, and messages sent after an opt-out.
 
-Everything here is plain text: page.py escapes it.
+Everything here is plain text, which page.py escapes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from schemas.kafka.record import Delivery
 from schemas.reading.normalize import parties, party, text
 
 ACTIONS = {
-    ("opt_out", "autoresponse"): "Opt-out: Telnyx recognised the keyword, and blocks further messages.",
+    ("opt_out", "autoresponse"): "Opt-out: Telnyx recognised the keyword and blocks further messages.",
     ("opt_out", "keyword"): "Opt-out: the words “{keyword}” ask for it. Telnyx did not act on them.",
-    ("opt_in", "autoresponse"): "Opt-in: Telnyx recognised the keyword, and allows messages again.",
+    ("opt_in", "autoresponse"): "Opt-in: Telnyx recognised the keyword and allows messages again.",
     ("opt_in", "keyword"): "Opt-in: the word “{keyword}” asks for it. Telnyx did not act on it.",
     ("help", "autoresponse"): "The person asked for help.",
     ("help", "keyword"): "The person asked for help.",
@@ -32,7 +32,7 @@ BASES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One webhook. `number` is that of its original; `notes` stand out; `kind` is opt_out, opt_in, violation or ''."""
+    """One webhook. `number` names its original, `notes` are highlighted, `kind` is opt_out, opt_in, violation or ''."""
 
     number: int
     original: Original
@@ -42,47 +42,48 @@ class Line:
 
 
 def moment(at: datetime) -> str:
-    """To the millisecond, in UTC."""
+    """Return the time to the millisecond, in UTC."""
     return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
 
 
 def timeline(dossier: Dossier) -> list[Line]:
-    """A line for each original, in order of occurrence; numbers from 1."""
-    return [_line(number, one, dossier) for number, one in enumerate(dossier.originals, start=1)]
+    """Return a line for each original, in order of occurrence, numbered from 1."""
+    return [_line(number, original, dossier) for number, original in enumerate(dossier.originals, start=1)]
 
 
-def _line(number: int, one: Original, dossier: Dossier) -> Line:
-    if one.event.type == "message.received":
-        return _inbound(number, one, dossier.phone)
-    words = _outbound(one, dossier.phone) if one.event.type in DEFAULT_STATUS else _click(one)
-    after = dossier.sent_after_opt_out.get(message_of(one.event) or "")
-    return Line(number, one, words, [violation(after)] if after else [], "violation" if after else "")
+def _line(number: int, original: Original, dossier: Dossier) -> Line:
+    if original.event.type == "message.received":
+        return _inbound(number, original, dossier.phone)
+    words = _outbound(original, dossier.phone) if original.event.type in DEFAULT_STATUS else _click(original)
+    after = dossier.sent_after_opt_out.get(message_of(original.event) or "")
+    return Line(number, original, words, [violation(after)] if after else [], "violation" if after else "")
 
 
-def _inbound(number: int, one: Original, phone: str) -> Line:
-    payload = one.event.payload
+def _inbound(number: int, original: Original, phone: str) -> Line:
+    payload = original.event.payload
     sender, to = party(payload.get("from")), ", ".join(parties(payload.get("to"))) or "an unnamed number"
     written = message_text(payload)
     what = f": “{written}”" if written else ", without text"
     if sender != phone:
-        return Line(number, one, f"{sender or 'Somebody'} wrote to {to}, this person copied in{what}", [], "")
-    row = one.row
+        words = f"{sender or 'An unnamed number'} wrote to {to}, with this person in copy{what}"
+        return Line(number, original, words, [], "")
+    row = original.row
     given = Delivery(
         row["body"], row["signature"], row["signed_timestamp"], row["key_id"], row["account"], row["received_at"]
     )
-    facts = [fact for _, fact in OPT_OUTS.rows(one.event, given)]
+    facts = [fact for _, fact in OPT_OUTS.rows(original.event, given)]
     notes = [ACTIONS[fact["action"], fact["basis"]].format(keyword=fact["keyword"]) for fact in facts]
     kind = facts[0]["action"] if facts and facts[0]["action"] != "help" else ""
-    return Line(number, one, f"The person wrote to {to}{what}", notes, kind)
+    return Line(number, original, f"The person wrote to {to}{what}", notes, kind)
 
 
-def _outbound(one: Original, phone: str) -> str:
-    payload = one.event.payload
-    item = next((item for recipient, item in observations(one.event) if recipient == phone), {})
-    status = text(item.get("status")) or DEFAULT_STATUS[one.event.type]
+def _outbound(original: Original, phone: str) -> str:
+    payload = original.event.payload
+    item = next((item for recipient, item in observations(original.event) if recipient == phone), {})
+    status = text(item.get("status")) or DEFAULT_STATUS[original.event.type]
     codes, detail = error_codes(payload, item), error_detail(payload, item)
     written = message_text(payload)
-    message, sender = message_of(one.event) or "without an id", party(payload.get("from")) or "an unnamed number"
+    message, sender = message_of(original.event) or "without an id", party(payload.get("from")) or "an unnamed number"
     said = [f"Telnyx reported on message {message} from {sender} to the person: status “{status}”"]
     if BLOCKED_BY_STOP in codes:
         said.append("Telnyx refused it because the person had opted out (error 40300)")
@@ -93,33 +94,31 @@ def _outbound(one: Original, phone: str) -> str:
     return "; ".join(said)
 
 
-def _click(one: Original) -> str:
-    payload = one.event.payload
-    return (
-        f"The person opened the link {text(payload.get('url')) or ''} of message {message_of(one.event) or 'unknown'}"
-    )
+def _click(original: Original) -> str:
+    link, message = text(original.event.payload.get("url")) or "", message_of(original.event) or "unknown"
+    return f"The person opened the link {link} of message {message}"
 
 
 def violation(row: EvidenceRow) -> str:
-    """What is to be said of a message that was sent to somebody who had opted out."""
+    """Return the note on a message that was sent to a person who had opted out."""
     words = f"Sent at {moment(row['sent_at'])}, after the opt-out of {moment(row['opted_out_at'])}"
     if row["is_confirmation"]:
-        return f"{words}, from the number that was written to and within five minutes: one confirmation is allowed."
+        return f"{words}, from the number that the person wrote to, within five minutes: one confirmation is allowed."
     known = "had been received here before" if row["known_before_send"] else "had not been received here yet"
     return f"{words}. When it was sent, the opt-out {known}."
 
 
-def standing_words(standing: OptOutState, dossier: Dossier, numbers: Mapping[str, int]) -> list[str]:
-    """What stood for one profile at the moment of the dossier; `numbers` are those of the originals by event_key."""
-    lines = [_stood(standing.now, numbers)]
-    now, then = standing.now, standing.then
+def opt_out_words(state: OptOutState, dossier: Dossier, numbers: Mapping[str, int]) -> list[str]:
+    """Describe the opt-out state of one profile at the moment of the dossier. `numbers`: originals by event_key."""
+    lines = [_state_words(state.now, numbers)]
+    now, then = state.now, state.then
     if dossier.at is not None and (now and now["last_event_key"]) != (then and then["last_event_key"]):
         lines.append("Not all of this was known at that moment. From what had been received here by then: ")
-        lines[-1] += _stood(then, numbers)
+        lines[-1] += _state_words(then, numbers)
     return lines
 
 
-def _stood(row: EvidenceRow | None, numbers: Mapping[str, int]) -> str:
+def _state_words(row: EvidenceRow | None, numbers: Mapping[str, int]) -> str:
     if row is None:
         return "No opt-out and no opt-in is known."
     number = numbers.get(str(row["last_event_key"]))
@@ -127,9 +126,9 @@ def _stood(row: EvidenceRow | None, numbers: Mapping[str, int]) -> str:
         keyword=row["keyword"] or "a longer text", via_number=row["via_number"] or "an unnamed number"
     )
     where = f"original {number}" if number else "its original is not in this folder"
-    state = "Opted out since" if row["opted_out"] else "Not opted out: opted in on"
+    since = "Opted out since" if row["opted_out"] else "Not opted out: opted in on"
     blocked = "blocks" if row["telnyx_blocked"] else "does not block"
     return (
-        f"{state} {moment(row['changed_at'])}. This is known because {how} ({where})."
+        f"{since} {moment(row['changed_at'])}. This is known because {how} ({where})."
         f" As far as its webhooks show, Telnyx itself {blocked} messages to this person."
     )

@@ -1,7 +1,7 @@
 """Checks this folder without the program that made it: python -I verify.py
 
-Needs Python 3.9 or newer and PyNaCl (pip install pynacl), no network and no database. Ends with exit status 0 and says
-what holds, or with 1 and says what does not. Nothing is written.
+Needs Python 3.9 or newer and PyNaCl (pip install pynacl), no network and no database. Prints the result with exit
+status 0, or every problem with exit status 1. Writes nothing.
 """
 
 import base64
@@ -10,25 +10,25 @@ import json
 import sys
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Iterator, List  # noqa: UP035 -- read by older Pythons than the program needs
+from typing import Any, Dict, Iterator, List  # noqa: UP035 -- for Pythons older than the program supports
 
 FOLDER = Path(__file__).resolve().parent
 MANIFEST = FOLDER / "manifest.sha256"
 Json = Dict[str, Any]  # noqa: UP006
 
-# A damaged copy of this script might skip its own check. So it looks at itself here and again with the other files.
+# A damaged copy of this script might skip a later check of itself. So it checks itself here, and with the other files.
 _OWN_LINE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest() + "  verify.py"
 if _OWN_LINE not in MANIFEST.read_text("utf-8").split("\n"):
     sys.exit("verify.py is not the script that manifest.sha256 lists: do not rely on it")
 
 
 def main() -> None:
-    """Every check; the first lines that do not hold are printed, and the exit status is 1."""
+    """Run every check. Prints the problems, if there are any, and exits with 1."""
     try:
         import nacl.signing  # noqa: F401, PLC0415
     except ImportError:
         sys.exit("PyNaCl is missing: pip install pynacl")
-    sys.setrecursionlimit(10_000)  # what Telnyx signed may be nested deeply
+    sys.setrecursionlimit(10_000)  # a signed body may be nested deeply
     problems = list(_files())
     if not problems:
         evidence = json.loads((FOLDER / "evidence.json").read_bytes())
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _files() -> Iterator[str]:
-    """The manifest has one form only: it must be, byte for byte, the one that the files here give."""
+    """The manifest has a single form: byte for byte the one that follows from the files."""
     files, lines = {}, MANIFEST.read_bytes().decode("utf-8", "replace").split("\n")
     for path in sorted(FOLDER.rglob("*")):
         name = path.relative_to(FOLDER).as_posix()
@@ -53,7 +53,7 @@ def _files() -> Iterator[str]:
         elif path.is_file() and path != MANIFEST:
             files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif path.is_dir() and not any(path.iterdir()):
-            yield f"{name}: an empty directory that nobody put there"
+            yield f"{name}: an empty directory, not listed in manifest.sha256"
     listed = {line[66:]: line[:64] for line in lines[:-1]}
     yield from (f"{name}: listed in manifest.sha256, and missing" for name in sorted(set(listed) - set(files)))
     yield from (f"{name}: not listed in manifest.sha256" for name in sorted(set(files) - set(listed)))
@@ -63,14 +63,14 @@ def _files() -> Iterator[str]:
 
 
 def _layout(evidence: Json) -> Iterator[str]:
-    """Every original and every key is spoken of in evidence.json, once."""
+    """evidence.json lists every original and every key once."""
     for folder, named in (
         ("originals", [event["file"] for event in evidence["events"]]),
         ("keys", [f"keys/{key['key_id']}.txt" for key in evidence["keys"]]),
     ):
         there = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.glob(folder + "/*"))
         if there != sorted(named):
-            yield f"evidence.json: does not speak of exactly the files in {folder}/"
+            yield f"evidence.json: does not list exactly the files in {folder}/"
     if len({event["event_key"] for event in evidence["events"]}) != len(evidence["events"]):
         yield "evidence.json: an event is listed twice"
 
@@ -93,9 +93,9 @@ def _event(event: Json, keys: Dict[str, Json], seals: Dict[int, Json]) -> Iterat
     if key is None:
         yield "signed by a key that is not in keys/"
     elif not _is_signed(event, body):
-        yield "the signature does not fit this text and time"
+        yield "the signature does not match this text and time"
     elif not (key["not_before"] or 0) <= int(event["signed_timestamp"]) <= (key["not_after"] or 10**11):
-        yield "signed at a time for which its key was not valid"
+        yield "signed at a time when its key was not valid"
     if uuid.UUID(event["event_key"]).bytes != event_key(body):
         yield "the event_key does not follow from this text"
     seal = seals.get(event["seal"]["seq"]) if event["seal"] else None
@@ -116,7 +116,7 @@ def _is_signed(event: Json, body: bytes) -> bool:
 
 
 def event_key(body: bytes) -> bytes:
-    """BLAKE2b-128 of the canonical form of `data`: what tells two events apart, whatever else a delivery says."""
+    """BLAKE2b-128 of the canonical form of `data`: the identity of an event, equal for all its deliveries."""
     data = json.loads(body.decode(), parse_int=_integer)["data"]
     return hashlib.blake2b(canonical(data).encode(), digest_size=16).digest()
 
@@ -177,13 +177,13 @@ def _report(evidence: Json) -> None:
     print(f"every file is as listed; nothing is missing, nothing was added ({len(events)} originals)")
     print(f"every original was signed with the key it names, at the time it names ({len(evidence['keys'])} keys)")
     print("every event_key follows from its original")
-    print(f"{sealed} of {len(events)} originals are covered by seals that fit; {len(events) - sealed} by none yet")
-    print("Not checked, because it cannot be from here: that the keys are Telnyx's (ask Telnyx, or its portal);")
-    print("the times received_at and recorded_at, which are the maker's own clocks; what index.html says in words.")
+    print(f"{sealed} of {len(events)} originals are covered by matching seals; {len(events) - sealed} by none yet")
+    print("Not checked, because the folder cannot show it: that the keys are Telnyx's (ask Telnyx, or see its portal);")
+    print("the times received_at and recorded_at, which are the maker's own clocks; the prose of index.html.")
     if evidence["seals"]:
         print(f"newest seal, {evidence['seals'][-1]['seq']}: chain {evidence['seals'][-1]['chain']}")
     print(f"manifest.sha256 has the SHA-256 {hashlib.sha256(MANIFEST.read_bytes()).hexdigest()}")
-    print("Compare it with the one in the covering letter: if it is the same, this is the folder that was sent.")
+    print("Compare it with the one in the covering letter. If they are equal, this is the folder that was sent.")
 
 
 if __name__ == "__main__":

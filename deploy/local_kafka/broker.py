@@ -1,4 +1,4 @@
-"""Runs a local Kafka (KRaft, one or two brokers): what was stopped starts again on the same ports and data."""
+"""Runs a local Kafka (KRaft, one or two brokers). A stopped one starts again on the same ports and data."""
 
 import argparse
 import base64
@@ -20,13 +20,13 @@ from deploy.program import flush_each_line
 from schemas.errors import Misconfigured
 
 TEMPLATE = Path(__file__).with_name("server.properties")
-# Starts sooner and peaks lower, but runs slower: right for tests, wrong for benchmarks.
+# Starts sooner and uses less memory, but runs slower: for tests, not for benchmarks.
 QUICK_START = ["-XX:TieredStopAtLevel=1"]
 JAVA_OPTIONS = ["-Xmx512m", "-XX:+UseSerialGC"]
 
 
 class LocalKafka:
-    """One or two brokers in a directory. Every method blocks: from a coroutine, call start and stop in a thread."""
+    """One or two brokers in a directory. Every method blocks: a coroutine calls start and stop in a thread."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class LocalKafka:
 
     @property
     def pid(self) -> int:
-        """Of the first broker."""
+        """Return the process id of the first broker."""
         return self.nodes[0].pid
 
     def start(self, timeout_seconds: float = 60) -> None:
-        """Launch what is not running and return when every broker is in the metadata. Raises Misconfigured."""
+        """Launch the brokers that are not running. Return when all are in the metadata. Raises Misconfigured."""
         if not self.nodes:
             self._prepare()
         for node in self.nodes:
@@ -66,22 +66,22 @@ class LocalKafka:
         self._wait_until_ready(time.monotonic() + timeout_seconds)
 
     def stop(self) -> None:
-        """SIGTERM to every broker; controllers last, since the others say goodbye to them."""
+        """Send SIGTERM to every broker, and to the controller last, because the others deregister with it."""
         for node in reversed(self.nodes):
             node.stop()
 
     def kill(self) -> None:
-        """SIGKILL to every broker."""
+        """Send SIGKILL to every broker."""
         for node in self.nodes:
             node.kill()
 
     def freeze(self) -> None:
-        """SIGSTOP to every broker."""
+        """Send SIGSTOP to every broker."""
         for node in self.nodes:
             node.freeze()
 
     def thaw(self) -> None:
-        """SIGCONT to every broker."""
+        """Send SIGCONT to every broker."""
         for node in self.nodes:
             node.thaw()
 
@@ -119,21 +119,21 @@ class LocalKafka:
         return filled + "".join(f"{name}={value}\n" for name, value in self._properties.items())
 
     def _wait_until_ready(self, deadline: float) -> None:
-        # An open port is not readiness: a broker is ready when metadata names it.
+        # A broker is ready when the metadata names it. An open port does not mean that.
         while brokers_in_metadata(self._ports[0]) < len(self.nodes):
             dead = [node for node in self.nodes if not node.running]
             if dead or time.monotonic() > deadline:
                 node = (dead or self.nodes)[0]
-                words = node.last_words()
+                lines = node.last_log_lines()
                 self.kill()
                 raise Misconfigured(
-                    [f"Kafka did not start (it needs Java 17 or newer); its log {node.log} ends:\n{words}"]
+                    [f"Kafka did not start (it needs Java 17 or newer); its log {node.log} ends:\n{lines}"]
                 )
             time.sleep(0.05)
 
 
 def brokers_in_metadata(port: int) -> int:
-    """How many live brokers the one at this port knows; 0 when it does not answer. A metadata request, version 0."""
+    """Return how many live brokers the one at this port knows, 0 if it does not answer. Metadata request, version 0."""
     request = struct.pack(">hhih4si", 3, 0, 1, 4, b"wait", 0)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
@@ -145,33 +145,34 @@ def brokers_in_metadata(port: int) -> int:
 
 
 def run(directory: Path, *, port: int = 9092, report: Callable[[str], None] = print) -> None:
-    """Run one broker until SIGINT or SIGTERM, and say how to use it. Raises Misconfigured when it cannot start."""
+    """Run one broker until SIGINT or SIGTERM, and print how to use it. Raises Misconfigured if it cannot start."""
     if not port_is_free(port):
-        raise Misconfigured([f"port {port} of 127.0.0.1 is in use; stop what listens there or choose another port"])
+        remedy = "stop the program that listens there, or choose another port with --port"
+        raise Misconfigured([f"port {port} of 127.0.0.1 is in use; {remedy}"])
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    report("Starting Kafka; the first time, Maven fetches 43 MB of jars.")
+    report("Starting Kafka. The first start downloads 43 MB of jars with Maven.")
     kafka = LocalKafka(directory, port=port)
     try:
         kafka.start()
         report(instructions(kafka.bootstrap, directory))
         while not stopping.wait(1):
             if not kafka.nodes[0].running:
-                raise Misconfigured([f"Kafka stopped by itself; its log is {kafka.nodes[0].log}"])
+                raise Misconfigured([f"Kafka stopped unexpectedly; see its log {kafka.nodes[0].log}"])
     finally:
         kafka.stop()
 
 
 def instructions(bootstrap: str, directory: Path) -> str:
-    """What a person types next, with a single broker's replication."""
-    return f"""Kafka answers at {bootstrap}; its data is in {directory}; Ctrl-C stops it. Next, in another terminal:
+    """Return the commands to type next. The replication is that of a single broker."""
+    return f"""Kafka answers at {bootstrap}. Its data is in {directory}. Ctrl-C stops it. Next, in another terminal:
   export KAFKA_BOOTSTRAP_SERVERS={bootstrap} LEDGER_TOPIC_REPLICATION=1
   telnyx-ledger topics"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry for `make kafka`; returns an exit status."""
+    """Entry point of `make kafka`. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Run a local Kafka until Ctrl-C.")
     parser.add_argument("--port", type=int, default=9092, help="of 127.0.0.1 (default 9092)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Fetches the broker's jars by Maven, once: whoever asks while another process is fetching waits and finds them."""
+"""Downloads the jars of the broker with Maven, once. A lock makes concurrent processes wait for one download."""
 
 import hashlib
 import shutil
@@ -14,17 +14,17 @@ MAVEN = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-Di
 
 
 def missing_programs(libs: Path = LIBS) -> list[str]:
-    """What this machine lacks to run a broker, one problem a line; empty when it can."""
+    """Return the programs that this machine lacks to run a broker, one line each."""
     problems = []
     if shutil.which("java") is None:
         problems.append("java: not found on PATH; install Java 17 or newer (Debian: openjdk-17-jre-headless)")
     if shutil.which("mvn") is None and not _complete(libs):
-        problems.append("mvn: not found on PATH; install Maven 3.8 or newer to fetch Kafka's jars (Debian: maven)")
+        problems.append("mvn: not found on PATH; install Maven 3.8 or newer to download Kafka's jars (Debian: maven)")
     return problems
 
 
 def fetch(libs: Path = LIBS) -> Path:
-    """The directory that holds the jars of pom.xml, filled at the first call (about 8 s). Raises Misconfigured."""
+    """Return the directory with the jars of pom.xml, filled at the first call (about 8 s). Raises Misconfigured."""
     if problems := missing_programs(libs):
         raise Misconfigured(problems)
     libs.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def fetch(libs: Path = LIBS) -> Path:
 
 
 def _copy_jars(libs: Path) -> None:
-    for jar in libs.glob("*.jar"):  # of another version: two Kafkas on one class path start neither
+    for jar in libs.glob("*.jar"):  # of another version: with two Kafkas on the class path, neither starts
         jar.unlink()
     copied = subprocess.run(
         [*MAVEN, f"-DoutputDirectory={libs.resolve()}"],
@@ -46,12 +46,12 @@ def _copy_jars(libs: Path) -> None:
         check=False,
     )
     if copied.returncode != 0:
-        raise Misconfigured([f"mvn: could not fetch Kafka's jars: {_first_error(copied.stdout)}"])
+        raise Misconfigured([f"mvn: Kafka's jars could not be downloaded: {_first_error(copied.stdout)}"])
 
 
 def _first_error(output: str) -> str:
     errors = [line for line in output.splitlines() if "[ERROR]" in line]
-    return errors[0].removeprefix("[ERROR] ") if errors else "it said nothing"
+    return errors[0].removeprefix("[ERROR] ") if errors else "no error was printed"
 
 
 def _complete(libs: Path) -> bool:

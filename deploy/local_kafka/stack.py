@@ -1,7 +1,7 @@
-"""The whole Kafka mode on one machine: broker, Postgres, `ingest`, `project` and `simulate` as processes of their own.
+"""The whole Kafka mode on one machine: broker, Postgres, `ingest`, `project` and `simulate` as separate processes.
 
-What production runs, less its replicas: every part is the real program, started as an operator would start it. When one
-of them ends, or on Ctrl-C, all of them are stopped in the reverse order.
+Each part is the program that production runs, started as an operator starts it. When one of them ends, or at Ctrl-C,
+all are stopped in the reverse order.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from schemas.sql.migrate import migrate
 PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
 KAFKA_PORT = 9092
 LISTENING_SECONDS = 30
-STOP_SECONDS = 25  # a little more than what `ingest` promises
+STOP_SECONDS = 25  # a little more than the time limit of `ingest`
 SIMULATED = ("simulate", "--count", "0", "--rate", "5")
 
 
@@ -46,16 +46,18 @@ class KafkaModeSettings(KeySettings, DatabaseSettings, DataSettings, LogSettings
 
 
 def run_kafka_mode() -> None:
-    """Until SIGTERM or SIGINT. Raises Misconfigured, or LedgerError when one of the processes ends by itself."""
+    """Run until SIGTERM or SIGINT. Raises Misconfigured, and LedgerError if one of the processes ends."""
     settings = load(KafkaModeSettings)
     logs.configure(settings.ledger_log_level)
     if not port_is_free(settings.ledger_port):
-        raise Misconfigured([f"LEDGER_PORT: port {settings.ledger_port} is in use by another process"])
+        raise Misconfigured(
+            [f"LEDGER_PORT: port {settings.ledger_port} is in use by another process; stop it, or set another port"]
+        )
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     with ExitStack() as stack:
-        environment = stack.enter_context(_surroundings(settings))
+        environment = stack.enter_context(_servers(settings))
         _run_to_end("topics", environment)
         running = {name: stack.enter_context(_process((name,), environment)) for name in ("ingest", "project")}
         _wait_until_listening(settings, running["ingest"], stopping)
@@ -70,15 +72,15 @@ def run_kafka_mode() -> None:
 
 
 @contextmanager
-def _surroundings(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
-    """Postgres and Kafka while the block runs, and the environment in which our programs find them."""
+def _servers(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
+    """Run Postgres and Kafka while the block runs, and yield the environment that leads our programs to them."""
     key = development_key(settings.ledger_data_dir)
     postgres = None if settings.database_url else EmbeddedPostgres(settings.ledger_data_dir)
     kafka = LocalKafka(settings.ledger_data_dir / "kafka", port=KAFKA_PORT if port_is_free(KAFKA_PORT) else None)
     try:
         database_url = postgres.start() if postgres else settings.database_url
         asyncio.run(migrate(database_url, print))
-        print("Starting Kafka; the first time, Maven fetches its jars")
+        print("Starting Kafka. The first start downloads its jars with Maven.")
         kafka.start()
         yield {
             **os.environ,
@@ -100,7 +102,7 @@ def _run_to_end(command: str, environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def _process(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """One of our programs while the block runs, in a session of its own: Ctrl-C reaches only us."""
+    """Run one of our programs while the block runs, in a separate session, so Ctrl-C reaches only this process."""
     process = subprocess.Popen([PROGRAM, *arguments], env=environment, start_new_session=True)
     try:
         yield process

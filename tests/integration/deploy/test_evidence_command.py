@@ -47,7 +47,7 @@ def told(database_url: str) -> Dossier:
 def test_a_folder_that_cannot_be_written_is_not_there(told: Dossier, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    for out, problem in (("full", "not empty"), ("full/file", "no directory"), ("missing/out", "make it first")):
+    for out, problem in (("full", "not empty"), ("full/file", "not a directory"), ("missing/out", "make it first")):
         with pytest.raises(Misconfigured, match=problem):
             write_folder(told, tmp_path / out, quietly)
 
@@ -105,7 +105,7 @@ async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
     assert made.returncode == 1, made.stdout
     assert made.stderr.splitlines()[0] == f"{changed}: not signed by the key that it names"
     said = checked(bare_python(tmp_path / "bare"), programs.directory / "out").stdout
-    assert "the signature does not fit this text and time" in said
+    assert "the signature does not match this text and time" in said
     assert "the event_key does not follow from this text" in said
 
 

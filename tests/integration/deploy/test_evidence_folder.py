@@ -68,7 +68,7 @@ def test_the_folder_holds_what_it_says_and_only_its_owner_may_look(made: Path, p
     done = checked(python, made)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"({THEIRS} originals)" in done.stdout
-    assert f"{THEIRS - 2} of {THEIRS} originals are covered by seals that fit; 2 by none yet" in done.stdout
+    assert f"{THEIRS - 2} of {THEIRS} originals are covered by matching seals; 2 by none yet" in done.stdout
     assert {oct(path.stat().st_mode & 0o777) for path in made.rglob("*") if path.is_file()} == {"0o600"}
     assert {oct(path.stat().st_mode & 0o777) for path in (made, *made.rglob("*")) if path.is_dir()} == {"0o700"}
     assert not list(made.parent.glob(".*"))
@@ -111,17 +111,17 @@ def relist(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda evidence: evidence["events"][0].update(signed_timestamp="1772366401"), "the signature does not fit"),
+        (lambda evidence: evidence["events"][0].update(signed_timestamp="1772366401"), "the signature does not match"),
         (lambda evidence: evidence["events"][0].update(event_key=evidence["events"][1]["event_key"]), "listed twice"),
         (lambda evidence: evidence["events"][0].update(event_key="0" * 32), "event_key does not follow"),
         (lambda evidence: evidence["events"][0].update(position=99), "not what was sealed"),
         (lambda evidence: evidence["events"][0]["seal"]["path"].pop(), "not what was sealed"),
         (lambda evidence: evidence["events"][0]["seal"].update(index=1), "not what was sealed"),
-        (lambda evidence: evidence["events"].pop(), "does not speak of exactly the files"),
+        (lambda evidence: evidence["events"].pop(), "does not list exactly the files"),
         (lambda evidence: evidence["seals"].pop(1), "seal 3: does not follow"),
         (lambda evidence: evidence["seals"][0].update(root="00" * 32), "seal 1: does not follow"),
         (lambda evidence: evidence.update(chain_before="11" * 32), "seal 1: does not follow"),
-        (lambda evidence: evidence["keys"][0].update(not_after=1), "for which its key was not valid"),
+        (lambda evidence: evidence["keys"][0].update(not_after=1), "when its key was not valid"),
         (lambda evidence: evidence["keys"].pop(), "signed by a key that is not in keys/"),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_forged_original_and_a_forged_key_are_found(folder: Path, python: Path
     original.write_bytes(original.read_bytes().replace(b"tomorrow", b"today   "))
     relist(folder)
     said = checked(python, folder).stdout
-    assert "originals/0001.json: the signature does not fit" in said
+    assert "originals/0001.json: the signature does not match" in said
     assert "originals/0001.json: the event_key does not follow" in said
     (key,) = (folder / "keys").iterdir()
     key.write_text("A" * 43 + "=\n")

@@ -79,7 +79,7 @@ def test_a_port_in_use_is_one_clear_line_and_exit_status_2(tmp_path: Path, capsy
         port = taken.getsockname()[1]
         assert local.main(["--port", str(port), "--directory", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        f"port {port} of 127.0.0.1 is in use; stop what listens there or choose another port"
+        f"port {port} of 127.0.0.1 is in use; stop the program that listens there, or choose another port with --port"
     ]
 
 
