@@ -5,17 +5,13 @@ from typing import Any
 
 import asyncpg
 
-from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
-from schemas.kafka.record import Delivery, event_record
-from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
-from schemas.reading.signing import KeyRing, parse_keys
+from tests.support.projections.apply import apply
+from tests.support.streams import Webhook
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, Json
 
-KEYS = {"a": builders.KEY, "b": builders.OTHER_KEY}
-RING = KeyRing(parse_keys(builders.public_key_setting(key, account) for account, key in KEYS.items()))
 TABLES = ("spend_limit_events", "hosted_number_orders", "hosted_numbers", "toll_free_verifications", "link_clicks")
 Rows = list[dict[str, Any]]
 
@@ -30,15 +26,6 @@ def key_of(webhook: Json) -> str:
     return found.key
 
 
-def incoming(body: bytes, account: str) -> Incoming:
-    found = read(body)
-    assert isinstance(found, Event)
-    key = KEYS[account]
-    delivery = Delivery(body, builders.sign(body, 1772366400, key), "1772366400", builders.key_id(key), account, NOON)
-    record = event_record(Topics(), found, delivery)
-    return Incoming(record.value, record.headers, NOON)
-
-
 class Ledger:
     """A projector, and what its tables hold after a batch or many."""
 
@@ -51,7 +38,7 @@ class Ledger:
 
     async def apply(self, *webhooks: Json | bytes, account: str = "a") -> None:
         bodies = (item if isinstance(item, bytes) else builders.encode(item) for item in webhooks)
-        await self._projector.apply([incoming(body, account) for body in bodies])
+        await apply(self._projector, [[Webhook(body, account, NOON) for body in bodies]])
 
     async def rows(self, table: str) -> Rows:
         return [dict(row) for row in await self._administrator.fetch(f"select * from telnyx.{table} order by 1, 2")]
