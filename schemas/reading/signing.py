@@ -9,11 +9,22 @@ from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from importlib.metadata import version
 
-from nacl._sodium import ffi, lib
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from schemas.errors import Misconfigured
+
+TRIED = "1.6.2"
+try:  # private names of PyNaCl, of which this is the only user
+    from nacl._sodium import ffi, lib
+
+    _crypto_sign_open = lib.crypto_sign_open
+except (ImportError, AttributeError) as error:
+    problem = (
+        f"pynacl {version('pynacl')} lacks a private name: {error}. Install pynacl {TRIED}, the version that was tried."
+    )
+    raise ImportError(problem) from None
 
 PER_PATH_KEYS = 8
 ACCOUNT = re.compile(r"[a-z0-9_-]{1,64}")
@@ -75,7 +86,7 @@ def verify(public_key: bytes, signature: bytes, signed_timestamp: bytes, body: b
     signed = b"%b%b|%b" % (signature, signed_timestamp, body)
     # PyNaCl's crypto_sign_open returns a copy of the message, which costs 3 % of the whole. libsodium's header allows
     # null for the copy and for its length.
-    verdict: int = lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public_key)
+    verdict: int = _crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), public_key)
     return verdict == 0
 
 
