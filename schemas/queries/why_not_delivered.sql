@@ -29,11 +29,11 @@ cross join lateral (
   select telnyx.delivery_class(d.status, d.is_final) as class, coalesce(d.sent_at, d.queued_at, d.first_event_at) as at
 ) fared
 left join lateral (
-  select string_agg(coalesce(known.title, 'error ' || told.code), '; ' order by told.nth) as because,
-         array_agg(known.category order by told.nth) as categories,
-         array_agg(known.advice order by told.nth) as advice
-  from unnest(d.error_codes) with ordinality as told (code, nth)
-  left join telnyx.error_codes known on known.code = told.code
+  select string_agg(coalesce(known.title, 'error ' || reported.code), '; ' order by reported.nth) as because,
+         array_agg(known.category order by reported.nth) as categories,
+         array_agg(known.advice order by reported.nth) as advice
+  from unnest(d.error_codes) with ordinality as reported (code, nth)
+  left join telnyx.error_codes known on known.code = reported.code
 ) failed on true
 left join lateral (
   select max(state.changed_at) as changed_at

@@ -1,1 +1,4 @@
-"""The revisions, one module each. After a release none of them changes: a new one is added instead."""
+"""The revisions, one module each. A new revision runs the SQL file of the same name beside it.
+
+After a release no revision changes: a test knows their digests.
+"""

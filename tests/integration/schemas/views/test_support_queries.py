@@ -125,7 +125,7 @@ ASKED: list[tuple[str, dict[str, str], str, Answers]] = [
     ),
     (
         "why_campaign_stuck",
-        {"campaign": "nobody's"},
+        {"campaign": "unknown"},
         "answer",
         [("no webhook of this campaign has arrived: check the id and the campaign's webhook URL",)],
     ),
