@@ -1,4 +1,4 @@
-"""The second computation of events and quarantine against cases worked out by hand in docs/semantics.md, section 2."""
+"""The oracle's events and quarantine on cases worked out by hand from docs/semantics.md, section 2."""
 
 import hashlib
 import json

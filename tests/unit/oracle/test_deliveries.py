@@ -1,4 +1,4 @@
-"""The second computation of deliveries against cases worked out by hand from docs/semantics.md, section 4."""
+"""The oracle's deliveries on cases worked out by hand from docs/semantics.md, section 4."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -34,7 +34,7 @@ def test_an_unlisted_word_ranks_as_the_default_of_its_event() -> None:
     assert row["status"] == "??"
 
 
-def test_recipients_in_order_and_nobody_named() -> None:
+def test_recipients_keep_their_order_and_may_be_missing() -> None:
     to = [{"phone_number": "1"}, "2", 3, True, None, "", [], {"carrier": "x"}]
     cc = ["4", {"phone_number": "5"}, {"phone_number": "6", "status": "Queued"}, {"phone_number": "7", "status": "odd"}]
     found = rows("message_deliveries", builders.message_sent(to=to, cc=cc))

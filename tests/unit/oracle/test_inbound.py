@@ -1,4 +1,4 @@
-"""The second computation of inbound messages against cases worked out by hand from docs/semantics.md, section 5."""
+"""The oracle's inbound messages on cases worked out by hand from docs/semantics.md, section 5."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The second computation of consent against cases worked out by hand from docs/semantics.md, section 6."""
+"""The oracle's rules of consent on cases worked out by hand from docs/semantics.md, section 6."""
 
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ from tests.support.webhooks.oracle_rows import delivery, only, rows
         ("…", None),
     ],
 )
-def test_texts_that_mean_something(written: str, expected: tuple[str, str] | None) -> None:
+def test_the_keyword_of_a_text(written: str, expected: tuple[str, str] | None) -> None:
     assert match(written) == expected
 
 
@@ -68,7 +68,7 @@ def minutes(count: float) -> datetime:
     return NOON + timedelta(minutes=count)
 
 
-def test_a_repeated_stop_does_not_move_the_day_of_the_opt_out() -> None:
+def test_a_repeated_stop_keeps_the_time_of_the_opt_out() -> None:
     events = [
         builders.stop_received("a", at=minutes(0)),
         builders.stop_received("b", at=minutes(5)),
@@ -93,11 +93,18 @@ def test_a_refused_send_from_before_the_consent_does_not_count() -> None:
     refused = builders.send_refused(at=minutes(0))  # tried at 0, refused two seconds later
     start = builders.start_received(at=minutes(0) + timedelta(seconds=1))
     assert only("opt_outs", refused, start)["opted_out"] is False
+    at_once = builders.start_received(at=minutes(0))
+    assert only("opt_outs", refused, at_once)["opted_out"] is False
     earlier = builders.start_received(at=minutes(-1))
     assert only("opt_outs", refused, earlier)["opted_out"] is True
 
 
-def test_a_refused_send_is_judged_by_consents_before_it_only() -> None:
+def test_a_refused_send_alone_is_an_opt_out() -> None:
+    row = only("opt_outs", builders.send_refused())
+    assert (row["opted_out"], row["basis"], row["telnyx_blocked"]) == (True, "blocked_send", True)
+
+
+def test_only_earlier_consents_outdate_a_refused_send() -> None:
     refused = builders.send_refused(at=minutes(0))
     row = only("opt_outs", refused, builders.start_received(at=minutes(5)), builders.stop_received(at=minutes(-5)))
     assert (row["opted_out"], row["changed_at"]) == (False, minutes(5))
@@ -124,7 +131,7 @@ def test_profiles_are_separate() -> None:
     assert {profile: row["opted_out"] for (profile, _), row in found.items()} == {PROFILE: True, "": False}
 
 
-def test_as_of_takes_what_had_happened_and_was_known() -> None:
+def test_as_of_takes_events_that_had_happened_and_were_known() -> None:
     deliveries = [
         delivery(builders.stop_received("a", at=minutes(0)), received_at=minutes(0)),
         delivery(builders.start_received("b", at=minutes(1)), received_at=minutes(60)),

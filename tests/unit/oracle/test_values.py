@@ -1,4 +1,4 @@
-"""The second computation's reading functions against cases worked out by hand from docs/semantics.md, section 1."""
+"""The oracle's reading functions on cases worked out by hand from docs/semantics.md, section 1."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
