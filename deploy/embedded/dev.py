@@ -60,7 +60,7 @@ def run_dev(*, simulate: bool) -> None:
     has_keys = settings.telnyx_public_keys or settings.telnyx_public_keys_file
     key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
     if key:
-        settings = settings.model_copy(update={"telnyx_public_keys": key.beside(settings.telnyx_public_keys)})
+        settings = settings.model_copy(update={"telnyx_public_keys": key.added_to(settings.telnyx_public_keys)})
     console = Console()
     logs.configure(settings.ledger_log_level, stderr_above(console))
     with _database(settings) as (database_url, is_embedded):

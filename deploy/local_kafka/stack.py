@@ -87,7 +87,7 @@ def _servers(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
             "DATABASE_URL": database_url,
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "LEDGER_TOPIC_REPLICATION": "1",
-            "TELNYX_PUBLIC_KEYS": key.beside(settings.telnyx_public_keys),
+            "TELNYX_PUBLIC_KEYS": key.added_to(settings.telnyx_public_keys),
         }
     finally:
         kafka.stop()

@@ -1,1 +1,1 @@
-"""Synthetic Telnyx traffic: signed like the real thing and repeatable by its seed, so that answers can be judged."""
+"""Synthetic Telnyx traffic: signed like real webhooks, repeatable by seed, with expected answers."""

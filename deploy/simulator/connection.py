@@ -1,4 +1,4 @@
-"""The least of an HTTP/1.1 client: POST on a connection that is kept open; the whole answer, or an error."""
+"""A minimal HTTP/1.1 client: POST on a persistent connection, which returns the whole answer or raises an error."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ from schemas.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where webhooks are posted."""
+    """The URL to which webhooks are posted, in parts."""
 
     host: str
     port: int
@@ -22,12 +22,12 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str) -> "Endpoint":
-        """Raises Misconfigured for what is not an HTTP URL. Without a path: the path that ingest serves."""
+        """Parse a URL. Without a path it gets the path that ingest serves. Raises Misconfigured."""
         try:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
-            raise Misconfigured([f"--url: not a URL: {url}"]) from None
+            raise Misconfigured([f"--url: expected http://host:port/webhooks/telnyx, found {url}"]) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Misconfigured([f"--url: expected http://host:port/webhooks/telnyx, found {url}"])
         path = parts.path if parts.path not in ("", "/") else "/webhooks/telnyx"
@@ -36,7 +36,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _Answer:
-    """What httptools calls back into."""
+    """Collects the body; httptools calls its methods."""
 
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
@@ -49,14 +49,14 @@ class _Answer:
 
 
 class Connection:
-    """One request at a time. Reconnects when the server has closed the connection between two requests."""
+    """One request at a time. Reconnects if the server has closed the connection between two requests."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises OSError when there is none, TimeoutError when it takes too long."""
+        """Return status and body of the answer. Raises OSError, and TimeoutError if it takes too long."""
         reused = self._streams is not None
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -68,7 +68,7 @@ class Connection:
                         raise
                     return await self._exchange(body, headers)
         except BaseException:
-            self.close()  # an answer that comes later must not be taken for the next request's
+            self.close()  # a late answer must not be read as the answer to the next request
             raise
 
     async def _exchange(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
@@ -80,7 +80,7 @@ class Connection:
         while not answer.complete:
             chunk = await reader.read(65536)
             if not chunk:
-                raise ConnectionResetError("closed before the answer was whole")
+                raise ConnectionResetError("closed before the answer was complete")
             try:
                 parser.feed_data(chunk)
             except httptools.HttpParserError as error:
@@ -106,7 +106,7 @@ class Connection:
         return "\r\n".join((*lines, "", "")).encode("latin-1")
 
     def close(self) -> None:
-        """Idempotent; does not wait for the other side."""
+        """Close without waiting for the other side. Idempotent."""
         if self._streams:
             self._streams[1].close()
             self._streams = None

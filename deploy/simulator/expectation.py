@@ -1,4 +1,4 @@
-"""What was sent and what came back: one JSON line per request, and the totals of a run."""
+"""The answers to a run's webhooks, compared with the expected ones: one JSON line per request, and totals."""
 
 import json
 from collections import Counter, deque
@@ -15,7 +15,7 @@ LATENCIES_KEPT = 100_000  # the newest; a run may have no end
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """The answer to one webhook: a status and a body, or the error that stood in their place."""
+    """The answer to one webhook: status and body, or the error in their place."""
 
     webhook: Webhook
     status: int | None
@@ -25,7 +25,7 @@ class CheckedAnswer:
 
     @property
     def word(self) -> str:
-        """What decided: `reason` says more than `status` or `error` where it is there."""
+        """Return the word to compare: the body's `reason`, else `status` or `error`, else the connection's error."""
         found = self.answer if isinstance(self.answer, dict) else {}
         return str(found.get("reason") or found.get("status") or found.get("error") or self.error)
 
@@ -56,7 +56,7 @@ class CheckedAnswer:
 
 
 def read_answer(body: bytes) -> Any:
-    """The JSON of an answer, or its text where it is none (a proxy's error page)."""
+    """Return the JSON of an answer, or its text if it is not JSON (the error page of a proxy)."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -65,7 +65,7 @@ def read_answer(body: bytes) -> Any:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of a run; latencies of those that were answered."""
+    """Counts of a run, and the latencies of its answers."""
 
     out: TextIO | None = None
     sent: int = 0
@@ -89,12 +89,12 @@ class Totals:
                 self.surprises.append(_surprise(answer))
 
     def percentile_ms(self, share: float) -> float | None:
-        """Latency that this share of the answers did not exceed, in milliseconds."""
+        """Return the latency in milliseconds that this share of the answers did not exceed."""
         ordered = sorted(self.latencies)
         return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 1) if ordered else None
 
     def summary(self) -> dict[str, Any]:
-        """The totals as `--json` prints them."""
+        """Return the totals as `--json` prints them."""
         return {
             "sent": self.sent,
             "unexpected": self.surprising,

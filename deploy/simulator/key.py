@@ -1,4 +1,4 @@
-"""The development key: made on first use, kept in LEDGER_DATA_DIR for its owner only, and never one of Telnyx's."""
+"""The development key: made at first use, and readable by its owner only. It is never a key of Telnyx."""
 
 import os
 from base64 import b64encode
@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 from deploy.simulator.webhook import Signing, Webhook
 from schemas.errors import Misconfigured
 
-# Synthetic events carry an account of their own, so that no query need mistake them for real ones.
+# Synthetic events have a separate account, which tells them from real ones in every query.
 ACCOUNT = "development"
 FILE_NAME = "development-key"
 BEYOND_WINDOW_SECONDS = 3600
@@ -23,15 +23,15 @@ class DevelopmentKey:
 
     @property
     def public_line(self) -> str:
-        """An entry of TELNYX_PUBLIC_KEYS."""
+        """Return its entry for TELNYX_PUBLIC_KEYS."""
         return f"{ACCOUNT}:{b64encode(bytes(self.signing_key.verify_key)).decode()}"
 
-    def beside(self, given: str) -> str:
-        """The value of TELNYX_PUBLIC_KEYS with this key among those that are given; it may be one of them."""
-        return given if self.public_line in given else ",".join(filter(None, (given, self.public_line)))
+    def added_to(self, entries: str) -> str:
+        """Return the value of TELNYX_PUBLIC_KEYS with this key added, unless it is in it."""
+        return entries if self.public_line in entries else ",".join(filter(None, (entries, self.public_line)))
 
     def headers(self, webhook: Webhook, body: bytes, now_seconds: int) -> dict[str, str]:
-        """Telnyx's two headers, or what the webhook is meant to have in their place."""
+        """Return Telnyx's two headers, spoiled as the webhook asks for."""
         if webhook.signing is Signing.MISSING:
             return {"telnyx-timestamp": str(now_seconds)}
         offset = {Signing.STALE: -BEYOND_WINDOW_SECONDS, Signing.FUTURE: BEYOND_WINDOW_SECONDS}.get(webhook.signing, 0)
@@ -47,7 +47,7 @@ class DevelopmentKey:
 
 
 def development_key(data_dir: Path) -> DevelopmentKey:
-    """The key in `data_dir`, made there if there is none. Raises Misconfigured if the file cannot be used."""
+    """Return the key in `data_dir`, made if there is none. Raises Misconfigured if the file cannot be used."""
     path = data_dir / FILE_NAME
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,13 +55,15 @@ def development_key(data_dir: Path) -> DevelopmentKey:
         seed = a2b_base64(path.read_bytes().strip(), strict_mode=True)
         return DevelopmentKey(SigningKey(seed))
     except (Error, ValueError) as error:
-        raise Misconfigured([f"LEDGER_DATA_DIR: {path} holds no key (remove it to have a new one): {error}"]) from None
+        raise Misconfigured(
+            [f"LEDGER_DATA_DIR: {path} does not hold a key; remove it to get a new one: {error}"]
+        ) from None
     except OSError as error:
         raise Misconfigured([f"LEDGER_DATA_DIR: {path} cannot be used: {error.strerror}"]) from None
 
 
 def _make(path: Path) -> None:
-    """Write a new key unless there is one. Linked into place whole: of two processes that start at once, one wins."""
+    """Write a new key unless there is one. The hard link is atomic: of two processes that start together, one wins."""
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Sends webhooks at a rate, whatever the answers take (an open loop), with a bound on what is under way at once."""
+"""Sends webhooks at a rate that does not depend on the answers (an open loop), over a bounded number of connections."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ from deploy.simulator.key import DevelopmentKey
 from deploy.simulator.webhook import Webhook
 from schemas.errors import Unavailable
 
-ANSWER_TIMEOUT_SECONDS = 10.0  # Telnyx waits 2; a late answer is worth seeing all the same
+ANSWER_TIMEOUT_SECONDS = 10.0  # Telnyx waits 2 s; a later answer is still worth recording
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many webhooks a second, how many in all (0: until it is stopped), how many under way at most."""
+    """Webhooks per second, number of webhooks (0: until stopped), and the bound on concurrent requests."""
 
     rate: float
     count: int = 0
@@ -24,10 +24,10 @@ class Pace:
 
 
 class Simulator:
-    """Sends as a number of connections, each one request at a time.
+    """Sends over several connections, one request at a time on each.
 
-    The first request goes alone: an address where nobody listens is one error, not thousands. Later errors are
-    outcomes like any other, so that a run can be used to see what a restart in the middle of it does.
+    The first request is sent alone: an address without a server is one error, not thousands. Later errors count as
+    answers, which lets a run show the effect of a restart.
     """
 
     def __init__(self, endpoint: Endpoint, key: DevelopmentKey, pace: Pace) -> None:
@@ -36,7 +36,7 @@ class Simulator:
         self._pace = pace
 
     async def run(self, webhooks: Iterator[Webhook], totals: Totals, tick: Callable[[], None] = lambda: None) -> None:
-        """Until the count is reached or the task is cancelled. `tick` follows each answer. Raises Unavailable."""
+        """Send until the count is reached or the task is cancelled, with a `tick` per answer. Raises Unavailable."""
         paced = self._paced(webhooks)
         first = Connection(self._endpoint)
         async for webhook in paced:
@@ -56,7 +56,7 @@ class Simulator:
                 worker.cancel()
 
     async def _paced(self, webhooks: Iterator[Webhook]) -> AsyncIterator[Webhook]:
-        """One webhook when it is due: a late one does not make the next ones late."""
+        """Yield each webhook when it is due. A late one does not delay the next ones."""
         started = time.monotonic()
         for number, webhook in enumerate(webhooks):
             if self._pace.count and number >= self._pace.count:

@@ -1,4 +1,4 @@
-"""Interleaves stories into one endless stream: the same seed and clock give the same webhooks, byte for byte."""
+"""Interleaves stories into an endless stream. The same seed and clock give the same webhooks, byte for byte."""
 
 import heapq
 import itertools
@@ -23,7 +23,8 @@ from deploy.simulator.world import World
 
 Stories = tuple[tuple[Callable[[World], Story], int], ...]
 
-# A family of events is a tuple of (story, weight): add its module here. Their order decides the webhooks of a seed.
+# The stories of each family, as (story, weight). Add the module of a new family here.
+# Their order decides the webhooks of a seed.
 ACCOUNT = link_clicks.STORIES + hosted_numbers.STORIES + toll_free.STORIES + spend_limits.STORIES
 FAMILIES = messages.STORIES + groups.STORIES + channels.STORIES + ACCOUNT + ten_dlc.STORIES
 ODD = odd.STORIES
@@ -33,7 +34,7 @@ SEEDED_STEP = timedelta(milliseconds=200)
 
 
 def seeded_clock() -> Callable[[], datetime]:
-    """A clock that reads the same in every run, a fifth of a second further at each reading."""
+    """Return a clock that is the same in every run and advances by a fifth of a second at each reading."""
     readings = itertools.count()
     return lambda: SEEDED_ORIGIN + SEEDED_STEP * next(readings)
 
@@ -43,17 +44,17 @@ def wall_clock() -> datetime:
 
 
 def traffic(seed: int, clock: Callable[[], datetime], *, chaos: bool = False) -> Iterator[Webhook]:
-    """Never ends. The campaigns that the messages are sent under are registered beside everything else."""
+    """Yield webhooks without end. Among them is the registration of the campaigns that the messages belong to."""
     world = World(Random(seed), clock)  # noqa: S311 - repeatable on purpose
     return interleaved(world, FAMILIES + ODD if chaos else FAMILIES, ten_dlc.opening(world))
 
 
 def interleaved(world: World, stories: Stories, begun: Iterable[Story] = ()) -> Iterator[Webhook]:
-    """Never ends: stories by their weights, and those that have begun.
+    """Yield webhooks without end, of stories chosen by their weights and of those that have begun.
 
-    A story that pauses for n goes on when n webhooks have gone out, before a new one begins.
+    A story that pauses for n continues after n webhooks, before a new story begins.
     """
-    order = itertools.count()  # stories that are due together go on in the order in which they paused
+    order = itertools.count()  # stories that are due together continue in the order in which they paused
     paused: list[tuple[int, int, Story]] = [(0, next(order), story) for story in begun]
     sent = 0
     while True:

@@ -1,4 +1,4 @@
-"""One simulated webhook and the answer it ought to get; a redelivery of it differs in `meta` only."""
+"""One simulated webhook and its expected answer. A redelivery of it differs in `meta` only."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ FAILOVER_URL = "https://hooks-failover.example.com/webhooks/telnyx"
 
 
 class Signing(Enum):
-    """How the request is signed; everything but VALID must be refused."""
+    """How the request is signed. Everything but VALID must be refused."""
 
     VALID = "valid"
     FLIPPED = "flipped"
@@ -23,13 +23,13 @@ class Signing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The status, and the words of which one must stand in `status` or `reason` of the answer's body."""
+    """The expected status, and the words of which one must be the `status` or `reason` of the answer's body."""
 
     status: int
     words: tuple[str, ...]
 
 
-# Which of the two is not for us to say: another process, or an earlier run with this seed, may have stored it already.
+# Either is right: another process, or an earlier run with this seed, may have stored the event already.
 STORED = Expected(200, ("accepted", "duplicate"))
 
 
@@ -43,7 +43,7 @@ def refused(reason: str) -> Expected:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`data` is the envelope's object; `raw`, where given, is sent instead of an envelope."""
+    """`data` is the object in the envelope. `raw`, if given, is sent instead of an envelope."""
 
     kind: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -55,12 +55,12 @@ class Webhook:
 
     @property
     def body(self) -> bytes:
-        """Pretty-printed, as Telnyx's bodies are: a receiver that re-serialises before it verifies fails on these."""
+        """Return the body, pretty-printed as Telnyx's are: a receiver that verifies re-serialised JSON fails."""
         if self.raw is not None:
             return self.raw
         envelope = {"data": self.data, "meta": {"attempt": self.attempt, "delivered_to": self.delivered_to}}
         return json.dumps(envelope, indent=2, sort_keys=True, ensure_ascii=False).encode()
 
     def again(self) -> "Webhook":
-        """The same event, tried once more at the failover URL."""
+        """Return the next delivery of the same event, to the failover URL."""
         return replace(self, kind=f"{self.kind}, redelivered", attempt=self.attempt + 1, delivered_to=FAILOVER_URL)

@@ -1,4 +1,4 @@
-"""The simulated account: profiles, numbers, people, and who is blocked; all chosen by one seeded generator."""
+"""The simulated account: profiles, numbers, people and blocks, all chosen by one seeded generator."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ CARRIERS = (
 )
 AREA_CODES = ("206", "212", "303", "312", "404", "415", "512", "617", "702", "919")
 REGISTRY_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-RATE = 400  # what Telnyx takes for a part, in the same unit as the fees
+RATE = 400  # the price of a part, in the unit of the fees
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Profile:
 
 @dataclass(slots=True)
 class World:
-    """`clock` says when things happen: a fixed sequence for a given seed, or the real time."""
+    """`clock` gives the times of events: a fixed sequence for a given seed, or the real time."""
 
     rng: Random
     clock: Callable[[], datetime]
@@ -59,19 +59,19 @@ class World:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def new_tcr_id(self, letter: str) -> str:
-        """An id of The Campaign Registry: of a campaign (C) or a brand (B). Each has a digit in it."""
+        """Return an id of The Campaign Registry, of a campaign (C) or a brand (B), with at least one digit."""
         return f"{letter}{self.rng.randint(0, 9)}{''.join(self.rng.choices(REGISTRY_LETTERS, k=5))}"
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
     def pick(self, items: Sequence[tuple[T, int]]) -> T:
-        """One of (item, weight) pairs."""
+        """Choose one item of (item, weight) pairs."""
         return self.rng.choices([item for item, _ in items], [weight for _, weight in items])[0]
 
 
 def _person(rng: Random, n: int) -> Person:
-    # 555-0100 to 555-0199 is kept for fiction in every area code: no simulated number can be anybody's.
+    # 555-0100 to 555-0199 is reserved for fiction in every area code: no simulated number belongs to a person.
     number = f"+1{AREA_CODES[n % len(AREA_CODES)]}5550{100 + n // len(AREA_CODES) % 100}"
     carrier, _, fee = rng.choices(CARRIERS, [weight for _, weight, _ in CARRIERS])[0]
     return Person(number, carrier, fee)

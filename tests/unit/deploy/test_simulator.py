@@ -185,7 +185,7 @@ def test_the_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path)
 
 def test_a_damaged_development_key_is_reported_with_the_setting(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("not a key")
-    with pytest.raises(Misconfigured, match=f"LEDGER_DATA_DIR: .*{FILE_NAME} holds no key"):
+    with pytest.raises(Misconfigured, match=f"LEDGER_DATA_DIR: .*{FILE_NAME} does not hold a key"):
         development_key(tmp_path)
 
 
