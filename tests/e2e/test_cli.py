@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "ingest", "projections", "deploy")
 
 
-def test_the_version_is_that_of_the_distribution(programs: Programs) -> None:
+def test_the_version_is_the_distributions(programs: Programs) -> None:
     shown = programs.run("--version")
     assert (shown.returncode, shown.stdout) == (0, f"telnyx-ledger {version('telnyx-ledger')}\n")
 
@@ -63,7 +63,7 @@ def test_usage_errors_are_exit_status_2(programs: Programs, arguments: tuple[str
         ("dev", {"LEDGER_SPOOL_MAX_BYTES": "1", "DATABASE_URL": "x"}, {"LEDGER_SPOOL_MAX_BYTES", "DATABASE_URL"}),
     ],
 )
-def test_every_problem_of_the_configuration_is_a_line_by_name(
+def test_every_configuration_problem_is_a_line_with_its_name(
     programs: Programs, command: str, environment: dict[str, str], names: set[str]
 ) -> None:
     refused = programs.run(command, environment=environment)
@@ -78,7 +78,7 @@ def test_a_database_that_does_not_exist_is_one_line(programs: Programs, database
     assert line.startswith("DATABASE_URL: ")
 
 
-def test_a_database_that_is_away_is_one_line_and_may_be_tried_again(programs: Programs) -> None:
+def test_an_unavailable_database_is_one_line_and_exit_status_1(programs: Programs) -> None:
     away = programs.run("migrate", DATABASE_URL=f"postgresql://u:secret@127.0.0.1:{free_port()}/d")
     assert away.returncode == 1
     (line,) = away.stderr.splitlines()
@@ -86,9 +86,7 @@ def test_a_database_that_is_away_is_one_line_and_may_be_tried_again(programs: Pr
 
 
 @pytest.mark.parametrize("command", ["ingest", "project"])
-def test_a_schema_older_than_the_program_says_what_to_do(
-    programs: Programs, empty_database_url: str, command: str
-) -> None:
+def test_an_old_schema_is_refused_with_a_remedy(programs: Programs, empty_database_url: str, command: str) -> None:
     refused = programs.run(
         command,
         DATABASE_URL=empty_database_url,
@@ -102,14 +100,14 @@ def test_a_schema_older_than_the_program_says_what_to_do(
     assert line.endswith("run `telnyx-ledger migrate`")
 
 
-def test_kafka_that_is_away_is_one_line_and_may_be_tried_again(programs: Programs) -> None:
+def test_unavailable_kafka_is_one_line_and_exit_status_1(programs: Programs) -> None:
     away = programs.run("topics", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
     assert away.returncode == 1
     (line,) = away.stderr.splitlines()
     assert line.startswith("Kafka does not answer at 127.0.0.1:")
 
 
-def test_migrate_says_what_it_did_and_what_comes_next(programs: Programs, empty_database_url: str) -> None:
+def test_migrate_reports_its_result_and_the_next_command(programs: Programs, empty_database_url: str) -> None:
     first = programs.run("migrate", DATABASE_URL=empty_database_url)
     again = programs.run("migrate", DATABASE_URL=empty_database_url)
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
@@ -118,7 +116,7 @@ def test_migrate_says_what_it_did_and_what_comes_next(programs: Programs, empty_
     assert "advice" not in first.stdout
 
 
-async def test_migrate_advises_where_the_planner_is_set_for_spinning_disks(
+async def test_migrate_advises_against_the_page_cost_of_spinning_disks(
     programs: Programs, empty_database_url: str
 ) -> None:
     connection = await asyncpg.connect(empty_database_url)
@@ -131,14 +129,14 @@ async def test_migrate_advises_where_the_planner_is_set_for_spinning_disks(
     assert (done.returncode, "advice: random_page_cost is 4," in done.stdout) == (0, True), done.stderr
 
 
-def test_simulate_to_an_address_where_nobody_listens_is_one_line(programs: Programs) -> None:
+def test_simulate_to_an_address_without_a_server_is_one_line(programs: Programs) -> None:
     port = free_port()
     refused = programs.run("simulate", "--url", f"http://127.0.0.1:{port}/webhooks/telnyx", "--count", "5")
     assert refused.returncode == 1
     assert refused.stderr == f"no answer from 127.0.0.1:{port}: connection refused\n"
 
 
-def test_simulate_prints_the_line_for_the_configuration_and_keeps_its_key(programs: Programs) -> None:
+def test_simulate_prints_its_public_key_and_keeps_it(programs: Programs) -> None:
     first, second = programs.run("simulate", "--public-key"), programs.run("simulate", "--public-key")
     assert first.stdout == second.stdout
     assert first.stdout.startswith("development:")
@@ -163,7 +161,7 @@ class TestSql:
             ("selec 1", "42601"),
         ],
     )
-    def test_the_reader_reads_tables_and_nothing_else(
+    def test_the_reader_may_only_read_tables(
         self, programs: Programs, database_url: str, query: str, sqlstate: str
     ) -> None:
         refused = programs.run("sql", query, DATABASE_URL=database_url)
@@ -171,7 +169,7 @@ class TestSql:
         assert refused.stderr.startswith(f"{sqlstate} ")
         assert len(refused.stderr.splitlines()) == 1
 
-    def test_a_worked_question_is_asked_by_its_name(self, programs: Programs, database_url: str) -> None:
+    def test_a_support_query_runs_by_its_name(self, programs: Programs, database_url: str) -> None:
         listed = json.loads(programs.run("sql", "--list", "--json").stdout)
         assert {"name": "number_ready", "question": "Is this number ready to send?"} in listed
         given = ("--set", "number=+13125550190", "--json")
@@ -198,12 +196,12 @@ class TestSql:
             assert (refused.returncode, refused.stdout) == (2, "")
             assert refused.stderr.startswith(problem)
 
-    def test_what_takes_too_long_is_ended(self, programs: Programs, database_url: str) -> None:
+    def test_a_query_over_the_time_limit_is_cancelled(self, programs: Programs, database_url: str) -> None:
         refused = programs.run("sql", "select pg_sleep(30)", "--timeout", "0.2", DATABASE_URL=database_url)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert refused.stderr == "57014 no answer within 0.2 s: narrow the query, or raise --timeout\n"
 
-    def test_without_a_database_it_says_what_to_set(self, programs: Programs) -> None:
+    def test_a_missing_database_names_the_setting(self, programs: Programs) -> None:
         refused = programs.run("sql", "select 1")
         assert refused.returncode == 2
         assert refused.stderr.startswith("DATABASE_URL: not set")
@@ -247,7 +245,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin" / "telnyx-ledger"
 
 
-async def test_the_installed_program_is_ours_wherever_it_is_started(
+async def test_a_local_directory_does_not_shadow_the_installed_packages(
     installed: Path, programs: Programs, empty_database_url: str
 ) -> None:
     """A directory of the user's own that holds a `schemas/` does not shadow the installed one."""

@@ -26,7 +26,7 @@ async def count(url: str, query: str) -> int:
     return found
 
 
-async def test_dev_shows_rows_by_itself_and_leaves_nothing_running(programs: Programs) -> None:
+async def test_dev_shows_rows_and_leaves_nothing_running(programs: Programs) -> None:
     dev = programs.start("dev", "--simulate", LEDGER_PORT="0")
     url = (await dev.says(DATABASE))[1]
 
@@ -48,7 +48,7 @@ async def test_dev_shows_rows_by_itself_and_leaves_nothing_running(programs: Pro
     assert "Traceback" not in dev.output
 
 
-async def test_a_killed_dev_has_lost_nothing_that_it_acknowledged(programs: Programs) -> None:
+async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> None:
     port = str(free_port())
     dev = programs.start("dev", LEDGER_PORT=port)
     url = (await dev.says(WEBHOOKS))[1]
@@ -83,7 +83,7 @@ async def test_a_killed_dev_has_lost_nothing_that_it_acknowledged(programs: Prog
     assert again.ends(signal.SIGTERM) == 0
 
 
-async def test_a_second_dev_says_in_one_line_what_is_taken(programs: Programs) -> None:
+async def test_a_second_dev_names_what_is_in_use(programs: Programs) -> None:
     port = str(free_port())
     first = programs.start("dev", LEDGER_PORT=port)
     await first.says(WEBHOOKS)
@@ -99,7 +99,7 @@ async def test_a_second_dev_says_in_one_line_what_is_taken(programs: Programs) -
     assert first.ends(signal.SIGTERM) == 0
 
 
-async def test_dev_uses_and_migrates_the_database_that_it_is_given(programs: Programs, empty_database_url: str) -> None:
+async def test_dev_migrates_and_uses_a_configured_database(programs: Programs, empty_database_url: str) -> None:
     key = b64encode(bytes(SigningKey.generate().verify_key)).decode()
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=empty_database_url, TELNYX_PUBLIC_KEYS=f"acme:{key}")
     url = (await dev.says(WEBHOOKS))[1]
@@ -113,7 +113,7 @@ async def test_dev_uses_and_migrates_the_database_that_it_is_given(programs: Pro
     assert dev.ends(signal.SIGTERM) == 0
 
 
-async def test_chaos_is_answered_as_the_contract_says_and_twice_the_same_is_once(programs: Programs) -> None:
+async def test_chaos_is_answered_by_the_contract_and_stored_once(programs: Programs) -> None:
     dev = programs.start("dev", LEDGER_PORT="0")
     url = (await dev.says(WEBHOOKS))[1]
     database = (await dev.says(DATABASE))[1]

@@ -58,7 +58,7 @@ async def stored(database_url: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_after_a_restart_a_stored_event_is_a_duplicate_and_its_topic_holds_one_record(
+async def test_after_a_restart_a_stored_event_is_a_duplicate(
     programs: Programs, broker: LocalKafka, database_url: str, number: signal.Signals
 ) -> None:
     mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
@@ -99,7 +99,7 @@ async def killed(server: Server) -> AsyncIterator[None]:
         await asyncio.to_thread(server.start)
 
 
-async def test_with_postgres_away_a_new_event_is_accepted_within_300_ms_and_projected_when_it_is_back(
+async def test_without_postgres_a_new_event_is_accepted_within_300_ms_and_projected_later(
     programs: Programs, broker: LocalKafka, server: Server
 ) -> None:
     mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=server.url)

@@ -144,7 +144,7 @@ def unreadable() -> Iterator[Sent]:
 ALL = [*events(), *unreadable()]
 
 
-async def test_what_ingest_publishes_is_the_contract(
+async def test_ingest_publishes_what_the_contract_says(
     programs: Programs, broker: LocalKafka, empty_database_url: str
 ) -> None:
     async with kafka_mode(programs, bootstrap=broker.bootstrap, database_url=empty_database_url) as (mode, ingest, _):
@@ -270,7 +270,7 @@ def murmur2(key: bytes) -> int:
     ("key", "signed"),
     [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536), (b"abc", 479470107)],
 )
-def test_our_reading_of_the_partitioner_is_that_of_the_java_client(key: bytes, signed: int) -> None:
+def test_our_partitioner_equals_the_java_clients(key: bytes, signed: int) -> None:
     assert murmur2(key) == signed & 0xFFFFFFFF
 
 

@@ -15,7 +15,7 @@ from tests.support.sql.seals import seals_what_has_waited
 STACK = ("-m", "deploy.local_kafka.stack")
 
 
-async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_programs: None, programs: Programs) -> None:
+async def test_the_kafka_mode_shows_rows_and_leaves_nothing_running(kafka_programs: None, programs: Programs) -> None:
     port = str(free_port())
     running = programs.start(*STACK, program=Path(sys.executable), LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
     url = (await running.says(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
@@ -36,7 +36,7 @@ async def test_the_kafka_mode_shows_rows_by_itself_and_stops_whole(kafka_program
         await asyncpg.connect(url)
 
 
-def test_a_port_in_use_is_known_before_anything_is_started(programs: Programs) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(programs: Programs) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = programs.run(*STACK, program=Path(sys.executable), LEDGER_PORT=str(port))

@@ -46,7 +46,7 @@ async def send(port: int, *names: str) -> None:
             assert (await connection.webhook(encode(message_sent(name)))).status == 200
 
 
-async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
+async def test_a_failing_projection_is_suspended_alone_and_recovers(
     programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
 ) -> None:
     mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
@@ -109,7 +109,7 @@ async def test_a_projection_with_a_fault_is_alone_in_it_and_comes_back(
     await eventually(deliveries, lambda found: found == 11)
 
 
-async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_projector(
+async def test_quarantine_is_requeued_to_kafka_and_a_new_key_reaches_the_projector(
     programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
 ) -> None:
     mode = KafkaMode(programs, bootstrap=broker.bootstrap, database_url=database_url)
@@ -155,7 +155,7 @@ async def test_quarantine_is_released_into_kafka_and_a_new_key_reaches_the_proje
     assert all(key["first_seen_at"] for key in shown)
 
 
-async def test_in_embedded_mode_quarantine_is_released_into_the_tables(
+async def test_in_embedded_mode_quarantine_is_requeued_into_the_tables(
     programs: Programs, database_url: str, connection: asyncpg.Connection
 ) -> None:
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS=public_key_setting())
@@ -169,7 +169,7 @@ async def test_in_embedded_mode_quarantine_is_released_into_the_tables(
     assert dev.ends(signal.SIGTERM) == 0
 
 
-async def test_an_interrupted_rebuild_has_changed_nothing(
+async def test_an_interrupted_rebuild_changes_nothing(
     programs: Programs, database_url: str, connection: asyncpg.Connection
 ) -> None:
     # A table that is locked keeps the rebuild from its end.
@@ -185,7 +185,7 @@ async def test_an_interrupted_rebuild_has_changed_nothing(
     assert (again.returncode, again.stdout) == (0, "deliveries: 0 events, no difference, live\n")
 
 
-async def test_in_embedded_mode_a_new_key_reaches_the_projector_with_what_it_signed(
+async def test_in_embedded_mode_a_new_key_reaches_the_projector(
     programs: Programs, database_url: str, connection: asyncpg.Connection
 ) -> None:
     ring = programs.directory / "keys"
@@ -218,9 +218,7 @@ def login(postgres_server: PostgresServer, database_url: str) -> Iterator[Callab
         blocking(postgres_server.execute(f"drop role {name}"))
 
 
-def test_the_writers_role_is_enough_and_the_readers_is_one_line(
-    programs: Programs, login: Callable[[str], str]
-) -> None:
+def test_a_writer_may_operate_and_a_reader_gets_one_line(programs: Programs, login: Callable[[str], str]) -> None:
     writer, reader = login("telnyx_writer"), login("telnyx_reader")
     assert programs.run("rebuild", "--check", DATABASE_URL=login("telnyx_auditor")).returncode == 0
     for arguments in (("rebuild", "opt_outs"), ("quarantine", "requeue", "--reason", "x")):
@@ -243,7 +241,7 @@ def test_the_writers_role_is_enough_and_the_readers_is_one_line(
         (("keys",), "DATABASE_URL: not set, and no `dev` is running"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_status_2(
+def test_a_bad_argument_is_one_line_and_exit_status_2(
     programs: Programs, arguments: tuple[str, ...], line: str
 ) -> None:
     refused = programs.run(*arguments)

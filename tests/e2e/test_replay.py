@@ -93,7 +93,7 @@ async def as_published(mode: KafkaMode) -> dict[bytes, ConsumerRecord]:
     return {event_key(record): record for record in await records(mode.bootstrap, mode.prefix) if not mark(record)}
 
 
-async def test_what_is_replayed_is_what_was_published_and_changes_no_table(
+async def test_a_replay_equals_the_published_records_and_changes_no_table(
     mode: KafkaMode, programs: Programs, connection: asyncpg.Connection
 ) -> None:
     before = await compare.stored_tables(connection)
@@ -123,7 +123,7 @@ async def test_what_is_replayed_is_what_was_published_and_changes_no_table(
     assert await connection.fetchval("select count(*) from telnyx.quarantined_webhooks") == 0
 
 
-async def test_only_what_is_wanted_goes_to_a_new_prefix(mode: KafkaMode, programs: Programs) -> None:
+async def test_only_the_selected_events_go_to_a_new_prefix(mode: KafkaMode, programs: Programs) -> None:
     """Half-open in occurred_at: a message.sent occurs 300 ms after noon, a finalized 2 s after it."""
     prefix = f"{mode.prefix}-new"
     await create_topics(mode.bootstrap, Topics(prefix))
@@ -149,7 +149,7 @@ async def test_only_what_is_wanted_goes_to_a_new_prefix(mode: KafkaMode, program
     }
 
 
-async def test_an_interrupted_one_says_how_far_it_went_and_goes_on_there(mode: KafkaMode, programs: Programs) -> None:
+async def test_an_interrupted_replay_continues_where_it_stopped(mode: KafkaMode, programs: Programs) -> None:
     prefix = f"{mode.prefix}-new"
     await create_topics(mode.bootstrap, Topics(prefix))
     environment = {**mode.environment, "LEDGER_TOPIC_PREFIX": prefix}
@@ -170,7 +170,7 @@ async def test_an_interrupted_one_says_how_far_it_went_and_goes_on_there(mode: K
     assert len({mark(record) for record in found}) == 2
 
 
-def test_what_cannot_be_replayed_is_said_at_once(programs: Programs) -> None:
+def test_a_bad_selection_is_refused_with_every_problem(programs: Programs) -> None:
     refused = programs.run("replay", "--since", "yesterday", "--until", "2026-02-30", "--type", "*.sent")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert [line.split()[0] for line in refused.stderr.splitlines()] == ["--since:", "--until:", "--type:"]

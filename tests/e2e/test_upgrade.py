@@ -88,9 +88,7 @@ async def traffic(url: str, stop: asyncio.Event) -> int:
     return number
 
 
-async def test_the_first_version_is_migrated_while_its_traffic_runs(
-    programs: Programs, empty_database_url: str
-) -> None:
+async def test_the_first_version_is_migrated_under_traffic(programs: Programs, empty_database_url: str) -> None:
     url = empty_database_url
     connection = await asyncpg.connect(url)
     await begin(connection, url)

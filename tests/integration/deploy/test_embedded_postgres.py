@@ -82,7 +82,7 @@ async def test_data_url_and_settings_survive_a_restart(data_dir: Path) -> None:
     server.stop()
 
 
-async def test_it_wants_its_password_and_listens_on_this_machine_only(data_dir: Path) -> None:
+async def test_it_requires_a_password_and_listens_on_this_machine_only(data_dir: Path) -> None:
     server = quiet(data_dir)
     try:
         url = server.start()
@@ -97,7 +97,7 @@ async def test_it_wants_its_password_and_listens_on_this_machine_only(data_dir: 
         server.stop()
 
 
-async def test_it_stops_when_its_keeper_is_killed(data_dir: Path) -> None:
+async def test_it_stops_when_its_parent_is_killed(data_dir: Path) -> None:
     process = other_process(data_dir)
     pid = server_pid(data_dir)
     assert is_alive(pid)
@@ -109,7 +109,7 @@ async def test_it_stops_when_its_keeper_is_killed(data_dir: Path) -> None:
     server.stop()
 
 
-async def test_a_second_keeper_is_refused(data_dir: Path) -> None:
+async def test_a_second_process_is_refused(data_dir: Path) -> None:
     process = other_process(data_dir)
     try:
         with pytest.raises(Misconfigured, match="is in use by another telnyx-ledger"):
@@ -132,7 +132,7 @@ async def test_it_recovers_after_the_server_was_killed(data_dir: Path) -> None:
     server.stop()
 
 
-async def test_a_pid_file_that_names_another_program_is_not_believed(data_dir: Path) -> None:
+async def test_a_pid_file_that_names_another_program_is_ignored(data_dir: Path) -> None:
     server = quiet(data_dir)
     url = server.start()
     server.stop()
@@ -143,7 +143,7 @@ async def test_a_pid_file_that_names_another_program_is_not_believed(data_dir: P
     assert is_alive(os.getpid())
 
 
-async def test_a_server_that_lost_its_keeper_is_replaced(data_dir: Path) -> None:
+async def test_a_server_left_running_is_replaced(data_dir: Path) -> None:
     process = other_process(data_dir)
     pid = server_pid(data_dir)
     shell = os.getpgid(pid)
@@ -173,7 +173,7 @@ async def test_a_taken_port_is_changed(data_dir: Path) -> None:
         second.stop()
 
 
-async def test_why_it_does_not_start_is_one_line(data_dir: Path) -> None:
+async def test_a_failed_start_is_one_line(data_dir: Path) -> None:
     server = EmbeddedPostgres(data_dir, report=lambda _: None, settings={"shared_buffers": "nonsense"})
     with pytest.raises(Misconfigured, match=r"^embedded Postgres did not start: .*shared_buffers"):
         server.start()
@@ -183,7 +183,7 @@ async def test_why_it_does_not_start_is_one_line(data_dir: Path) -> None:
     second.stop()
 
 
-def test_a_data_directory_that_cannot_be_one_is_one_line(data_dir: Path) -> None:
+def test_an_unusable_data_directory_is_one_line(data_dir: Path) -> None:
     data_dir.write_text("a file")
     with pytest.raises(Misconfigured, match=r"^LEDGER_DATA_DIR: cannot use .*: File exists"):
         quiet(data_dir).start()

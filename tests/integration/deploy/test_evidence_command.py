@@ -44,7 +44,7 @@ def told(database_url: str) -> Dossier:
     return found[0]
 
 
-def test_a_folder_that_cannot_be_written_is_not_there(told: Dossier, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_leaves_nothing(told: Dossier, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     for out, problem in (("full", "not empty"), ("full/file", "not a directory"), ("missing/out", "make it first")):
@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_written_is_not_there(told: Dossier, tmp_path: P
 
 
 @pytest.mark.usefixtures("told")
-def test_the_command_says_what_it_did_and_what_is_wrong(programs: Programs, database_url: str) -> None:
+def test_the_command_reports_its_result_and_every_problem(programs: Programs, database_url: str) -> None:
     out = programs.directory / "out"
     made = programs.run("evidence", "--phone", "1 (312) 555-0001", "--out", "out", DATABASE_URL=database_url)
     assert (made.returncode, made.stderr) == (0, "")
@@ -88,7 +88,7 @@ def test_the_command_says_what_it_did_and_what_is_wrong(programs: Programs, data
     assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
 
 
-async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
+async def test_an_altered_body_is_reported_when_the_folder_is_made(
     programs: Programs, database_url: str, tmp_path: Path
 ) -> None:
     await tell(database_url)
@@ -109,7 +109,7 @@ async def test_a_body_that_somebody_changed_is_told_when_the_folder_is_made(
     assert "the event_key does not follow from this text" in said
 
 
-async def test_a_person_with_a_thousand_events(programs: Programs, database_url: str, tmp_path: Path) -> None:
+async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, database_url: str, tmp_path: Path) -> None:
     """Asked for: in under 5 s. Here other tests may run beside it."""
     minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
     makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
@@ -127,7 +127,7 @@ async def test_a_person_with_a_thousand_events(programs: Programs, database_url:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-async def test_a_process_that_is_stopped_leaves_no_folder(
+async def test_a_stopped_process_leaves_no_folder(
     programs: Programs, told: Dossier, database_url: str, number: signal.Signals
 ) -> None:
     """A killed one leaves a hidden rest, which the next one throws away."""

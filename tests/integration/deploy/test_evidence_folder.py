@@ -57,14 +57,14 @@ def file_names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_product_is_not_there(python: Path) -> None:
+def test_the_bare_python_has_none_of_our_packages(python: Path) -> None:
     product = "('schemas', 'projections', 'deploy', 'orjson', 'asyncpg')"
     code = f"import nacl.signing, importlib.util as u; print([name for name in {product} if u.find_spec(name)])"
     found = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
 
 
-def test_the_folder_holds_what_it_says_and_only_its_owner_may_look(made: Path, python: Path) -> None:
+def test_the_folder_verifies_and_is_private(made: Path, python: Path) -> None:
     done = checked(python, made)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"({THEIRS} originals)" in done.stdout
@@ -88,7 +88,7 @@ def test_one_flipped_bit_in_any_file_is_found(folder: Path, python: Path, seed: 
     assert checked(python, folder).returncode == 0
 
 
-def test_what_is_taken_out_put_in_or_moved_is_named(folder: Path, python: Path) -> None:
+def test_a_file_removed_added_or_moved_is_named(folder: Path, python: Path) -> None:
     (folder / "originals" / "0003.json").rename(folder / "originals" / "0099.json")
     (folder / "note.txt").write_text("added")
     (folder / "index.html").write_bytes((folder / "index.html").read_bytes() + b"\n")
@@ -125,7 +125,7 @@ def relist(folder: Path) -> None:
         (lambda evidence: evidence["keys"].pop(), "signed by a key that is not in keys/"),
     ],
 )
-def test_a_forger_who_mends_the_manifest_is_found_by_what_is_signed_and_sealed(
+def test_a_forger_who_rewrites_the_manifest_is_found_by_signatures_and_seals(
     folder: Path, python: Path, change: Callable[[object], object], said: str
 ) -> None:
     path = folder / "evidence.json"
@@ -165,7 +165,7 @@ class Tags(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in ("href", "src", "action", "style", "onclick")]
 
 
-def test_the_page_runs_and_loads_nothing_and_hides_nothing(made: Path) -> None:
+def test_the_page_runs_loads_and_hides_nothing(made: Path) -> None:
     page = (made / "index.html").read_text()
     tags = Tags(page)
     assert not tags.names & {"script", "img", "link", "iframe", "object", "form", "base", "svg"}
@@ -176,7 +176,7 @@ def test_the_page_runs_and_loads_nothing_and_hides_nothing(made: Path) -> None:
     assert "\u202e" not in page
 
 
-def test_the_page_says_what_stands_and_what_was_sent_after_it(made: Path) -> None:
+def test_the_page_states_the_opt_out_and_later_messages(made: Path) -> None:
     words = re.sub(r"<[^>]+>", "", (made / "index.html").read_text())
     assert "Opted out since 2026-03-01 12:10:00.000 UTC. This is known because the person wrote “STOP” to" in words
     assert (

@@ -11,7 +11,7 @@ from schemas.errors import Misconfigured
 from tests.support.environment.programs import free_port
 
 
-async def test_it_is_live_ready_when_told_and_shows_the_metrics() -> None:
+async def test_it_serves_liveness_readiness_and_metrics() -> None:
     registry, ready, port = CollectorRegistry(), [True], free_port()
     Gauge("ledger_example", "An example.", registry=registry).set(3)
     async with (

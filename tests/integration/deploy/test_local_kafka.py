@@ -37,9 +37,7 @@ async def is_alive(pid: int) -> bool:
     return True
 
 
-async def test_a_broker_does_not_outlive_a_parent_that_was_killed_but_its_data_does(
-    kafka_programs: None, tmp_path: Path
-) -> None:
+async def test_a_broker_ends_with_its_killed_parent_and_keeps_its_data(kafka_programs: None, tmp_path: Path) -> None:
     starter = await asyncio.create_subprocess_exec(
         sys.executable, "-c", STARTER, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
@@ -59,7 +57,7 @@ async def test_a_broker_does_not_outlive_a_parent_that_was_killed_but_its_data_d
         again.kill()
 
 
-async def test_a_person_is_told_the_address_and_ends_it_with_ctrl_c(kafka_programs: None, tmp_path: Path) -> None:
+async def test_it_prints_the_address_and_ends_at_ctrl_c(kafka_programs: None, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     arguments = [str(ROOT / "deploy/local_kafka/broker.py"), "--port", str(port), "--directory", str(tmp_path)]
     person = await asyncio.create_subprocess_exec(
@@ -74,7 +72,7 @@ async def test_a_person_is_told_the_address_and_ends_it_with_ctrl_c(kafka_progra
     assert port_is_free(port)
 
 
-def test_a_port_in_use_is_one_clear_line_and_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_one_line_and_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert local.main(["--port", str(port), "--directory", str(tmp_path)]) == 2
@@ -83,9 +81,7 @@ def test_a_port_in_use_is_one_clear_line_and_exit_status_2(tmp_path: Path, capsy
     ]
 
 
-def test_a_machine_without_java_and_maven_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_java_and_maven_are_named_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "PATH", str(tmp_path))
     problems = missing_programs(tmp_path)
     assert [problem.split(":")[0] for problem in problems] == ["java", "mvn"]

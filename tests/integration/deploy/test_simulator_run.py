@@ -72,7 +72,7 @@ async def run(endpoint: Endpoint, directory: Path, pace: Pace) -> Totals:
     return totals
 
 
-async def test_every_webhook_is_sent_once_and_written_down(tmp_path: Path) -> None:
+async def test_every_webhook_is_sent_once_and_recorded(tmp_path: Path) -> None:
     async with receiver() as endpoint:
         totals = await run(endpoint, tmp_path, Pace(rate=0, count=200))
     assert isinstance(totals.out, io.StringIO)
@@ -81,13 +81,13 @@ async def test_every_webhook_is_sent_once_and_written_down(tmp_path: Path) -> No
     assert (totals.sent, totals.surprising, totals.answers) == (200, 0, {"200 accepted": 200})
 
 
-async def test_a_server_that_closes_after_each_answer_is_no_error(tmp_path: Path) -> None:
+async def test_a_server_may_close_after_each_answer(tmp_path: Path) -> None:
     async with receiver(close_each=True) as endpoint:
         totals = await run(endpoint, tmp_path, Pace(rate=0, count=50, connections=4))
     assert (totals.sent, totals.surprising) == (50, 0)
 
 
-async def test_an_unexpected_answer_is_counted_and_the_run_goes_on(tmp_path: Path) -> None:
+async def test_a_run_continues_after_an_unexpected_answer(tmp_path: Path) -> None:
     async def third_fails(number: int) -> bytes:
         return response(503, error="unavailable") if number == 3 else ACCEPTED
 
@@ -96,14 +96,14 @@ async def test_an_unexpected_answer_is_counted_and_the_run_goes_on(tmp_path: Pat
     assert (totals.sent, totals.surprising, totals.answers["503 unavailable"]) == (20, 1, 1)
 
 
-async def test_an_address_where_nobody_listens_is_one_error(tmp_path: Path) -> None:
+async def test_an_address_without_a_server_is_one_error(tmp_path: Path) -> None:
     async with receiver() as endpoint:
         pass
     with pytest.raises(Unavailable, match=f"^no answer from 127.0.0.1:{endpoint.port}: connection refused$"):
         await run(endpoint, tmp_path, Pace(rate=0, count=50))
 
 
-async def test_a_server_that_goes_away_in_the_middle_is_an_outcome_of_each_request(tmp_path: Path) -> None:
+async def test_a_server_that_stops_counts_as_an_answer_to_each_request(tmp_path: Path) -> None:
     async def dies(number: int) -> bytes:
         if number > 5:
             raise ConnectionResetError
@@ -114,7 +114,7 @@ async def test_a_server_that_goes_away_in_the_middle_is_an_outcome_of_each_reque
     assert (totals.sent, totals.surprising) == (20, 15)
 
 
-async def test_what_is_no_http_is_an_outcome(tmp_path: Path) -> None:
+async def test_an_answer_that_is_not_http_counts_as_an_answer(tmp_path: Path) -> None:
     async def other_protocol(number: int) -> bytes:
         return b"220 mail.example.com ESMTP\r\n" if number == 2 else ACCEPTED
 
@@ -123,7 +123,7 @@ async def test_what_is_no_http_is_an_outcome(tmp_path: Path) -> None:
     assert (totals.sent, totals.surprising) == (3, 1)
 
 
-async def test_it_never_sends_faster_than_it_was_told(tmp_path: Path) -> None:
+async def test_it_never_exceeds_the_rate(tmp_path: Path) -> None:
     async with receiver() as endpoint:
         started = time.monotonic()
         await run(endpoint, tmp_path, Pace(rate=100, count=21))

@@ -42,14 +42,14 @@ def left_behind(programs: Programs) -> list[Path]:
     return list((programs.directory / "data").glob("verify-*.json"))
 
 
-async def test_what_holds_is_said_so(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
+async def test_an_intact_ledger_is_ok(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     done = programs.run("verify", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("40 events, 1 quarantined webhooks and 2 seals: OK (")
     assert left_behind(programs) == []
 
 
-async def test_every_damage_is_named_to_the_end(
+async def test_every_problem_is_named_up_to_the_end(
     programs: Programs, database_url: str, ledger: asyncpg.Connection
 ) -> None:
     await ledger.execute(UNLOCKED + DAMAGED.format("in (1, 40)") + "; delete from telnyx.event_seals where seq = 2")
@@ -86,7 +86,7 @@ async def interrupted(programs: Programs, url: str, connection: asyncpg.Connecti
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-async def test_an_interrupted_one_resumes_and_a_finished_one_starts_anew(
+async def test_an_interrupted_run_resumes_and_a_finished_one_starts_again(
     programs: Programs, database_url: str, ledger: asyncpg.Connection, how: signal.Signals
 ) -> None:
     await ledger.execute(UNLOCKED + DAMAGED.format("= 1"))
@@ -106,18 +106,14 @@ async def test_an_interrupted_one_resumes_and_a_finished_one_starts_anew(
     assert "resuming" not in anew.stderr
 
 
-async def test_what_was_left_behind_can_be_forgotten(
-    programs: Programs, database_url: str, ledger: asyncpg.Connection
-) -> None:
+async def test_a_checkpoint_can_be_ignored(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     async with interrupted(programs, database_url, ledger) as program:
         program.ends(signal.SIGKILL)
     await ledger.execute(UNLOCKED + DAMAGED.format("= 39"))
     assert programs.run("verify", "--anew", DATABASE_URL=database_url).returncode == 1
 
 
-async def test_a_worker_that_dies_is_no_result(
-    programs: Programs, database_url: str, ledger: asyncpg.Connection
-) -> None:
+async def test_a_killed_worker_fails_the_run(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     async with interrupted(programs, database_url, ledger) as program:
         for child in children(program.process.pid):
             os.kill(child, signal.SIGKILL)
@@ -125,7 +121,7 @@ async def test_a_worker_that_dies_is_no_result(
         assert "a worker of the verification died: run it again" in program.output
 
 
-async def test_bad_input_is_said_in_one_line(
+async def test_bad_input_is_one_line(
     programs: Programs, postgres_server: PostgresServer, database_url: str, ledger: asyncpg.Connection
 ) -> None:
     done = programs.run("verify", "--chain", "abc", DATABASE_URL=database_url)
@@ -153,9 +149,7 @@ async def test_an_auditor_may_verify_and_a_reader_may_not(
     assert ("telnyx_auditor" in done.stderr) == (status == 2)
 
 
-async def test_seals_are_made_at_once_and_exported(
-    programs: Programs, database_url: str, ledger: asyncpg.Connection
-) -> None:
+async def test_seals_are_made_and_exported(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     done = programs.run("seal", "now", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("sealed 20 events up to position 40: seal 3, ")
@@ -168,6 +162,6 @@ async def test_seals_are_made_at_once_and_exported(
     assert programs.run("verify", "--chain", chain, DATABASE_URL=database_url).returncode == 0
 
 
-async def test_there_may_be_no_seal_yet(programs: Programs, database_url: str) -> None:
+async def test_a_ledger_without_a_seal_has_none_to_export(programs: Programs, database_url: str) -> None:
     done = programs.run("seal", "export", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (1, "there is no seal yet: run `telnyx-ledger seal now`\n")

@@ -39,7 +39,7 @@ def event_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes], byt
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payload=VALUES, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
-def test_every_event_has_the_same_key_there(
+def test_the_script_derives_the_same_event_keys(
     event_key: Callable[[bytes], bytes], payload: object, ascii_only: bool, indent: int | None
 ) -> None:
     data = {"event_type": "message.sent", "occurred_at": "2026-03-01T12:00:00Z", "payload": payload}
@@ -57,7 +57,7 @@ def test_every_event_has_the_same_key_there(
         *('"\\u0000\\ud83d\\ude00\\/\x7f"', '{"b":1,"a":2,"b":3}'),
     ],
 )
-def test_however_a_value_is_written(event_key: Callable[[bytes], bytes], written: str) -> None:
+def test_spellings_of_a_value_give_the_same_event_key(event_key: Callable[[bytes], bytes], written: str) -> None:
     body = '{"data":{"event_type":"t","occurred_at":"2026-03-01T12:00:00Z","payload":' + written + "}}"
     event = read(body.encode())
     assert isinstance(event, Event)

@@ -48,7 +48,7 @@ def test_a_line_is_json_with_the_event_and_its_fields(stream: io.StringIO) -> No
     }
 
 
-def test_a_database_error_is_its_type_and_state_without_its_words(stream: io.StringIO) -> None:
+def test_a_database_error_is_logged_as_type_and_state_only(stream: io.StringIO) -> None:
     try:
         raise database_error()
     except asyncpg.PostgresError:
@@ -58,7 +58,7 @@ def test_a_database_error_is_its_type_and_state_without_its_words(stream: io.Str
     assert "test_logs.py" in fields(stream)["exception"]
 
 
-def test_what_an_exception_quotes_is_left_out_wherever_it_stands_in_the_chain(stream: io.StringIO) -> None:
+def test_no_message_in_a_chain_of_exceptions_is_logged(stream: io.StringIO) -> None:
     try:
         try:
             raise ValueError(SECRET)
@@ -70,12 +70,12 @@ def test_what_an_exception_quotes_is_left_out_wherever_it_stands_in_the_chain(st
     assert {"ValueError", "KeyError"} <= set(fields(stream)["exception"].splitlines())
 
 
-def test_our_own_verdicts_keep_their_words(stream: io.StringIO) -> None:
+def test_our_own_errors_keep_their_messages(stream: io.StringIO) -> None:
     structlog.get_logger().warning("away", exc_info=Unavailable("postgres: connection refused"))
     assert "Unavailable: postgres: connection refused" in fields(stream)["exception"]
 
 
-def test_a_library_that_logs_an_exception_is_bound_by_the_same_rule(stream: io.StringIO) -> None:
+def test_exceptions_logged_by_libraries_lose_their_messages(stream: io.StringIO) -> None:
     try:
         raise ValueError(SECRET)
     except ValueError:
@@ -85,12 +85,12 @@ def test_a_library_that_logs_an_exception_is_bound_by_the_same_rule(stream: io.S
     assert fields(stream)["logger"] == "uvicorn.error"
 
 
-def test_libraries_that_repeat_themselves_are_not_heard(stream: io.StringIO) -> None:
+def test_chatty_libraries_are_silent(stream: io.StringIO) -> None:
     logging.getLogger("aiokafka.conn").error("Unable connect to node with id 1")
     logging.getLogger("uvicorn.error").info("Started server process")
     assert stream.getvalue() == ""
 
 
-def test_the_level_is_a_threshold(stream: io.StringIO) -> None:
+def test_lines_below_the_level_are_dropped(stream: io.StringIO) -> None:
     structlog.get_logger().debug("detail")
     assert stream.getvalue() == ""

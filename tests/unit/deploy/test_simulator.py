@@ -51,7 +51,7 @@ def test_every_ordinary_webhook_is_an_event_that_ingest_would_store() -> None:
     assert len(events(webhooks)) == len(webhooks)
 
 
-def test_what_is_expected_to_be_quarantined_is_unreadable_for_that_reason() -> None:
+def test_a_webhook_meant_for_quarantine_is_unreadable_for_that_reason() -> None:
     for webhook in sent(4, 3000, chaos=True):
         if webhook.signing is not Signing.VALID:
             continue
@@ -78,7 +78,7 @@ def of_messages(found: list[Event]) -> list[Event]:
     return [event for event in found if event.type.startswith("message.")]
 
 
-def test_the_traffic_tells_the_stories_that_the_tables_are_about() -> None:
+def test_the_traffic_contains_the_stories_of_the_tables() -> None:
     found = of_messages(events(sent(6, 3000)))
     payloads = [event.payload for event in found]
     texts = {payload.get("text") for payload in payloads}
@@ -93,7 +93,7 @@ def test_the_traffic_tells_the_stories_that_the_tables_are_about() -> None:
     assert any("suggestion_response" in payload.get("body", {}) for payload in payloads)
 
 
-def test_every_family_of_events_is_there_and_most_of_it_is_messages() -> None:
+def test_every_family_occurs_and_most_events_are_messages() -> None:
     found = events(sent(6, 3000))
     families = Counter(event.type.split(".")[0] for event in found)
     assert set(families) == {
@@ -107,7 +107,7 @@ def test_every_family_of_events_is_there_and_most_of_it_is_messages() -> None:
     assert families["message"] > 0.8 * len(found)
 
 
-def test_a_first_minute_already_shows_a_campaign_that_may_send() -> None:
+def test_the_first_minute_contains_a_campaign_that_may_send() -> None:
     """Five webhooks a second: that is what `make run` sends."""
     first_minute = events(sent(6, 300))
     senders = {event.payload.get("tcr_campaign_id") for event in of_messages(first_minute)} - {None}
@@ -117,7 +117,7 @@ def test_a_first_minute_already_shows_a_campaign_that_may_send() -> None:
     assert senders <= known
 
 
-def test_registrations_go_every_way_that_the_table_of_states_has() -> None:
+def test_registrations_take_every_path_of_the_state_table() -> None:
     world = World(Random(6), seeded_clock())
     steps = itertools.chain.from_iterable(ten_dlc.registration(world) for _ in range(150))
     told = [event.payload for event in events([step for step in steps if isinstance(step, Webhook)])]
@@ -162,7 +162,7 @@ def test_bodies_are_pretty_printed_as_telnyx_prints_them() -> None:
     assert sent(1, 1)[0].body.startswith(b'{\n  "data": {\n    "event_type"')
 
 
-def test_valid_signatures_verify_and_no_other_does(key: DevelopmentKey) -> None:
+def test_only_valid_signatures_verify(key: DevelopmentKey) -> None:
     (public,) = parse_keys([key.public_line])
     seen = set()
     for webhook in sent(10, 1500, chaos=True):
@@ -176,7 +176,7 @@ def test_valid_signatures_verify_and_no_other_does(key: DevelopmentKey) -> None:
     assert seen == set(Signing)
 
 
-def test_the_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_development_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     first = development_key(tmp_path / "data")
     assert development_key(tmp_path / "data").public_line == first.public_line
     assert stat.S_IMODE((tmp_path / "data" / FILE_NAME).stat().st_mode) == 0o600
@@ -197,18 +197,18 @@ def test_a_damaged_development_key_is_reported_with_the_setting(tmp_path: Path) 
         ("https://hooks.example.com/x?y=1", ("hooks.example.com", 443, "/x?y=1", True)),
     ],
 )
-def test_an_address_is_read(url: str, expected: tuple[str, int, str, bool]) -> None:
+def test_a_url_is_split_into_an_endpoint(url: str, expected: tuple[str, int, str, bool]) -> None:
     target = Endpoint.parse(url)
     assert (target.host, target.port, target.path, target.tls) == expected
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x/", "http://", "http://x:notaport/"])
-def test_an_address_that_is_none_is_refused_by_name(url: str) -> None:
+def test_an_invalid_url_is_refused_by_the_options_name(url: str) -> None:
     with pytest.raises(Misconfigured, match="--url"):
         Endpoint.parse(url)
 
 
-def test_an_outcome_is_one_json_line_with_what_was_sent_and_the_answer() -> None:
+def test_an_answer_is_one_json_line_with_its_webhook() -> None:
     webhook = sent(1, 1)[0]
     line = CheckedAnswer(webhook, 200, {"status": "accepted", "event_key": "k"}, None, 0.0015).line(3)
     assert "\n" not in line
@@ -219,7 +219,7 @@ def test_an_outcome_is_one_json_line_with_what_was_sent_and_the_answer() -> None
     assert (fields["answer"]["status"], fields["latency_ms"], fields["number"]) == ("accepted", 1.5, 3)
 
 
-def test_an_answer_that_was_not_expected_is_counted_and_shown() -> None:
+def test_an_unexpected_answer_is_counted_and_shown() -> None:
     totals = Totals()
     totals.add(CheckedAnswer(sent(1, 1)[0], 503, {"error": "unavailable"}, None, 0.1))
     totals.add(CheckedAnswer(sent(1, 1)[0], None, None, "connection refused", 0.1))

@@ -6,7 +6,7 @@ from deploy.support_queries import bound, support_query
 from schemas.errors import Misconfigured
 
 
-def test_a_value_that_belongs_nowhere_is_a_mistake() -> None:
+def test_a_value_without_a_variable_is_refused() -> None:
     with pytest.raises(Misconfigured, match="--set nubmer: unknown variable; expected number"):
         bound(support_query("number_ready"), {"number": "1", "nubmer": "2"})
 
