@@ -1,4 +1,4 @@
-"""A dossier has every webhook that names the person, and nothing of anybody else, as of any moment; by index."""
+"""A dossier has every webhook that names the person and no other, as of any moment, and is read by index."""
 
 import re
 from hashlib import sha256
@@ -29,36 +29,36 @@ async def told(database_url: str, connection: asyncpg.Connection) -> asyncpg.Con
     return connection
 
 
-async def test_everything_that_names_the_person_and_nothing_else(told: asyncpg.Connection) -> None:
+async def test_a_dossier_has_every_event_of_the_person_and_no_other(told: asyncpg.Connection) -> None:
     found = await about(told)
     assert len(found.originals) == THEIRS
-    assert all(PERSON.encode()[1:] in one.row["body"] for one in found.originals)
+    assert all(PERSON.encode()[1:] in original.row["body"] for original in found.originals)
     assert (found.later, found.in_other_profiles, found.dead_letters) == (0, 0, 0)
     assert len((await about(told, SOMEBODY_ELSE)).originals) == 2
 
 
-async def test_a_profile_limits_it(told: asyncpg.Connection) -> None:
+async def test_a_profile_limits_the_dossier(told: asyncpg.Connection) -> None:
     one, other = await about(told, profile=PROFILE), await about(told, profile=OTHER_PROFILE)
     assert (len(one.originals), one.in_other_profiles) == (THEIRS - 1, 1)
     assert [message_of(original.event) for original in other.originals] == ["hello"]
     assert [(standing.profile, standing.now) for standing in other.opt_out_states] == [(OTHER_PROFILE, None)]
-    # the click names no profile, and is of the message's
+    # the click names no profile and gets that of its message
     assert "link_clicked" in [original.event.type for original in one.originals]
 
 
-async def test_a_moment_limits_it_and_what_was_known_then_is_told_apart(told: asyncpg.Connection) -> None:
+async def test_a_moment_limits_the_dossier_and_shows_what_was_known_then(told: asyncpg.Connection) -> None:
     before = await about(told, profile=PROFILE, at=STOPPED - MINUTE)
     assert (len(before.originals), before.later) == (4, THEIRS - 5)
     assert (before.opt_out_states[0].now, before.opt_out_states[0].then, before.sent_after_opt_out) == (None, None, {})
     (standing,) = (await about(told, profile=PROFILE, at=NOON + 21 * MINUTE)).opt_out_states
     assert standing.now is not None
     assert (standing.now["opted_out"], standing.now["changed_at"]) == (True, STOPPED)
-    assert standing.then is None  # the STOP was still on its way
+    assert standing.then is None  # the STOP had not arrived then
     (standing,) = (await about(told, profile=PROFILE)).opt_out_states
     assert standing.now == standing.then
 
 
-async def test_what_was_sent_after_the_opt_out_is_named(told: asyncpg.Connection) -> None:
+async def test_messages_sent_after_the_opt_out_are_named(told: asyncpg.Connection) -> None:
     sent = (await about(told)).sent_after_opt_out
     assert {message: (row["is_confirmation"], row["known_before_send"]) for message, row in sent.items()} == {
         "confirmation": (True, False),
@@ -66,20 +66,20 @@ async def test_what_was_sent_after_the_opt_out_is_named(told: asyncpg.Connection
     }
 
 
-async def test_seals_cover_what_they_cover(told: asyncpg.Connection) -> None:
+async def test_each_sealed_event_has_a_proof(told: asyncpg.Connection) -> None:
     found = await about(told)
-    bare = [one for one in found.originals if one.key not in found.proofs]
+    bare = [original for original in found.originals if original.key not in found.proofs]
     assert len(bare) == 2
     assert [seal.seq for seal in found.seals] == [1, 2, 3]
-    for one in found.originals:
-        if proof := found.proofs.get(one.key):
+    for original in found.originals:
+        if proof := found.proofs.get(original.key):
             seal = found.seals[proof.seq - 1]
-            leaf = leaf_hash(one.row["position"], one.row["event_key"], sha256(one.row["body"]).digest())
+            leaf = leaf_hash(original.row["position"], original.row["event_key"], sha256(original.row["body"]).digest())
             assert root_from_path(leaf, proof.index, seal.events, proof.path) == seal.root
 
 
 @pytest.mark.parametrize("older_than_groups", [False, True])
-async def test_a_proof_through_several_groups(
+async def test_a_proof_leads_through_several_groups(
     connection: asyncpg.Connection, database_url: str, *, older_than_groups: bool
 ) -> None:
     events = [Webhook(builders.encode(builders.message_sent(f"m{nth}")), "a", NOON) for nth in range(3 * GROUP + 5)]
@@ -90,15 +90,15 @@ async def test_a_proof_through_several_groups(
         await connection.execute("delete from telnyx.seal_groups")
     found = await about(connection)
     assert len(found.proofs) == len(events)
-    for one in found.originals:
-        proof = found.proofs[one.key]
-        leaf = leaf_hash(one.row["position"], one.row["event_key"], sha256(one.row["body"]).digest())
+    for original in found.originals:
+        proof = found.proofs[original.key]
+        leaf = leaf_hash(original.row["position"], original.row["event_key"], sha256(original.row["body"]).digest())
         assert root_from_path(leaf, proof.index, seal.events, proof.path) == seal.root
     await connection.execute("update telnyx.seal_groups set roots = roots || roots")
     assert (await about(connection)).broken_seals == ([] if older_than_groups else [1])
 
 
-async def test_what_was_taken_out_is_missed_and_its_seal_proves_nothing(told: asyncpg.Connection) -> None:
+async def test_a_removed_event_is_counted_and_its_seal_proves_nothing(told: asyncpg.Connection) -> None:
     await told.execute("""
         create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end';
         delete from telnyx.events where position = (select max(last_position) from telnyx.event_seals where seq = 2)
@@ -108,7 +108,7 @@ async def test_what_was_taken_out_is_missed_and_its_seal_proves_nothing(told: as
     assert {proof.seq for proof in found.proofs.values()} == {1, 3}
 
 
-async def test_only_the_seals_that_are_needed_are_read(told: asyncpg.Connection) -> None:
+async def test_only_the_needed_seals_are_read(told: asyncpg.Connection) -> None:
     last = await told.fetchval("select max(position) from telnyx.events")
     seals = await seals_from(told, [last])
     assert [seal.seq for seal in seals] == [2, 3]
@@ -120,7 +120,7 @@ async def test_an_unknown_phone_is_refused(told: asyncpg.Connection) -> None:
         await about(told, "+13125550002")
 
 
-async def test_an_unknown_profile_says_which_there_are(told: asyncpg.Connection) -> None:
+async def test_an_unknown_profile_is_refused_with_the_known_ones(told: asyncpg.Connection) -> None:
     with pytest.raises(LedgerError, match=f"no webhook of .* has profile 'x'; found {OTHER_PROFILE}, {PROFILE}"):
         await about(told, profile="x")
 
@@ -131,10 +131,10 @@ async def test_an_unknown_profile_says_which_there_are(told: asyncpg.Connection)
     [
         "update telnyx.projection_state set status = 'suspended' where name = $1",
         "update telnyx.projection_state set version = 0 where name = $1",
-        "delete from telnyx.projection_state where name = $1",  # new to this store: no program has declared it yet
+        "delete from telnyx.projection_state where name = $1",  # a new projection that no program has registered yet
     ],
 )
-async def test_tables_that_may_lack_something_are_no_evidence(
+async def test_tables_that_may_miss_events_are_refused(
     told: asyncpg.Connection, database_url: str, name: str, change: str
 ) -> None:
     await told.execute(change, name)
@@ -145,7 +145,7 @@ async def test_tables_that_may_lack_something_are_no_evidence(
 
 
 async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
-    """However many events and deliveries there are, and whatever the planner believes of them."""
+    """With many events and deliveries, before and after the planner has statistics."""
     await told.execute("""
         insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
                                    signature, signed_timestamp, key_id)
@@ -168,9 +168,12 @@ async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
     """)
     sql = queries("evidence")
     found = await about(told)
-    columns = [[one.row["occurred_at"] for one in found.originals], [one.key for one in found.originals]]
-    classes = [one.event.retention_class for one in found.originals]
-    messages = [message_of(one.event) for one in found.originals]
+    columns = [
+        [original.row["occurred_at"] for original in found.originals],
+        [original.key for original in found.originals],
+    ]
+    classes = [original.event.retention_class for original in found.originals]
+    messages = [message_of(original.event) for original in found.originals]
     for analyzed in ("select 1", "analyze"):
         await told.execute(analyzed)
         for query, arguments in (
@@ -184,7 +187,7 @@ async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
             assert re.search(large, seen) is None, seen
 
 
-async def test_an_auditor_who_may_write_nothing_may_ask(database_url: str, told: asyncpg.Connection) -> None:
+async def test_an_auditor_without_write_rights_may_read_a_dossier(database_url: str, told: asyncpg.Connection) -> None:
     auditor = await asyncpg.connect(database_url)
     await auditor.execute("set role telnyx_auditor")
     assert len((await about(auditor)).originals) == story.THEIRS

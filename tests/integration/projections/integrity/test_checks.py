@@ -1,4 +1,4 @@
-"""Damage of every kind, planted by a superuser past the triggers: each is found, and named, and nothing else is."""
+"""Every kind of damage, done by a superuser past the triggers, is found and named, and nothing else is."""
 
 import asyncpg
 import pytest
@@ -198,7 +198,7 @@ async def test_every_damage_is_found_and_named(ledger: asyncpg.Connection) -> No
     assert await verified(ledger) == []
 
 
-async def test_history_that_was_rewritten_whole_is_found_by_a_value_kept_elsewhere(ledger: asyncpg.Connection) -> None:
+async def test_a_chain_value_kept_elsewhere_reveals_a_rewritten_history(ledger: asyncpg.Connection) -> None:
     kept = [row["chain"] for row in await ledger.fetch("select chain from telnyx.event_seals order by seq")]
     assert await verified(ledger, *kept) == []
     await ledger.execute(

@@ -1,4 +1,4 @@
-"""Seals tile the positions, whoever makes them and whatever is written meanwhile, and hold what the contract says."""
+"""Seals cover all positions without overlap under concurrent sealers and writers, and follow the contract."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,18 +22,18 @@ LONG = timedelta(hours=1)
 
 
 async def store(connection: asyncpg.Connection, number: int) -> None:
-    for one in range(number):
-        class_ = ("traffic", "consent", "registry")[one % 3]
-        await insert_event(connection, body=b"body %d" % one, retention_class=class_)
+    for nth in range(number):
+        class_ = ("traffic", "consent", "registry")[nth % 3]
+        await insert_event(connection, body=b"body %d" % nth, retention_class=class_)
 
 
 async def seal(connection: asyncpg.Connection, events_a_seal: int = 10) -> list[int]:
-    """Seals everything; the sizes of the seals that were made."""
-    return [one.events async for one in seal_now(connection, events_a_seal=events_a_seal)]
+    """Seals everything. Gives the sizes of the new seals."""
+    return [made.events async for made in seal_now(connection, events_a_seal=events_a_seal)]
 
 
 async def check(connection: asyncpg.Connection) -> list[int]:
-    """Holds every seal against the definition and the events; gives how many events each has."""
+    """Compares every seal with the definition and the events. Gives the number of events of each."""
     after, chain, sizes = 0, bytes(32), []
     for number, row in enumerate(await connection.fetch(SEALS), start=1):
         assert (row["seq"], row["first_position"]) == (number, after + 1)
@@ -53,7 +53,7 @@ async def check(connection: asyncpg.Connection) -> list[int]:
     return sizes
 
 
-async def test_seals_are_those_of_the_contract(connection: asyncpg.Connection) -> None:
+async def test_seals_follow_the_contract(connection: asyncpg.Connection) -> None:
     assert await seal(connection) == []
     await store(connection, 25)
     await connection.fetch("select nextval('telnyx.events_position_seq') from generate_series(1, 7)")
@@ -65,7 +65,7 @@ async def test_seals_are_those_of_the_contract(connection: asyncpg.Connection) -
     assert await check(connection) == [10, 10, 10, 1, 1]
 
 
-async def test_many_at_once_make_no_two_seals_of_one_range(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_concurrent_sealers_never_seal_a_range_twice(database_url: str, connection: asyncpg.Connection) -> None:
     await store(connection, 60)
     others = [await connect(database_url) for _ in range(6)]
     made = await asyncio.gather(*(seal(other, 3) for other in others))
@@ -75,8 +75,8 @@ async def test_many_at_once_make_no_two_seals_of_one_range(database_url: str, co
         await other.close()
 
 
-async def test_what_is_committed_late_is_never_below_a_seal(database_url: str, connection: asyncpg.Connection) -> None:
-    """Writers that are rolled back, or slow to commit, while somebody seals without a pause."""
+async def test_no_event_is_committed_below_a_seal(database_url: str, connection: asyncpg.Connection) -> None:
+    """Writers roll back or commit slowly while a sealer never pauses."""
 
     async def write(number: int) -> None:
         writer = await asyncpg.connect(database_url)
@@ -99,7 +99,7 @@ async def test_what_is_committed_late_is_never_below_a_seal(database_url: str, c
         finally:
             sealer.terminate()
 
-    await store(connection, 3)  # the partitions are there
+    await store(connection, 3)  # creates the partitions
     sealing = asyncio.create_task(seal_on())
     await asyncio.gather(*(write(number) for number in range(4)))
     sealing.cancel()
@@ -125,7 +125,9 @@ async def sealed(connection: asyncpg.Connection, events: int) -> None:
     await eventually(lambda: connection.fetchval(probe), lambda seen: seen == events)
 
 
-async def test_a_seal_is_made_when_it_is_full(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_seal_is_made_when_enough_events_are_unsealed(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
     async with sealing(database_url, events_a_seal=4, longest_unsealed=LONG):
         await store(connection, 11)
         await sealed(connection, 8)
@@ -134,7 +136,7 @@ async def test_a_seal_is_made_when_it_is_full(database_url: str, connection: asy
     assert await check(connection) == [4, 4, 4]
 
 
-async def test_a_seal_is_made_when_an_event_waited_long(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_seal_is_made_when_an_event_waited_too_long(database_url: str, connection: asyncpg.Connection) -> None:
     async with sealing(database_url, events_a_seal=1000, longest_unsealed=timedelta()):
         await store(connection, 1)
         await sealed(connection, 1)
@@ -143,7 +145,7 @@ async def test_a_seal_is_made_when_an_event_waited_long(database_url: str, conne
     assert await check(connection) == [1, 1]
 
 
-async def test_a_sealer_whose_connection_is_cut_goes_on(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_sealing_continues_after_a_lost_connection(database_url: str, connection: asyncpg.Connection) -> None:
     async with sealing(database_url, events_a_seal=1, longest_unsealed=LONG) as task:
         for number in range(1, 4):
             await store(connection, 1)
@@ -156,7 +158,7 @@ async def test_a_sealer_whose_connection_is_cut_goes_on(database_url: str, conne
     await check(connection)
 
 
-async def test_a_login_that_may_not_seal_is_told_and_nothing_stops(
+async def test_a_login_without_the_right_to_seal_is_logged_and_nothing_stops(
     database_url: str, connection: asyncpg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await store(connection, 1)
@@ -170,8 +172,10 @@ async def test_a_login_that_may_not_seal_is_told_and_nothing_stops(
         assert not task.done()
 
 
-async def test_a_sealer_stops_while_the_server_is_frozen(database_url: str, connection: asyncpg.Connection) -> None:
-    """In its transaction, where a roll-back would wait for an answer."""
+async def test_sealing_can_be_cancelled_while_the_server_is_frozen(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    """It is cancelled in a transaction, where a rollback would wait for the server."""
     await store(connection, 1)
     blocker = await asyncpg.connect(database_url)
     await blocker.execute("begin; lock table telnyx.seal_count in access exclusive mode")
@@ -182,13 +186,13 @@ async def test_a_sealer_stops_while_the_server_is_frozen(database_url: str, conn
     await blocker.close()
 
     async def tasks() -> int:
-        await asyncio.sleep(0.01)  # and then the transports close
+        await asyncio.sleep(0.01)  # the transports close
         return len(asyncio.all_tasks())
 
-    await eventually(tasks, lambda seen: seen == 1)  # the driver's own goes on to tell the server
+    await eventually(tasks, lambda seen: seen == 1)  # the driver keeps a task that notifies the server
 
 
-async def test_a_number_is_never_given_twice(connection: asyncpg.Connection) -> None:
+async def test_the_number_of_a_seal_is_never_used_twice(connection: asyncpg.Connection) -> None:
     await store(connection, 2)
     await seal(connection, 1)
     await connection.execute("alter table telnyx.event_seals disable trigger all")
@@ -199,7 +203,7 @@ async def test_a_number_is_never_given_twice(connection: asyncpg.Connection) -> 
     assert (newest.seq, newest.first_position, newest.last_position) == (3, 2, 2)
 
 
-async def test_whether_a_seal_is_due_is_asked_of_indexes(connection: asyncpg.Connection) -> None:
+async def test_the_query_for_a_due_seal_reads_by_index(connection: asyncpg.Connection) -> None:
     await insert_many_events(connection)
     lines = await connection.fetch(f"explain (costs off) {queries('seals')['due']}", 0, 100, timedelta(minutes=10))
     shown = "\n".join(line[0] for line in lines)

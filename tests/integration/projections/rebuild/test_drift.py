@@ -1,4 +1,4 @@
-"""Rebuilding by difference: what differs is named by table, key and column, mended, and a second look finds nothing."""
+"""A rebuild names drift by table, key and column and repairs it, and a second look finds none."""
 
 import random
 from collections.abc import AsyncIterator
@@ -26,8 +26,11 @@ from tests.support.webhooks.builders import NOON
 
 TABLES = {
     name
-    for one in PROJECTIONS
-    for name in (*(table.name for table in one.tables), *(one.refold.tables if one.refold else ()))
+    for projection in PROJECTIONS
+    for name in (
+        *(table.name for table in projection.tables),
+        *(projection.refold.tables if projection.refold else ()),
+    )
 }
 OTHER_VALUE = {
     "text": "'planted'",
@@ -71,7 +74,7 @@ async def projector(database_url: str) -> AsyncIterator[Projector]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(stream=streams(), seed=st.integers(0, 2**32))
-async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_found_and_mended(
+async def test_planted_drift_is_found_and_repaired_and_nothing_else_differs(
     projector: Projector, connection: asyncpg.Connection, database_url: str, stream: list[Webhook], seed: int
 ) -> None:
     await allow_clearing(connection)
@@ -81,7 +84,7 @@ async def test_what_projectors_wrote_differs_in_nothing_and_what_is_planted_is_f
     before = await compare.stored_tables(connection)
     planted = await plant(connection, random.Random(seed))
     found = await drift(database_url)
-    assert {(one.table, one.kind, key) for one in found for key in map(_as_text, one.keys)} == planted
+    assert {(entry.table, entry.kind, key) for entry in found for key in map(_as_text, entry.keys)} == planted
     assert await repaired(database_url) == found
     assert await compare.stored_tables(connection) == before
     assert await drift(database_url) == []
@@ -91,10 +94,10 @@ def _as_text(key: dict[str, str]) -> str:
     return ", ".join(key.values())
 
 
-async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
+async def test_missing_rows_are_stored_in_the_order_of_their_events(
     projector: Projector, connection: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that a month's rows share their pages, as after live traffic; within what is read at once, by key."""
+    """The rows of a month then share their pages, as after live traffic. The key orders those of one page of events."""
     monkeypatch.setattr(projections.rebuild.run, "PAGE_EVENTS", 10)
     names = [f"m-{number}" for number in random.Random(1).sample(range(1000), 50)]
     for nth, name in enumerate(names):
@@ -108,7 +111,7 @@ async def test_rows_that_were_missing_lie_in_the_order_of_their_events(
 
 
 async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tuple[str, str, str]]:
-    """A wrong row, a missing row and an extra row in every table that has any. Gives (table, kind, key)."""
+    """Plants a wrong, a missing and an extra row in every table that has rows. Gives (table, kind, key)."""
     planted = set()
     for table in sorted(TABLES):
         key = compare.KEYS[table]
@@ -138,11 +141,11 @@ async def plant(connection: asyncpg.Connection, chance: random.Random) -> set[tu
     return planted
 
 
-@pytest.mark.parametrize("asleep", [False, True])
-async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_facts(
-    projector: Projector, connection: asyncpg.Connection, database_url: str, asleep: bool
+@pytest.mark.parametrize("suspended", [False, True])
+async def test_events_between_the_comparison_and_the_lock_are_folded_from_repaired_facts(
+    projector: Projector, connection: asyncpg.Connection, database_url: str, suspended: bool
 ) -> None:
-    """Facts are wrong, what is folded of them is still right: then late facts about the same things come."""
+    """The facts are wrong and the folded rows are still right. Then late facts about the same entities arrive."""
     early = [builders.stop_received("in-1", "+13125550101"), *onboarding()]
     late = [
         builders.start_received("in-2", "+13125550101", at=NOON - timedelta(minutes=1)),
@@ -155,7 +158,7 @@ async def test_what_comes_between_the_look_and_the_lock_is_folded_from_mended_fa
     await connection.execute(
         "update telnyx.ten_dlc_events set campaign_status = 'TCR_FAILED', tcr_id_has_field = false"
     )
-    if asleep:
+    if suspended:
         await connection.execute("update telnyx.projection_state set status = 'suspended'")
     async with rebuild_run(database_url, PROJECTIONS, quietly) as run:
         await run.compare()

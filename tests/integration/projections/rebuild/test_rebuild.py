@@ -1,4 +1,4 @@
-"""A suspended projection comes back with nothing missing, whatever arrives meanwhile; what is at fault stays away."""
+"""A suspended projection is rebuilt without a gap, even under traffic, and failing events stay dead letters."""
 
 import asyncio
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def projector(url: str, projections: Sequence[Projection], owner: str = "one") -
 
 
 async def suspend(url: str, messages: int = 30) -> None:
-    """Apply with the planted bug until `deliveries` is suspended; `messages` good ones come after that."""
+    """Applies events with the planted bug until `deliveries` is suspended, and then `messages` good ones."""
     buggy = projector(url, PROJECTIONS_WITH_A_BUG)
     await buggy.apply(bodies(*(builders.message_sent(f"bad-{number}") for number in range(FAILURES_IN_A_ROW + 1))))
     await buggy.apply(bodies(*(builders.message_sent(f"missed-{number}") for number in range(messages))))
@@ -57,7 +57,9 @@ async def state(connection: asyncpg.Connection, name: str = "deliveries") -> tup
     )
 
 
-async def test_it_is_live_again_with_what_it_missed(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_rebuilt_projection_is_live_and_has_every_event(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
     await suspend(database_url)
     assert (await state(connection))[0] == "suspended"
     assert await delivered(connection) == []
@@ -71,8 +73,10 @@ async def test_it_is_live_again_with_what_it_missed(database_url: str, connectio
     assert seen == [("reading events", 36, 36), ("comparing tables", 1, 1)]
 
 
-async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, connection: asyncpg.Connection) -> None:
-    """Three writers that never pause: each of their messages is in the table at the end, by whichever way it came."""
+async def test_no_event_is_missing_after_a_rebuild_under_traffic(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    """Three writers never pause. At the end each of their messages is in the table, by either way."""
     await suspend(database_url, messages=400)
     back = asyncio.Event()
     sent: list[str] = []
@@ -87,7 +91,7 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
         await mended.close()
 
     writers = [asyncio.create_task(write(f"w{number}")) for number in range(3)]
-    while len(sent) < 200:  # noqa: ASYNC110 -- nothing tells
+    while len(sent) < 200:  # noqa: ASYNC110 -- there is no event to wait for
         await asyncio.sleep(0.01)
     assert not set(await delivered(connection)) & set(sent)
     result = await rebuilt(database_url, DELIVERIES)
@@ -99,8 +103,10 @@ async def test_nothing_is_missing_although_traffic_goes_on(database_url: str, co
     assert len(stored) == len(sent) + 406
 
 
-async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, connection: asyncpg.Connection) -> None:
-    """The protocol step by step: the batch has asked what is live, and has not appended its event when all else is."""
+async def test_a_rebuild_waits_for_a_batch_that_skipped_the_projection(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    """The protocol step by step: the batch has read which projections are live, and has not stored its event yet."""
     await suspend(database_url)
     batch = await asyncpg.connect(database_url)
     late = batch.transaction()
@@ -123,7 +129,9 @@ async def test_a_batch_that_has_left_it_out_is_waited_for(database_url: str, con
     await batch.close()
 
 
-async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_an_event_that_still_fails_is_a_dead_letter_again(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
     def one_is_left(event: Event, delivery: Delivery) -> Rows:
         if event.payload["id"] == "bad-3":
             raise ZeroDivisionError
@@ -136,17 +144,17 @@ async def test_what_still_fails_is_a_dead_letter_again(database_url: str, connec
     assert [letter[3] for letter in await letters(connection)] == [2]
 
 
-async def test_a_stored_body_that_is_no_event_any_more_is_a_dead_letter(
+async def test_a_stored_body_that_is_not_an_event_any_more_is_a_dead_letter(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     await suspend(database_url)
-    await insert_event(connection)  # of a type that feeds it, with a body that has none
+    await insert_event(connection)  # its type feeds the projection, and its body is not an event
     result = await rebuilt(database_url, DELIVERIES)
     assert (result.events, result.live) == (37, True)
     assert [letter[:2] for letter in await letters(connection)] == [("deliveries", "Unreadable: no_event_type")]
 
 
-async def test_too_many_that_still_fail_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_too_many_failing_events_change_nothing(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     before = await state(connection)
     result = await rebuilt(database_url, PROJECTIONS_WITH_A_BUG[0])
@@ -156,10 +164,10 @@ async def test_too_many_that_still_fail_change_nothing(database_url: str, connec
     assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
 
 
-async def test_an_interrupted_one_changes_nothing_and_can_be_repeated(
+async def test_an_interrupted_rebuild_changes_nothing_and_can_be_repeated(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
-    """Interrupted where it has written everything but the end of the suspension."""
+    """It is interrupted after it has written everything except the new status."""
     await suspend(database_url)
     before = await state(connection)
     async with connection.transaction():
@@ -175,14 +183,14 @@ async def test_an_interrupted_one_changes_nothing_and_can_be_repeated(
     assert (await rebuilt(database_url, DELIVERIES)).live
 
 
-async def test_one_at_a_time(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_only_one_process_rebuilds_a_projection(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     await connection.fetchval("select pg_advisory_lock(7310006, hashtext('deliveries'))")
     with pytest.raises(LedgerError, match="another process is rebuilding it"):
         await rebuilt(database_url, DELIVERIES)
 
 
-async def test_tables_that_are_folded_come_back_as_well(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_folded_tables_are_rebuilt_too(database_url: str, connection: asyncpg.Connection) -> None:
     ten_dlc = new_projector(database_url)
     await ten_dlc.apply(bodies(*onboarding()))
     expected = await tables(connection)
@@ -194,8 +202,10 @@ async def test_tables_that_are_folded_come_back_as_well(database_url: str, conne
     await ten_dlc.close()
 
 
-async def test_stored_events_are_read_by_their_positions(database_url: str, connection: asyncpg.Connection) -> None:
-    """Whatever is stored, a page costs what it holds."""
+async def test_stored_events_are_read_by_the_index_of_positions(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    """The cost of a page depends on the page, not on the number of stored events."""
     await suspend(database_url, messages=2000)
     await connection.execute("analyze telnyx.events")
     page = (100, 1900, ["message.sent"], ["10dlc."], 500)
@@ -205,6 +215,6 @@ async def test_stored_events_are_read_by_their_positions(database_url: str, conn
     assert "Sort Key" not in found or "Merge Append" in found
 
 
-def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(Misconfigured, match="delivery: no projection of this name; there are deliveries, inbound"):
         projections_named(["delivery"])

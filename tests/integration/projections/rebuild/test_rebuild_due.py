@@ -1,4 +1,4 @@
-"""Which rebuild is due is said at the start of a program, until it was made; what is new is not live before that."""
+"""A due rebuild is logged at each start until it is done, and a new projection is not live before it."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ NEWER = replace(DELIVERIES, version=DELIVERIES.version + 1)
 
 
 async def started(url: str, *projections: Projection) -> list[str]:
-    """Connects, applies nothing. Gives what the log says is due."""
+    """Connects a projector that applies nothing. Gives the projections that the log names as due."""
     projector = Projector(url, keys=RING, verify=False, owner="one", projections=projections)
     with capture_logs() as logs:
         await projector.connect()
@@ -41,7 +41,7 @@ async def _a_stored_event(database_url: str) -> None:
     await projector.close()
 
 
-async def test_a_new_projection_is_not_live_before_stored_events_are_in_its_tables(
+async def test_a_new_projection_is_suspended_until_its_rebuild(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     for _ in range(2):
@@ -53,7 +53,7 @@ async def test_a_new_projection_is_not_live_before_stored_events_are_in_its_tabl
     assert await started(database_url, DELIVERIES, INBOUND) == []
 
 
-async def test_other_rules_are_due_until_rebuilt_and_go_on_meanwhile(
+async def test_a_newer_version_is_due_until_its_rebuild_and_stays_live(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     assert await started(database_url, NEWER) == ["deliveries"]

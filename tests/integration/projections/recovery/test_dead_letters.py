@@ -1,4 +1,4 @@
-"""A dead letter gets its second chance by the way that its event took first; what fails again is counted."""
+"""A retry takes the path that the event took first, and an event that fails again is counted."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ HALF_MENDED = (
 
 @pytest.fixture
 async def broken(database_url: str) -> None:
-    """Three dead letters of `deliveries` beside a row that is well."""
+    """Three dead letters of `deliveries` beside one good row."""
     projector = Projector(database_url, keys=RING, verify=False, owner="one", projections=PROJECTIONS_WITH_A_BUG)
     batch = [builders.message_sent(name) for name in ("bad-1", "good", "bad-2", "bad-3")]
     assert (await projector.apply(bodies(*batch))).dead_letters == {"deliveries": 3}
@@ -39,13 +39,13 @@ async def delivered(connection: asyncpg.Connection) -> list[str]:
     return [row[0] for row in await connection.fetch("select message_id from telnyx.message_deliveries order by 1")]
 
 
-async def test_once_the_fault_is_mended_nothing_is_left(broken: None, connection: asyncpg.Connection) -> None:
+async def test_a_retry_after_the_repair_leaves_no_dead_letter(broken: None, connection: asyncpg.Connection) -> None:
     assert await retry(connection, projections=MENDED) == 3
     assert await dead_letters(connection) == []
     assert await delivered(connection) == ["bad-1", "bad-2", "bad-3", "good"]
 
 
-async def test_what_fails_again_keeps_its_letter_and_holds_back_no_other(
+async def test_an_event_that_fails_again_stays_a_dead_letter_alone(
     broken: None, connection: asyncpg.Connection
 ) -> None:
     assert await retry(connection, "deliveries", projections=HALF_MENDED) == 2
@@ -54,7 +54,7 @@ async def test_what_fails_again_keeps_its_letter_and_holds_back_no_other(
     assert await delivered(connection) == ["bad-2", "bad-3", "good"]
 
 
-async def test_letters_of_another_projection_and_of_events_that_are_gone_are_left(
+async def test_dead_letters_of_unknown_projections_and_removed_events_stay(
     broken: None, connection: asyncpg.Connection
 ) -> None:
     await connection.execute(

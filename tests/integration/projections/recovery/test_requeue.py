@@ -1,4 +1,4 @@
-"""What leaves quarantine: only what is authentic and an event now, as the record that ingest would have made of it."""
+"""Only authentic events leave quarantine, each as the record that ingest would have made of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ OTHER = KeyRing(parse_keys([builders.public_key_setting(builders.OTHER_KEY, "oth
 
 @dataclass(slots=True)
 class Shelf:
-    """A sink that keeps what it is given, or refuses it."""
+    """A sink that keeps its records, or refuses them."""
 
     records: list[Record] = field(default_factory=list)
     verdict: Rejected | None = None
@@ -49,7 +49,7 @@ async def requeue_all(connection: asyncpg.Connection, keys: Sequence[str], shelf
     return page
 
 
-async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
+async def test_a_stale_webhook_becomes_the_record_that_ingest_makes(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     await park(database_url, GOOD, reason="stale_timestamp")
@@ -67,7 +67,7 @@ async def test_what_came_too_late_is_the_record_that_ingest_would_have_made(
     assert await keys_by_reason(connection, "stale_timestamp") == []
 
 
-async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_forgery_and_an_unreadable_body_are_refused(database_url: str, connection: asyncpg.Connection) -> None:
     projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     await projector.apply([incoming(GOOD, signature=bytes(64)), incoming(b'{"data": 1}')])
     await projector.close()
@@ -83,7 +83,7 @@ async def test_a_forgery_and_what_is_no_event_are_refused(database_url: str, con
     assert {requeued for _, requeued in await parked(connection)} == {False}
 
 
-async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
+async def test_a_webhook_quarantined_for_a_missing_key_is_requeued_once_the_key_is_known(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     await park(database_url, GOOD, ring=OTHER)
@@ -91,13 +91,15 @@ async def test_what_was_parked_for_want_of_a_key_gets_in_once_the_key_is_known(
     [key] = await keys_by_reason(connection, "forged")
     done = await requeue_all(connection, [key], Shelf())
     assert done.refused[key].startswith(f"key {builders.key_id()} is not known here")
-    await park(database_url)  # a projector that knows the key remembers it
+    await park(database_url)  # a projector with the key stores it
     shelf = Shelf()
     assert (await requeue_all(connection, [key], shelf)).requeued == [key]
     assert dict(shelf.records[0].headers)["ce_source"] == b"telnyx/default"
 
 
-async def test_what_is_not_taken_stays(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_record_that_the_sink_refuses_stays_in_quarantine(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
     await park(database_url, GOOD, reason="future_timestamp")
     [key] = await keys_by_reason(connection, "future_timestamp")
     done = await requeue_all(connection, [key], Shelf(verdict=Rejected("too_large")))
@@ -105,7 +107,7 @@ async def test_what_is_not_taken_stays(database_url: str, connection: asyncpg.Co
     assert await parked(connection) == [("future_timestamp", False)]
 
 
-async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -> None:
+async def test_an_unknown_quarantine_key_is_refused(connection: asyncpg.Connection) -> None:
     missing = "00000000-0000-0000-0000-000000000000"
     done = await requeue_all(connection, [missing], Shelf())
     assert done.refused == {missing: "there is no such row in quarantine"}
@@ -113,7 +115,7 @@ async def test_a_key_that_is_not_there_is_said(connection: asyncpg.Connection) -
 
 @pytest.mark.parametrize("connected", [True, False])
 @pytest.mark.parametrize("known_at_first", [True, False])
-async def test_a_new_ring_counts_from_the_next_batch_and_all_are_remembered(
+async def test_a_new_key_ring_applies_from_the_next_batch_and_old_keys_are_remembered(
     database_url: str, connection: asyncpg.Connection, known_at_first: bool, connected: bool
 ) -> None:
     projector = Projector(

@@ -16,7 +16,7 @@ from tests.support.webhooks.malformed import HOSTILE, written
 @pytest.mark.parametrize(
     "event_type", ["messaging-profile.spend-limit-reached.v2", "Messaging-Profile.Spend-Limit-Reached"]
 )
-async def test_other_types_feed_nothing(ledger: Ledger, event_type: str) -> None:
+async def test_other_event_types_feed_no_row(ledger: Ledger, event_type: str) -> None:
     await ledger.apply(
         builders.event(event_type, {"profile_id": "p"}),
         builders.event("messaging_hosted_numbers_order.created", {"order_id": "o"}),
@@ -37,7 +37,7 @@ FIELDS = {
 
 
 def attacked(event_type: str) -> Iterator[bytes]:
-    """A body for each field and each value that hurts, the other fields being healthy."""
+    """One body for each field and each malformed value. Its other fields are valid."""
     for field, value in itertools.product(FIELDS[event_type], HOSTILE):
         payload: Json = {"id": "healthy", "order_id": "healthy", "status": "healthy", "field": field} | {field: value}
         data = {"event_type": event_type, "occurred_at": "2026-03-01T12:00:00Z", "payload": payload}

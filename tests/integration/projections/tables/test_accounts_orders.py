@@ -7,7 +7,7 @@ from tests.support.webhooks.builders import Json, hosted_order, link_clicked, sp
 
 
 def story() -> list[Json]:
-    """Events of the same things that contradict each other, three of them at one and the same time."""
+    """Contradicting events of the same entities, three of them at the same time."""
     one = {"value": "+13125550001", "status": "pending"}
     return [
         hosted_order("created", order_status="pending", decision="pending", numbers=[one], at=minutes(0)),
@@ -20,7 +20,7 @@ def story() -> list[Json]:
     ]
 
 
-async def test_any_order_repetition_and_batching_gives_the_same_rows(ledger: Ledger) -> None:
+async def test_every_order_repetition_and_batching_gives_the_same_rows(ledger: Ledger) -> None:
     toll_free = [
         toll_free_update(status=status, at=minutes(number // 2)) for number, status in enumerate(("a", "b", "c", "d"))
     ]

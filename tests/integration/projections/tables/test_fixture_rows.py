@@ -1,4 +1,4 @@
-"""Every vendor example becomes the rows that were worked out by hand, and no others."""
+"""Every example of the vendor gives exactly the rows that were worked out by hand."""
 
 import csv
 
@@ -26,7 +26,7 @@ def webhook(name: str) -> Webhook:
 
 
 def check(name: str, found: dict[str, dict[tuple[object, ...], dict[str, object]]]) -> None:
-    """Exactly the expected rows, whole."""
+    """The rows are exactly the expected ones, with all their columns."""
     expected = expected_rows(name, "a")
     assert {table for table, rows in found.items() if rows} == set(expected)
     for table, wanted in expected.items():
@@ -37,7 +37,7 @@ def check(name: str, found: dict[str, dict[tuple[object, ...], dict[str, object]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_oracle_agrees_with_the_hand(name: str) -> None:
+def test_the_oracle_agrees_with_the_expected_rows(name: str) -> None:
     check(name, tables([expected_delivery(webhook(name))]))
 
 
@@ -58,7 +58,7 @@ async def test_each_example_gives_its_rows(database_url: str, connection: asyncp
 def of_one_body(
     found: dict[str, dict[tuple[object, ...], dict[str, object]]], name: str
 ) -> dict[str, dict[tuple[object, ...], dict[str, object]]]:
-    """The rows that name this case's event."""
+    """The rows that name the event of this case."""
     key = str(key_of(case_body(name)))
     names = ("event_key", "quarantine_key", "last_event_key")
     return {

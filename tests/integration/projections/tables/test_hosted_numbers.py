@@ -1,4 +1,4 @@
-"""Hosted numbers: every column of an order and of its numbers, and what each of its words and times is read as."""
+"""Hosted numbers: every column of an order and of its numbers, and the meaning of each word and time."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ async def order_after(ledger: Ledger, *webhooks: Json) -> dict[str, Any]:
     return await ledger.row("hosted_number_orders")
 
 
-async def test_each_column_of_an_order_is_the_latest_that_says_something(ledger: Ledger) -> None:
+async def test_each_column_of_an_order_has_its_latest_value(ledger: Ledger) -> None:
     created = hosted_order("created", profile_id="p1", order_status="Pending", decision="pending", at=minutes(0))
     asked = hosted_order("internal_transfer_approval_requested", approval_deadline=1772625600, at=minutes(1))
     approved = hosted_order("internal_transfer_approved", approval_decision=" APPROVED ", at=minutes(2))
@@ -109,7 +109,7 @@ async def test_the_approval_deadline(ledger: Ledger, written: str, deadline: dat
     assert (row["approval_deadline"], row["deadline_at"]) == (deadline, NOON if deadline else None)
 
 
-async def test_numbers_are_rows_of_their_order_where_they_have_a_status(ledger: Ledger) -> None:
+async def test_each_number_with_a_status_is_a_row_of_its_order(ledger: Ledger) -> None:
     numbers: list[Any] = [
         {"value": "1 (312) 555-0001", "status": "Pending"},
         {"value": 13125550002, "status": "failed_timeout"},

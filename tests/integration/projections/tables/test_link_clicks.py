@@ -1,4 +1,4 @@
-"""Link clicks: a row for each, with its own time or else the event's."""
+"""Link clicks: one row for each, with its own time or else that of the event."""
 
 from tests.support.projections.account_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders

@@ -1,4 +1,4 @@
-"""Numbers inside media stay as they were sent: jsonb holds decimals of any length, a double does not."""
+"""Numbers inside media stay as sent: jsonb holds decimals of any length, and a double does not."""
 
 import asyncpg
 import pytest
@@ -23,7 +23,7 @@ async def test_a_number_in_media_is_kept_as_sent(
     assert compare.differences(expected, await compare.stored_tables(connection)) == []
 
 
-async def test_a_number_that_jsonb_cannot_hold_costs_no_other_value(
+async def test_a_number_that_jsonb_cannot_hold_leaves_other_values_exact(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     hurts, exact = Raw("1e-20000"), Raw("0.12345678901234567890")

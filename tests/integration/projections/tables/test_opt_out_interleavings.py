@@ -1,7 +1,7 @@
-"""Two projectors that meet one person's STOP and START in overlapping transactions, in every interleaving of steps.
+"""Two projectors write one person's STOP and START in overlapping transactions, in every interleaving of steps.
 
 The real Projector runs over a real connection, behind a gate that lets one step of one transaction through at a time. A
-step that Postgres makes wait stays under way while the other transaction goes on.
+step that waits for a lock in Postgres stays under way while the other transaction continues.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from projections.tables.opt_outs import OPT_OUT_EVENTS, OPT_OUTS
 from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
-STEPS = 4  # facts, lock, fold, commit: what happens between them changes nothing that the other can see
+STEPS = 4  # facts, lock, fold, commit: nothing between them is visible to the other transaction
 REFOLD = OPT_OUTS.refold
 assert REFOLD is not None
 
 
 class Gated:
-    """A connection that stops before each step until it is let through, and says when it stands before the next."""
+    """A connection that stops before each step until it gets a permit, and reports that it has stopped."""
 
     def __init__(self, connection: asyncpg.Connection, lock: str) -> None:
         self._connection = connection
@@ -66,7 +66,7 @@ class Actor:
         self.task = asyncio.create_task(projector.apply(bodies(webhook)))
 
     async def arrived(self, observer: asyncpg.Connection) -> None:
-        """Until it stands before its next step, has ended, or Postgres makes it wait for the other."""
+        """Waits until it stops before its next step, has ended, or waits for the other in Postgres."""
         waits = "select exists (select from pg_locks where pid = $1 and not granted)"
         while not (self.gated.waiting.is_set() or self.task.done()):
             if await observer.fetchval(waits, self.gated.pid):
@@ -75,7 +75,7 @@ class Actor:
 
 
 def schedules() -> Iterator[tuple[int, ...]]:
-    """Every order in which two transactions of STEPS steps can be advanced."""
+    """Every order of the steps of two transactions of STEPS steps."""
     for first in combinations(range(2 * STEPS), STEPS):
         yield tuple(0 if place in first else 1 for place in range(2 * STEPS))
 
@@ -83,7 +83,7 @@ def schedules() -> Iterator[tuple[int, ...]]:
 async def run(
     url: str, observer: asyncpg.Connection, person: str, schedule: tuple[int, ...], *, stop_is_later: bool, lock: str
 ) -> bool:
-    """Whether the person stands opted out after the two transactions went through the schedule."""
+    """Whether the person is opted out after the two transactions followed the schedule."""
     opt_outs = replace(OPT_OUTS, refold=replace(REFOLD, lock=lock))  # type: ignore[type-var]
     projectors = [Projector(url, keys=RING, verify=False, owner=name, projections=[opt_outs]) for name in "ab"]
     actors = []
@@ -117,7 +117,7 @@ def stop_and_start(person: str, *, stop_is_later: bool) -> tuple[object, object]
 
 
 @pytest.mark.parametrize("stop_is_later", [True, False])
-async def test_every_interleaving_gives_the_row_of_the_definition(
+async def test_every_interleaving_gives_the_defined_row(
     database_url: str, connection: asyncpg.Connection, stop_is_later: bool
 ) -> None:
     lock = REFOLD.lock  # type: ignore[union-attr]
@@ -127,7 +127,7 @@ async def test_every_interleaving_gives_the_row_of_the_definition(
         assert opted_out is stop_is_later, schedule
 
 
-async def test_without_the_lock_some_interleaving_is_wrong(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_some_interleaving_is_wrong_without_the_lock(database_url: str, connection: asyncpg.Connection) -> None:
     # each folds before the other's fact is committed, and the older one writes last
     schedule, no_lock = (0, 0, 0, 1, 1, 1, 1, 0), "select $1::text[], $2::text[]"
     right = [

@@ -1,4 +1,4 @@
-"""Spend limits: a row for each event, and money as the decimal that was written."""
+"""Spend limits: one row for each event, and money as the decimal that was written."""
 
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ async def test_money_is_the_decimal_that_was_written(ledger: Ledger) -> None:
     assert (str(row["configured_limit"]), str(row["current_cost"])) == ("7", "0.10000000000000000000000001")
 
 
-async def test_what_cannot_be_read_is_missing(ledger: Ledger) -> None:
+async def test_an_unreadable_value_is_null(ledger: Ledger) -> None:
     await ledger.apply(spend_limit_reached(None, configured_limit="ten", current_cost={"amount": "1"}))
     row = await ledger.row("spend_limit_events")
     assert {row["messaging_profile_id"], row["configured_limit"], row["current_cost"]} == {None}

@@ -1,4 +1,4 @@
-"""Toll-free verifications: one spelling of a status, the first reason that is there, a row whole from one event."""
+"""Toll-free verifications: one spelling of a status, the first given reason, and a row from one event alone."""
 
 import pytest
 

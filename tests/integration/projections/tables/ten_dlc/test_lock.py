@@ -1,4 +1,4 @@
-"""Two projectors that meet a link and what it links in overlapping transactions: the lock makes one see the other."""
+"""Two projectors write a link and the facts it links in overlapping transactions. The lock makes one see the other."""
 
 import asyncio
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.support.webhooks.builders import Json
 
 
 async def overlapping(url: str, lock: str, first: Json, second: Json) -> None:
-    """Two projectors whose facts are both in, and neither committed, before the first takes the lock."""
+    """Both projectors have written their facts, and neither has committed, before the first takes the lock."""
     refold = replace(TEN_DLC.refold, lock=lock)  # type: ignore[type-var]
     ten_dlc = replace(TEN_DLC, refold=refold)
     projectors = [Projector(url, keys=RING, verify=False, owner=name, projections=[ten_dlc]) for name in "ab"]
@@ -49,9 +49,7 @@ async def overlapping(url: str, lock: str, first: Json, second: Json) -> None:
         await projector.close()
 
 
-async def test_two_projectors_at_once_fold_with_each_others_facts(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_concurrent_projectors_fold_each_others_facts(database_url: str, connection: asyncpg.Connection) -> None:
     refold = TEN_DLC.refold
     assert refold is not None
     for number in range(10):
@@ -64,7 +62,7 @@ async def test_two_projectors_at_once_fold_with_each_others_facts(
         await clear(connection)
 
 
-async def test_without_the_lock_a_fact_is_missed(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_a_fact_is_missed_without_the_lock(database_url: str, connection: asyncpg.Connection) -> None:
     first = webhook(0, campaignId=TCR, type="VERIFIED")
     second = webhook(1, campaignId=TELNYX, tcrCampaignId=TCR, type="TELNYX_EVENT", status="DORMANT")
     found = []

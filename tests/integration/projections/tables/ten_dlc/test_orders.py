@@ -1,4 +1,4 @@
-"""10DLC rows are a function of the set of events: any order and batching, links that come late, and equal times."""
+"""10DLC rows depend only on the set of events, for any order and batching, late links, and equal times."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -30,14 +30,14 @@ from tests.support.webhooks.builders import Json
 
 
 async def applied_in(projector: Projector, connection: asyncpg.Connection, batches: Iterable[Sequence[Json]]) -> Tables:
-    """The tables after these batches, from empty ones."""
+    """The tables after these batches, starting empty."""
     await clear(connection)
     for batch in batches:
         await projector.apply(bodies(*batch))
     return await tables(connection)
 
 
-async def test_any_order_gives_the_same_rows_when_the_link_comes_late(
+async def test_a_late_link_gives_the_same_rows_in_any_order(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     stream = onboarding()
@@ -62,7 +62,7 @@ async def test_equal_times_are_ordered_by_event_key(projector: Projector, connec
         assert await applied_in(projector, connection, [[one] for one in order]) == expected
 
 
-async def test_a_repeated_batch_rewrites_no_row(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_a_repeated_batch_writes_no_row(projector: Projector, connection: asyncpg.Connection) -> None:
     await projector.apply(bodies(*onboarding()))
     versions = [f"select '{table}', ctid::text, xmin::text from telnyx.{table}" for table in KEYS]
     before = await rows(connection, " union all ".join(versions))
@@ -71,7 +71,7 @@ async def test_a_repeated_batch_rewrites_no_row(projector: Projector, connection
 
 
 def scrambled(seed: int) -> list[Json]:
-    """Webhooks that share few ids, so that most of them change what others are about; many at one time."""
+    """Webhooks that share few ids, so most of them change the entity of others. Many have the same time."""
     pick = random.Random(seed)
 
     def choose(*values: Any) -> Any:
@@ -108,7 +108,7 @@ def scrambled(seed: int) -> list[Json]:
 async def test_step_by_step_and_all_at_once_give_the_same_rows(
     projector: Projector, connection: asyncpg.Connection, part: int
 ) -> None:
-    """What a batch touches is enough: nothing is left as it was that all the facts together would make otherwise."""
+    """Refolding the touched entities is enough: the rows equal those of a fold of all facts together."""
     for seed in range(part * 40, part * 40 + 40):
         stream = scrambled(seed)
         expected = await applied_in(projector, connection, [stream])

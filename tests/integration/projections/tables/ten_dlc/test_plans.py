@@ -1,4 +1,4 @@
-"""The cost of a refold grows with the things it touches: every query of it reads by an index, whatever is stored."""
+"""The cost of a refold grows with the entities that it touches: each of its queries reads by index."""
 
 import asyncpg
 import pytest
@@ -24,7 +24,7 @@ HOT = {
 
 @pytest.fixture
 async def stored(connection: asyncpg.Connection) -> asyncpg.Connection:
-    """Many things, so that a plan that reads all of them stands out."""
+    """Many entities, so a plan that reads all of them is noticed."""
     await connection.execute("""
         insert into telnyx.ten_dlc_events
           (event_key, account, entity, brand_id, campaign_id, tcr_campaign_id, phone_number, tcr_brand_id, occurred_at,

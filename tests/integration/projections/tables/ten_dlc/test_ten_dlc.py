@@ -1,4 +1,4 @@
-"""10DLC in a real Postgres: whatever ids a webhook uses and in whatever order it comes, each thing has one row."""
+"""Each 10DLC entity has one row in Postgres, for any ids that a webhook uses and any order of arrival."""
 
 from datetime import timedelta
 from typing import Any
@@ -75,7 +75,7 @@ async def test_a_campaign_from_registration_to_its_numbers(
     ]
 
 
-async def test_until_a_link_is_known_each_id_is_a_thing_of_its_own(
+async def test_without_a_link_each_id_is_a_separate_entity(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers"
@@ -101,10 +101,10 @@ async def test_until_a_link_is_known_each_id_is_a_thing_of_its_own(
     assert await rows(connection, numbers) == [(TELNYX, TCR)]
 
 
-async def test_the_greatest_link_decides_and_never_joins_two_telnyx_ids(
+async def test_the_latest_link_decides_and_never_joins_two_telnyx_ids(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
-    """Each batch moves what TCR stands for; the rows follow, with the numbers that are known by it."""
+    """Each batch changes the entity that TCR stands for. The rows follow, with the numbers known under that id."""
     known = "select campaign_id, tcr_campaign_id, status from telnyx.campaigns order by campaign_id"
     numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by campaign_id"
     await projector.apply(
@@ -117,15 +117,15 @@ async def test_the_greatest_link_decides_and_never_joins_two_telnyx_ids(
     )
     assert await rows(connection, known) == [(OTHER, None, "TCR_ACCEPTED"), (TELNYX, TCR, "MNO_PROVISIONED")]
     assert await rows(connection, numbers) == [(TELNYX, TCR)]
-    # an id in a field of its own counts for more than a later one in a description
+    # an id in a field takes precedence over a later one in a description
     await projector.apply(bodies(webhook(1, campaignId=OTHER, tcrCampaignId=TCR, phoneNumber="+13125550002")))
     assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR, "MNO_PENDING")]
     assert await rows(connection, numbers) == [(OTHER, TCR)]
     assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases") == [(TCR, OTHER)]
-    # the other side of a link has a greatest one too: TELNYX shows TCR2, which stands for it
+    # the other side of a link has a latest one too: TELNYX shows TCR2, which stands for it
     await projector.apply(bodies(webhook(2, campaignId=TELNYX, tcrCampaignId=TCR2)))
     assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR2, "MNO_PENDING")]
-    # TCR goes back to TELNYX, which still shows the id of its own greatest link
+    # TCR goes back to TELNYX, which still shows the id of its latest link
     await projector.apply(bodies(webhook(1.5, campaignId=TELNYX, tcrCampaignId=TCR)))
     assert await rows(connection, known) == [(OTHER, TCR, "TCR_ACCEPTED"), (TELNYX, TCR2, "MNO_PROVISIONED")]
     assert await rows(connection, numbers) == [(TELNYX, TCR2)]
@@ -135,7 +135,7 @@ async def test_the_greatest_link_decides_and_never_joins_two_telnyx_ids(
     ]
 
 
-async def test_a_brand_shows_the_id_of_its_own_greatest_link_even_where_that_stands_for_another(
+async def test_a_brand_shows_the_id_of_its_latest_link_although_the_id_stands_for_another_brand(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await projector.apply(
@@ -155,7 +155,7 @@ async def test_a_brand_shows_the_id_of_its_own_greatest_link_even_where_that_sta
     ]
 
 
-async def test_a_new_tcr_id_shows_on_every_number_of_the_campaign(
+async def test_a_new_tcr_id_appears_on_every_number_of_the_campaign(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     phones = [f"+1312555{number:04}" for number in range(20)]
@@ -168,9 +168,7 @@ async def test_a_new_tcr_id_shows_on_every_number_of_the_campaign(
     assert await rows(connection, "select count(*) from telnyx.campaign_numbers") == [(20,)]
 
 
-async def test_an_event_that_arrives_late_renumbers_the_transitions(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_late_event_renumbers_the_transitions(projector: Projector, connection: asyncpg.Connection) -> None:
     path = "select seq, from_status, to_status from telnyx.campaign_transitions order by seq"
     nudge, rejected = ({"type": "CAMPAIGN_NUDGE"}, {"type": "MNO_REVIEW", "status": "REJECTED"})
     await projector.apply(bodies(webhook(1, campaignId=TELNYX, **rejected), webhook(9, campaignId=TELNYX, **nudge)))
@@ -191,7 +189,7 @@ async def test_the_account_is_that_of_the_latest_fact(projector: Projector, conn
         assert await rows(connection, f"select account from telnyx.{table}") == [("other",)]
 
 
-async def test_hostile_values_make_rows_and_no_dead_letter(
+async def test_malformed_values_make_rows_and_no_dead_letter(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     deep: Any = {"a\u0000b": "\u0000"}
@@ -238,6 +236,6 @@ async def test_numbers_in_reasons_keep_every_digit(projector: Projector, connect
         assert found == [('[{"score": 1.10000000000000000000001}]',)]
 
 
-async def test_an_empty_payload_of_the_family_is_no_fact(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_an_empty_payload_gives_no_fact(projector: Projector, connection: asyncpg.Connection) -> None:
     await projector.apply(bodies(webhook(0, type="VERIFIED"), builders.event("brand.created", [])))
     assert [len(found) for found in (await tables(connection)).values()] == [0] * len(KEYS)
