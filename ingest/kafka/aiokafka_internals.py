@@ -19,25 +19,7 @@ try:
 except ImportError as error:
     raise untried("aiokafka", TRIED, [str(error)]) from None
 
-__all__ = ["AIOKafkaClient", "batch_builder", "metadata_task_ended", "produce_request"]
-
-
-def batch_builder(max_bytes: int) -> Any:
-    """A record batch to append to, of at most so many bytes: no compression, no transaction, no producer id."""
-    return DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=0,
-        batch_size=max_bytes,
-    )
-
-
-def produce_request(topics: dict[str, list[tuple[int, bytes]]], *, timeout_ms: int) -> Any:
-    """A request that every in-sync replica acknowledges. `topics` has (partition, batch) of each topic."""
-    return ProduceRequest(transactional_id=None, required_acks=-1, timeout=timeout_ms, topics=list(topics.items()))
+__all__ = ["AIOKafkaClient", "DefaultRecordBatchBuilder", "ProduceRequest", "metadata_task_ended"]
 
 
 def metadata_task_ended(client: Any) -> bool:

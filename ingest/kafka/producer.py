@@ -27,7 +27,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from ingest.kafka.aiokafka_internals import AIOKafkaClient, batch_builder, produce_request
+from ingest.kafka.aiokafka_internals import AIOKafkaClient, DefaultRecordBatchBuilder, ProduceRequest
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
@@ -98,7 +98,8 @@ class PartitionQueue:
     def fill(self) -> bytes:
         """The next batch: a group of suspects, else the waiting records, as many as fit."""
         source = self.suspects.pop() if self.suspects else self.waiting
-        builder = batch_builder(BATCH_BYTES)
+        # magic 2, no compression, no transaction, no producer id
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
         taken = 0
         while taken < len(source) and _appended(builder, taken, source[taken][0]):
             taken += 1
@@ -205,8 +206,11 @@ class Producer:
         began = self._loop.time()
         if self.unanswered_since is None:
             self.unanswered_since = began
+        request = ProduceRequest(
+            transactional_id=None, required_acks=-1, timeout=REQUEST_TIMEOUT_MS, topics=list(topics.items())
+        )
         try:
-            response = await self.client.send(leader, produce_request(topics, timeout_ms=REQUEST_TIMEOUT_MS))
+            response = await self.client.send(leader, request)
         except KafkaError as error:
             return {queue.topic_partition: error for queue in queues}
         except (

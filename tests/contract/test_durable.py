@@ -1,4 +1,4 @@
-"""What Durable promises, asked of the fake and of the real port alike: a fake that lies would make tests lie."""
+"""The contract of DurablePort, for the fake and for SpoolOnly, so that tests may rely on the fake."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +28,7 @@ def record(number: int) -> Record:
 
 
 class Subject:
-    """A Durable, and how to make it unable or late."""
+    """A DurablePort, and the way to break it."""
 
     def __init__(self, durable: DurablePort) -> None:
         self.durable = durable
@@ -43,8 +43,8 @@ class Fake(Subject):
         self.durable.can_accept = False
 
 
-class NoTarget:
-    """Nothing leaves the spool."""
+class NoSink:
+    """A sink that takes nothing."""
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | Unavailable | None]:  # noqa: ARG002
         raise Unavailable("no target in this test")
@@ -52,7 +52,7 @@ class NoTarget:
 
 class Real(Subject):
     async def break_it(self) -> None:
-        """A spool without room and a target that is away: nothing can be durable any more."""
+        """The spool has no room and the sink is unavailable, so nothing can become durable."""
         number = 1000
         while self.durable.can_accept:
             number += 1
@@ -68,7 +68,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield Fake(FakeDurable())
         return
     metrics = IngestMetrics()
-    port = SpoolOnly(Spool(tmp_path / "spool", 64 * 1024, metrics), NoTarget(), metrics)
+    port = SpoolOnly(Spool(tmp_path / "spool", 64 * 1024, metrics), NoSink(), metrics)
     await port.start()
     yield Real(port)
     await port.close()
@@ -78,7 +78,7 @@ def soon() -> float:
     return asyncio.get_running_loop().time() + 1.5
 
 
-async def test_what_returns_was_kept(subject: Subject) -> None:
+async def test_a_record_is_kept_when_persist_returns(subject: Subject) -> None:
     assert subject.durable.can_accept
     await subject.durable.persist(record(1), soon())
 
@@ -87,12 +87,12 @@ async def test_many_at_once_are_kept(subject: Subject) -> None:
     await asyncio.gather(*(subject.durable.persist(record(number), soon()) for number in range(10)))
 
 
-async def test_the_same_record_twice_is_no_error(subject: Subject) -> None:
+async def test_the_same_record_can_be_persisted_twice(subject: Subject) -> None:
     await subject.durable.persist(record(1), soon())
     await subject.durable.persist(record(1), soon())
 
 
-async def test_unable_is_unavailable_well_before_the_deadline(subject: Subject) -> None:
+async def test_a_port_that_cannot_accept_raises_well_before_the_deadline(subject: Subject) -> None:
     await subject.break_it()
     began = asyncio.get_running_loop().time()
     with pytest.raises(Unavailable):
@@ -110,5 +110,5 @@ async def test_a_cancelled_caller_leaves_the_others_their_answer(subject: Subjec
     ]
 
 
-async def test_at_the_start_nothing_waits(subject: Subject) -> None:
+async def test_a_new_port_has_no_recent_keys(subject: Subject) -> None:
     assert list(subject.durable.recent_keys()) == []

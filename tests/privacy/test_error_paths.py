@@ -133,8 +133,8 @@ async def test_an_exception_in_ingest_leaks_nothing(stream: io.StringIO, monkeyp
         raise ValueError(f"cannot take {body.decode()}")
 
     monkeypatch.setattr(Admission, "admit", planted)
-    async with running() as site:
-        answer = await site.post(BODY)
+    async with running() as ingest:
+        answer = await ingest.post(BODY)
     assert (answer.status, answer.body) == (500, b'{"error":"internal"}')
     assert "ValueError" in stream.getvalue()
     assert leaks(stream.getvalue()) == []

@@ -84,7 +84,7 @@ MUTANTS = (
         "self._deadlines.watch(attempt.future, give_up_at)",
         "pass",
         (
-            "tests/integration/ingest/durable/test_kafka_first_deadline.py::test_a_publish_that_is_never_acknowledged_goes_by_the_spool",
+            "tests/integration/ingest/durable/test_kafka_first_deadline.py::test_a_publish_without_acknowledgement_goes_to_the_spool",
         ),
     ),
     Mutant(
@@ -92,7 +92,7 @@ MUTANTS = (
         "ingest/http/request_cycle.py",
         "call_at(self.scope[DEADLINE], ",
         "call_at(self.scope[DEADLINE] + 60, ",
-        ("tests/integration/ingest/http/test_requests.py::test_a_body_that_does_not_come_is_408_within_two_seconds",),
+        ("tests/integration/ingest/http/test_requests.py::test_a_missing_body_is_408_within_two_seconds",),
     ),
     Mutant(
         "verifying again",

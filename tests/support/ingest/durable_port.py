@@ -1,4 +1,4 @@
-"""A durable port with its parts, the record of what it answered, and what is in Kafka after it."""
+"""A KafkaFirst that notes its answers, and the records that are in Kafka after it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,8 +24,8 @@ def record(topic: str, number: int, size: int = 800, key: str = "") -> Record:
     return Record(topic, (key or event_key).encode(), b"x" * size, (("ce_id", event_key.encode()),), event_key)
 
 
-class Receiver:
-    """A durable port with its parts, and the record of what it answered."""
+class RecordedPort:
+    """A KafkaFirst with its parts. It notes the records that it acknowledged, and its slowest answer."""
 
     def __init__(self, settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> None:
         self.metrics = IngestMetrics()
@@ -61,13 +61,13 @@ class Receiver:
 
 
 @asynccontextmanager
-async def running(settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> AsyncIterator[Receiver]:
-    receiver = Receiver(settings, directory, max_bytes=max_bytes)
-    await receiver.port.start()
+async def running(settings: KafkaSettings, directory: Path, *, max_bytes: int = ROOMY) -> AsyncIterator[RecordedPort]:
+    recorded = RecordedPort(settings, directory, max_bytes=max_bytes)
+    await recorded.port.start()
     try:
-        yield receiver
+        yield recorded
     finally:
-        await receiver.port.close()
+        await recorded.port.close()
 
 
 async def in_kafka(bootstrap: str, topics: Topics, topic: str) -> list[str]:

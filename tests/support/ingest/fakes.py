@@ -1,6 +1,6 @@
-"""Stand-ins for what ingest stands on, with the faults that a test wants at a moment of its choosing.
+"""Fakes of the durable port and of the event store, with faults at the moment that a test chooses.
 
-A fake is kept honest by the contract suite that also runs on the real thing (tests/contract).
+The contract suite (tests/contract/test_durable.py) runs on the fake and on the real port.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from schemas.kafka.record import Record
 
 
 class FakeDurable:
-    """Keeps records in memory. `gate` closed: nobody gets an answer before the deadline; not `able`: Unavailable."""
+    """Keeps records in memory. Raises Unavailable at once if not `can_accept`, at the deadline if `gate` is closed."""
 
     def __init__(self, waiting: Iterable[tuple[str, str]] = ()) -> None:
         self.records: list[Record] = []
@@ -24,11 +24,11 @@ class FakeDurable:
         self._waiting = tuple(waiting)
 
     async def persist(self, record: Record, deadline: float) -> None:
-        """As Durable says."""
+        """As DurablePort says."""
         self.calls += 1
         self.begun.set()
         if not self.can_accept:
-            raise Unavailable("the fake is not able")
+            raise Unavailable("the fake cannot accept")
         try:
             async with asyncio.timeout_at(deadline):
                 await self.gate.wait()
@@ -37,10 +37,10 @@ class FakeDurable:
         self.records.append(record)
 
     async def wait_for_idle_producer(self) -> None:
-        """As Durable says: it would send at once."""
+        """Return at once."""
 
     def recent_keys(self) -> Sequence[tuple[str, str]]:
-        """As DurableStart says."""
+        """As DurablePort says."""
         return self._waiting
 
     def keys(self) -> list[str]:
@@ -49,7 +49,7 @@ class FakeDurable:
 
 
 class FakeStore:
-    """Knows the keys that it is told. `gate` closed: a query does not end; not `available`: nobody asks."""
+    """Has the keys in `stored`. With `gate` closed a query does not end; without `available` it is not asked."""
 
     def __init__(self) -> None:
         self.stored: set[str] = set()

@@ -1,4 +1,4 @@
-"""Ingest on a real socket with fakes behind it, and a client that speaks HTTP one byte at a time if it must."""
+"""Ingest on a real socket with fakes behind it, and a client that can send HTTP byte by byte."""
 
 import asyncio
 import json
@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-
-import pytest
 
 from ingest.admission.dedupe import StoredEvents
 from ingest.http.connection import Limits
@@ -20,7 +18,7 @@ from schemas.reading.event import Event, read
 from tests.support.ingest.fakes import FakeDurable, FakeStore
 from tests.support.webhooks.builders import encode, message_finalized, public_key_setting, signed_headers
 
-NOW = 1_772_366_400  # the clock of tests that own it: builders.NOON
+NOW = 1_772_366_400  # the clock of the tests: builders.NOON
 PATH = "/webhooks/telnyx"
 BODY = encode(message_finalized())
 
@@ -51,7 +49,7 @@ class RawConnection:
             await self.writer.drain()
 
     async def reply(self, *, head_only: bool = False) -> Reply:
-        """The next response; fails if it takes longer than any answer may."""
+        """The next response. Fails after four seconds."""
         async with asyncio.timeout(4):
             head = await self.reader.readuntil(b"\r\n\r\n")
             status, *lines = head.decode().split("\r\n")[:-2]
@@ -68,8 +66,8 @@ class RawConnection:
                 return True
 
 
-class Site:
-    """A running ingest, its fakes, and the clock that it reads."""
+class RunningIngest:
+    """A running ingest, its fakes and its clock."""
 
     def __init__(self, receiver: Receiver, settings: ReceiveSettings, durable: FakeDurable, store: FakeStore) -> None:
         self.receiver = receiver
@@ -88,7 +86,7 @@ class Site:
             writer.close()
 
     async def ask(self, request: bytes, *, head_only: bool = False) -> Reply:
-        """Send one request on a connection of its own."""
+        """Send one request on a new connection."""
         async with self.connect() as connection:
             await connection.send(request)
             return await connection.reply(head_only=head_only)
@@ -98,7 +96,7 @@ class Site:
         return await self.ask(request(body, signed_headers(body, at) | headers, path=path))
 
     def count(self, outcome: str) -> float:
-        """How many requests ended so."""
+        """How many requests had this outcome."""
         return self.metrics.registry.get_sample_value("ledger_webhooks_total", {"outcome": outcome}) or 0.0
 
 
@@ -132,16 +130,16 @@ async def running(
     metrics: IngestMetrics | None = None,
     limits: dict[str, Any] | None = None,
     **given: Any,
-) -> AsyncIterator[Site]:
-    """Ingest, listening, with fakes for what is not given."""
+) -> AsyncIterator[RunningIngest]:
+    """A listening ingest, with fakes for the parts that are not given."""
     chosen = settings(**given)
     metrics = metrics or IngestMetrics()
     durable, store = durable or FakeDurable(), FakeStore()
     sockets = bind_all(chosen.ledger_host, chosen.ledger_port, chosen.ledger_admin_port)
-    site: Site
+    ingest: RunningIngest
 
     def clock() -> float:
-        return site.now
+        return ingest.now
 
     async with receive(
         chosen,
@@ -153,12 +151,6 @@ async def running(
         limits=Limits(metrics, **(limits or {})),
         clock=clock,
     ) as receiver:
-        site = Site(receiver, chosen, durable, store)
-        site.metrics = metrics
-        yield site
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with running() as found:
-        yield found
+        ingest = RunningIngest(receiver, chosen, durable, store)
+        ingest.metrics = metrics
+        yield ingest

@@ -1,4 +1,4 @@
-"""A spool to append to and read from, in this process or in one of its own that can be killed."""
+"""A spool to append to and read from, in this process or in a separate one that can be killed."""
 
 import contextlib
 import subprocess
@@ -49,7 +49,7 @@ async def readable(spool: Spool) -> list[int]:
 
 
 def run(script: str, *arguments: object) -> "subprocess.Popen[str]":
-    """A process of its own that uses the spool of argv[1]; it has the names of this module, and `Misconfigured`."""
+    """A separate process that uses the spool of argv[1]. It has the names of this module, and `Misconfigured`."""
     head = "import asyncio, os, resource, sys\nfrom pathlib import Path\nfrom schemas.errors import Misconfigured\n"
     head += "from tests.support.ingest.spool import *\n"
     source = head + textwrap.dedent(script)

@@ -1,4 +1,4 @@
-"""One timer for many futures: each is given up at its own time, and never once it is settled."""
+"""One timer for many futures: each is given up at its deadline unless it is settled."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ import uvloop
 from ingest.durable.deadlines import GIVEN_UP, Deadlines
 
 
-async def test_each_future_is_given_up_at_its_own_time_whatever_the_order() -> None:
+async def test_each_future_is_given_up_at_its_deadline_in_any_order() -> None:
     loop = asyncio.get_running_loop()
     deadlines, began = Deadlines(), loop.time()
     late, soon = loop.create_future(), loop.create_future()
@@ -32,7 +32,7 @@ async def test_a_future_that_was_settled_in_time_keeps_its_value() -> None:
     assert await settled == "acknowledged"
 
 
-def test_a_time_that_is_now_is_watched_on_the_loop_of_production_too() -> None:
+def test_a_deadline_of_now_works_on_uvloop_too() -> None:
     async def watch_three() -> list[Any]:
         loop = asyncio.get_running_loop()
         deadlines, futures = Deadlines(), [loop.create_future() for _ in range(3)]

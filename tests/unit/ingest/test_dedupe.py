@@ -30,7 +30,7 @@ def test_of_the_keys_at_the_start_the_newest_are_kept() -> None:
 
 
 class Work:
-    """Work whose end a test decides."""
+    """Work that ends when the test says so."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -49,9 +49,7 @@ class Work:
         (DedupeResult.FAILED, DedupeResult.FAILED),
     ],
 )
-async def test_the_first_gets_the_outcome_and_the_others_what_follows_from_it(
-    outcome: DedupeResult, others: DedupeResult
-) -> None:
+async def test_the_first_delivery_decides_for_the_others(outcome: DedupeResult, others: DedupeResult) -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
     tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -68,7 +66,7 @@ async def test_a_failure_is_not_remembered() -> None:
     assert work.begun == 2
 
 
-async def test_when_the_first_is_cancelled_another_takes_over() -> None:
+async def test_after_a_cancelled_first_delivery_another_does_the_work() -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
     tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -81,7 +79,7 @@ async def test_when_the_first_is_cancelled_another_takes_over() -> None:
     assert outcomes[1:] == [DedupeResult.NEW, DedupeResult.KNOWN]
 
 
-async def test_a_cancelled_follower_disturbs_nobody() -> None:
+async def test_a_cancelled_waiting_delivery_changes_nothing() -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
     tasks = [asyncio.create_task(dedupe.once("k", work)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -92,7 +90,7 @@ async def test_a_cancelled_follower_disturbs_nobody() -> None:
     assert await tasks[2] is DedupeResult.KNOWN
 
 
-async def test_keys_are_apart() -> None:
+async def test_keys_do_not_affect_each_other() -> None:
     dedupe, work = Dedupe(RecentKeys()), Work()
     work.end.set_result(DedupeResult.NEW)
     assert [await dedupe.once(key, work) for key in ("a", "b", "a")] == [
@@ -102,7 +100,7 @@ async def test_keys_are_apart() -> None:
     ]
 
 
-async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
+async def test_events_that_arrive_during_a_query_form_the_next_one() -> None:
     store = FakeStore()
     look_ups = LookUps(store, IngestMetrics(), wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
     events = [wanted(number) for number in range(10)]
@@ -119,7 +117,7 @@ async def test_what_arrives_during_a_query_forms_the_next_one() -> None:
     assert store.queries[0] == [events[0]]
 
 
-async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() -> None:
+async def test_events_that_arrive_before_the_producer_is_idle_share_a_query() -> None:
     store, turn = FakeStore(), asyncio.Event()
 
     async def wait_for_idle_producer() -> None:
@@ -136,7 +134,7 @@ async def test_what_arrives_before_its_turn_to_be_sent_on_is_asked_together() ->
     assert [len(query) for query in store.queries] == [3]
 
 
-async def test_when_a_query_fails_all_who_wait_go_on_at_once() -> None:
+async def test_a_failed_query_answers_every_waiting_event_at_once() -> None:
     store, metrics = FakeStore(), IngestMetrics()
     look_ups = LookUps(store, metrics, wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
     store.gate.clear()

@@ -1,4 +1,4 @@
-"""Where a record goes, how a failed request to Kafka is judged, and how long what is away is left alone."""
+"""The kinds of Kafka errors, the partition of a key, and the breaker."""
 
 import pytest
 from aiokafka import errors
@@ -14,7 +14,7 @@ from ingest.kafka.producer import error_kind, key_hash
     "error",
     [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()],
 )
-def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
+def test_an_error_that_the_record_causes_is_refused(error: errors.KafkaError) -> None:
     assert error_kind(error) == "refused"
 
 
@@ -36,7 +36,7 @@ def test_a_record_at_fault_is_refused(error: errors.KafkaError) -> None:
         errors.UnknownError(),
     ],
 )
-def test_whatever_may_pass_by_itself_is_away(error: errors.KafkaError) -> None:
+def test_an_error_that_may_pass_is_away(error: errors.KafkaError) -> None:
     assert error_kind(error) == "away"
 
 
@@ -59,7 +59,7 @@ def test_the_hash_of_a_key_is_that_of_the_java_client(key: bytes, hashed: int) -
     assert key_hash(key) == hashed & 0x7FFFFFFF
 
 
-def test_a_breaker_tells_a_change_from_a_repetition() -> None:
+def test_a_breaker_returns_whether_it_changed() -> None:
     breaker = Breaker()
     assert [breaker.trip(), breaker.trip(), breaker.is_open] == [True, False, True]
     assert [breaker.close(), breaker.close(), breaker.is_open] == [True, False, False]

@@ -1,4 +1,4 @@
-"""The look-up in a real event store, and what ingest does while Postgres is slow, frozen or gone."""
+"""The look-up in a real event store, and ingest while Postgres is slow, frozen or unreachable."""
 
 import asyncio
 import uuid
@@ -15,13 +15,13 @@ from ingest.admission.stored_keys import QUERY, SESSION, StoredKeys, document
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from tests.support.environment.waiting import eventually
-from tests.support.ingest.ingest_server import Site, running
+from tests.support.ingest.ingest_server import RunningIngest, running
 from tests.support.sql.rows import NOON, insert_event
 from tests.support.webhooks.builders import encode, message_sent
 
 
 class Wire:
-    """A relay before Postgres that can freeze (accept, pass nothing on) or be gone (refuse, and cut what was open)."""
+    """A relay before Postgres that can freeze (it accepts and passes nothing on) or be gone (it refuses and cuts)."""
 
     def __init__(self, database_url: str) -> None:
         parts = urlsplit(database_url)
@@ -99,7 +99,7 @@ async def is_available(store: StoredKeys) -> None:
     await eventually(probe, bool)
 
 
-async def test_stored_events_are_known_by_their_whole_key(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_stored_events_are_found_by_their_whole_key(database_url: str, connection: asyncpg.Connection) -> None:
     stored = await insert_event(connection)
     key, at = str(stored["event_key"]), stored["occurred_at"]
     received = await insert_event(connection, retention_class="consent", event_type="message.received")
@@ -121,7 +121,7 @@ async def test_stored_events_are_known_by_their_whole_key(database_url: str, con
         ) == {key}
 
 
-async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_the_ingest_role_may_look_up(database_url: str, connection: asyncpg.Connection) -> None:
     login = f"ingest_{uuid.uuid4().hex[:8]}"
     await connection.execute(f"create role {login} login password 'secret' in role telnyx_ingest")
     stored = await insert_event(connection)
@@ -137,7 +137,7 @@ async def test_the_rights_of_the_ingest_role_are_enough(database_url: str, conne
 
 
 async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: asyncpg.Connection) -> None:
-    """EXPLAIN guard: with many months and rows, each wanted event costs one index probe in one partition."""
+    """EXPLAIN guard: with many months and rows, each event costs one index probe in one partition."""
     months = [NOON - timedelta(days=31 * n) for n in range(12)]
     for month in months:
         await insert_event(connection, occurred_at=month)
@@ -165,28 +165,28 @@ async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: as
     assert all("Index Only Scan" in line and "loops=1)" in line for line in executed), "\n".join(plan)
 
 
-async def test_ingest_starts_and_accepts_while_postgres_is_gone(wire: Wire) -> None:
+async def test_ingest_starts_and_accepts_without_postgres(wire: Wire) -> None:
     await wire.stop()
-    async with started(wire.url) as store, running(event_store=store) as site:
-        await accepted_within(site, 1, 0.3)
+    async with started(wire.url) as store, running(event_store=store) as ingest:
+        await accepted_within(ingest, 1, 0.3)
         await wire.start()
         await is_available(store)
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-async def test_a_fault_of_postgres_costs_one_budget_and_then_nothing(wire: Wire, fault: str) -> None:
+async def test_a_fault_of_postgres_costs_one_budget(wire: Wire, fault: str) -> None:
     metrics = IngestMetrics()
-    async with started(wire.url, metrics) as store, running(event_store=store, metrics=metrics) as site:
+    async with started(wire.url, metrics) as store, running(event_store=store, metrics=metrics) as ingest:
         await is_available(store)
-        await accepted_within(site, 1, 0.3)
+        await accepted_within(ingest, 1, 0.3)
         if fault == "stopped":
             await wire.stop()
         else:
             wire.freeze()
-        await accepted_within(site, 2, 0.3)
+        await accepted_within(ingest, 2, 0.3)
         async with asyncio.timeout(0.1):
             for number in range(3, 6):
-                assert (await site.post(encode(message_sent(f"m-{number}")))).json["status"] == "accepted"
+                assert (await ingest.post(encode(message_sent(f"m-{number}")))).json["status"] == "accepted"
         away = metrics.registry.get_sample_value("ledger_store_look_ups_total", {"result": "away"})
         assert away == 4
         assert metrics.registry.get_sample_value("ledger_store_away") == 1
@@ -194,41 +194,39 @@ async def test_a_fault_of_postgres_costs_one_budget_and_then_nothing(wire: Wire,
             await wire.start()
         wire.thaw()
         await is_available(store)
-        await accepted_within(site, 7, 0.3)
+        await accepted_within(ingest, 7, 0.3)
         assert metrics.registry.get_sample_value("ledger_store_away") == 0
 
 
-async def accepted_within(site: Site, number: int, seconds: float) -> None:
+async def accepted_within(ingest: RunningIngest, number: int, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        reply = await site.post(encode(message_sent(f"m-{number}")))
+        reply = await ingest.post(encode(message_sent(f"m-{number}")))
     assert reply.json["status"] == "accepted"
 
 
 async def test_without_the_schema_ingest_goes_on_without_look_ups(empty_database_url: str) -> None:
-    async with started(empty_database_url) as store, running(event_store=store) as site:
-        await accepted_within(site, 1, 0.3)
+    async with started(empty_database_url) as store, running(event_store=store) as ingest:
+        await accepted_within(ingest, 1, 0.3)
         assert not store.available
 
 
-async def test_a_store_that_is_away_says_so_at_once() -> None:
+async def test_a_look_up_without_connection_is_unavailable_at_once() -> None:
     with pytest.raises(Unavailable):
         await StoredKeys("postgresql://nobody@127.0.0.1:9/none", IngestMetrics()).which_are_stored(
             [LookupKey("traffic", NOON, "k")]
         )
 
 
-async def test_a_connection_that_its_driver_lost_track_of_is_an_outage_and_then_replaced(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Seen under faults: whoever waited behind such a look-up was never answered."""
+async def test_a_connection_that_asyncpg_lost_is_replaced(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen under faults: events behind such a look-up were never answered."""
 
     async def lost(*_: object) -> None:
         raise asyncpg.InternalClientError
 
-    async with started(database_url) as store, running(event_store=store) as site:
+    async with started(database_url) as store, running(event_store=store) as ingest:
         await is_available(store)
         with monkeypatch.context() as broken:
             broken.setattr("asyncpg.prepared_stmt.PreparedStatement.fetch", lost)
-            await accepted_within(site, 1, 2)
+            await accepted_within(ingest, 1, 2)
             assert not store.available
         await is_available(store)

@@ -1,4 +1,4 @@
-"""Where `persist` puts a record: in Kafka first, and in the spool what is late or what Kafka does not take."""
+"""KafkaFirst puts a record into Kafka, and into the spool where Kafka is late or refuses it."""
 
 import asyncio
 from pathlib import Path
@@ -15,40 +15,40 @@ from tests.support.environment.waiting import eventually
 from tests.support.ingest.durable_port import in_kafka, record, running
 
 
-async def test_a_record_that_kafka_takes_never_touches_the_spool(
+async def test_a_record_that_kafka_acknowledges_does_not_reach_the_spool(
     broker: LocalKafka, kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     topics = Topics(kafka_settings.ledger_topic_prefix)
-    async with running(kafka_settings, tmp_path) as receiver:
-        await asyncio.gather(*(receiver.persist(record(topics.messages, number)) for number in range(300)))
-        assert receiver.metrics.registry.get_sample_value("ledger_spool_written_total") == 0
-    assert sorted(await in_kafka(broker.bootstrap, topics, topics.messages)) == sorted(receiver.acknowledged)
+    async with running(kafka_settings, tmp_path) as recorded:
+        await asyncio.gather(*(recorded.persist(record(topics.messages, number)) for number in range(300)))
+        assert recorded.metrics.registry.get_sample_value("ledger_spool_written_total") == 0
+    assert sorted(await in_kafka(broker.bootstrap, topics, topics.messages)) == sorted(recorded.acknowledged)
 
 
-async def test_a_refused_record_is_parked_and_answered_and_its_neighbours_arrive_once(
+async def test_a_refused_record_is_kept_and_the_rest_of_its_batch_arrives_once(
     broker: LocalKafka, kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     topics = Topics(kafka_settings.ledger_topic_prefix)
-    async with running(kafka_settings, tmp_path) as receiver:
+    async with running(kafka_settings, tmp_path) as recorded:
         await lower_limit(broker.bootstrap, topics.other, 20_000)
-        # One key, so one partition and one batch: nine that fit and one that does not.
+        # One key gives one partition and one batch, in which one record is too large.
         sizes = [800] * 5 + [30_000] + [800] * 4
         records = [record(topics.other, number, size, key="one") for number, size in enumerate(sizes)]
-        await asyncio.gather(*(receiver.persist(one) for one in records))
+        await asyncio.gather(*(recorded.persist(one) for one in records))
 
         async def parked() -> tuple[int, int]:
-            return receiver.spool.refused, receiver.spool.entries
+            return recorded.spool.refused, recorded.spool.entries
 
         await eventually(parked, lambda found: found == (1, 0))
-        assert not receiver.port.sink_unavailable
-        await receiver.persist(record(topics.other, 77, key="one"))
+        assert not recorded.port.sink_unavailable
+        await recorded.persist(record(topics.other, 77, key="one"))
     expected = [one.event_key for one in records if len(one.value) == 800] + [record("", 77).event_key]
     found = await in_kafka(broker.bootstrap, topics, topics.other)
     assert sorted(key for key in found if key != "probe") == sorted(expected)
 
 
 async def lower_limit(bootstrap: str, topic: str, limit_bytes: int) -> None:
-    """Return when the broker refuses what is larger; until then it takes some, with the ce_id `probe`."""
+    """Return when the broker refuses larger records. It takes some until then, with the ce_id `probe`."""
     limit = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(limit_bytes)})
     async with admin(bootstrap) as client:
         await client.alter_configs([limit])
@@ -68,33 +68,33 @@ async def lower_limit(bootstrap: str, topic: str, limit_bytes: int) -> None:
         await producer.stop()
 
 
-async def test_with_little_time_left_a_record_goes_straight_to_the_spool_and_then_to_kafka(
+async def test_with_little_time_left_a_record_goes_to_the_spool_first(
     broker: LocalKafka, kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     topics = Topics(kafka_settings.ledger_topic_prefix)
-    async with running(kafka_settings, tmp_path) as receiver:
-        await receiver.persist(record(topics.messages, 1), within_seconds=0.29)
-        assert receiver.metrics.registry.get_sample_value("ledger_spool_written_total") == 1
-        await receiver.drained()
-    assert await in_kafka(broker.bootstrap, topics, topics.messages) == receiver.acknowledged
+    async with running(kafka_settings, tmp_path) as recorded:
+        await recorded.persist(record(topics.messages, 1), within_seconds=0.29)
+        assert recorded.metrics.registry.get_sample_value("ledger_spool_written_total") == 1
+        await recorded.drained()
+    assert await in_kafka(broker.bootstrap, topics, topics.messages) == recorded.acknowledged
 
 
-async def test_a_topic_that_was_deleted_is_not_made_again_by_sending_to_it(
+async def test_sending_to_a_deleted_topic_does_not_create_it(
     broker: LocalKafka, kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     topics = Topics(kafka_settings.ledger_topic_prefix)
-    async with running(kafka_settings, tmp_path) as receiver:
-        await receiver.persist(record(topics.other, 1))
+    async with running(kafka_settings, tmp_path) as recorded:
+        await recorded.persist(record(topics.other, 1))
         async with admin(broker.bootstrap) as client:
             await client.delete_topics([topics.other])
             await eventually(client.list_topics, lambda there: topics.other not in there)
-            await receiver.persist(record(topics.other, 2))
-            await receiver.persist(record("test-misspelt-topic", 3))
-            await receiver.persist(record(topics.messages, 4))
+            await recorded.persist(record(topics.other, 2))
+            await recorded.persist(record("test-misspelt-topic", 3))
+            await recorded.persist(record(topics.messages, 4))
 
             async def left() -> int:
-                return receiver.spool.entries
+                return recorded.spool.entries
 
             await eventually(left, lambda entries: entries == 2)
-            assert receiver.port.can_accept
+            assert recorded.port.can_accept
             assert not {topics.other, "test-misspelt-topic"} & set(await client.list_topics())

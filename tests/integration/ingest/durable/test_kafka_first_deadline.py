@@ -1,4 +1,4 @@
-"""A Kafka that takes records and never says so: a real spool stands in before the deadline."""
+"""A Kafka that never acknowledges: the record is in the spool before the deadline."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.support.ingest.spool import record
 
 
 class Silent:
-    """A publisher that is connected, and never settles anything."""
+    """A publisher that is connected and never answers."""
 
     connected = True
     on_up: Callable[[], None] = staticmethod(lambda: None)
@@ -33,7 +33,7 @@ class Silent:
         raise Unavailable("silent")
 
 
-async def test_a_publish_that_is_never_acknowledged_goes_by_the_spool(tmp_path: Path) -> None:
+async def test_a_publish_without_acknowledgement_goes_to_the_spool(tmp_path: Path) -> None:
     metrics = IngestMetrics()
     spool = Spool(tmp_path, 1 << 30, metrics)
     port = KafkaFirst(spool, cast("Publisher", Silent()), metrics)

@@ -1,4 +1,4 @@
-"""The spool on a real file system: what was appended is given back until it is deleted, and nobody else gets at it."""
+"""The spool on a real file system: entries stay until they are deleted, and other users cannot read them."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.environment.waiting import eventually
 from tests.support.ingest.spool import ALL, ROOMY, held, numbers, opened, record, run
 
 
-async def test_what_was_appended_is_given_back_in_order_and_whole(tmp_path: Path) -> None:
+async def test_entries_are_read_back_in_order_and_whole(tmp_path: Path) -> None:
     records = [record(number, size) for number, size in enumerate([1, 5_000, 300_000, 1_200])]
     async with opened(tmp_path) as spool:
         await asyncio.gather(*(spool.append(one) for one in records))
@@ -29,7 +29,7 @@ async def test_entries_that_are_deleted_or_refused_do_not_come_back(tmp_path: Pa
     async with opened(tmp_path) as spool:
         seqs = await asyncio.gather(*(spool.append(record(number)) for number in range(5)))
         spool.delete(seqs[:2])
-        spool.delete(seqs[:2])  # twice: a late acknowledgement and the drainer may both say so
+        spool.delete(seqs[:2])  # twice, as a late acknowledgement and the drainer may do
         await spool.refuse(seqs[3], "message_too_large")
         assert await numbers(spool) == [2, 4]
         assert (spool.entries, spool.refused) == (2, 1)
@@ -52,7 +52,7 @@ async def test_a_batch_is_bounded_by_number_and_by_bytes_but_never_empty(tmp_pat
         assert [entry.seq for entry in await spool.next_batch(3, ALL, ROOMY)] == [4, 5]
 
 
-async def test_a_full_spool_says_so_at_once_and_takes_entries_again_when_it_has_room(tmp_path: Path) -> None:
+async def test_a_full_spool_refuses_at_once_until_it_has_room(tmp_path: Path) -> None:
     async with opened(tmp_path, max_bytes=3 * len(pack(record(0)))) as spool:
         seqs = await asyncio.gather(*(spool.append(record(number)) for number in range(3)))
         assert not spool.usable
@@ -65,7 +65,7 @@ async def test_a_full_spool_says_so_at_once_and_takes_entries_again_when_it_has_
         assert await numbers(spool) == [1, 2, 4]
 
 
-async def test_a_second_process_on_the_directory_is_told_which_setting_to_change(tmp_path: Path) -> None:
+async def test_a_second_process_on_the_directory_names_the_setting(tmp_path: Path) -> None:
     script = """
         try:
             asyncio.run(Spool(Path(sys.argv[1]), ROOMY, IngestMetrics()).open())
@@ -88,7 +88,7 @@ async def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         await Spool(tmp_path / "file" / "spool", ROOMY, IngestMetrics()).open()
 
 
-async def test_nobody_else_can_read_it_and_nothing_that_was_deleted_stays_on_the_disk(tmp_path: Path) -> None:
+async def test_other_users_cannot_read_it_and_deleted_text_is_overwritten(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
     secret = Record("t", b"k", b"do not keep this text", (), "e")
     async with opened(directory) as spool:
@@ -105,7 +105,7 @@ async def test_nobody_else_can_read_it_and_nothing_that_was_deleted_stays_on_the
         await eventually(traces, lambda found: found == [], timeout_seconds=10)
 
 
-async def test_everything_asked_for_during_a_commit_forms_the_next_one(
+async def test_jobs_submitted_during_a_commit_form_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commits = 0

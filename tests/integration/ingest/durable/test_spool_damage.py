@@ -1,4 +1,4 @@
-"""A spool whose file was damaged while nobody used it: what is readable is there, and the rest is kept aside."""
+"""A spool whose file was damaged while it was closed: readable entries stay, and the rest is moved aside."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ def moved_aside(directory: Path) -> bytes:
     return path.read_bytes()
 
 
-async def test_a_flipped_bit_costs_one_entry_which_is_kept_aside_and_counted(tmp_path: Path) -> None:
+async def test_a_flipped_bit_moves_one_entry_aside_and_counts_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         await asyncio.gather(*(spool.append(record(number)) for number in range(5)))
     with contextlib.closing(sqlite3.connect(tmp_path / "spool.sqlite3")) as database:
@@ -32,7 +32,7 @@ async def test_a_flipped_bit_costs_one_entry_which_is_kept_aside_and_counted(tmp
         assert database.execute("select blob from damaged").fetchall() == [(bytes(blob),)]
 
 
-async def test_damaged_entries_that_fill_a_whole_batch_do_not_hide_what_is_behind_them(tmp_path: Path) -> None:
+async def test_a_batch_of_damaged_entries_does_not_hide_the_next_ones(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         await asyncio.gather(*(spool.append(record(number)) for number in range(7)))
     with contextlib.closing(sqlite3.connect(tmp_path / "spool.sqlite3")) as database:
@@ -43,7 +43,7 @@ async def test_damaged_entries_that_fill_a_whole_batch_do_not_hide_what_is_behin
         assert spool.damaged == 6
 
 
-async def test_a_damaged_page_is_moved_aside_with_its_file_and_everything_readable_is_carried_over(
+async def test_a_file_with_a_damaged_page_is_replaced_and_its_readable_entries_are_copied(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path) as spool:
@@ -63,7 +63,7 @@ async def test_a_damaged_page_is_moved_aside_with_its_file_and_everything_readab
     assert moved_aside(tmp_path)[place : place + PAGE_BYTES] == bytes(content[place : place + PAGE_BYTES])
 
 
-async def test_a_file_that_is_no_database_is_kept_aside_and_a_fresh_one_begun(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_moved_aside(tmp_path: Path) -> None:
     (tmp_path / "spool.sqlite3").write_bytes(b"not a database " * 1_000)
     async with opened(tmp_path) as spool:
         await spool.append(record(1))

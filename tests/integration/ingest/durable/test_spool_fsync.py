@@ -1,4 +1,4 @@
-"""A crash of the machine cannot be made in a test; what SQLite does at each commit can be asked of SQLite itself."""
+"""Every commit of entries is synchronous. A test cannot crash the machine, so it asks SQLite for the level."""
 
 import asyncio
 from pathlib import Path
@@ -23,6 +23,6 @@ async def test_every_row_is_committed_with_an_fsync(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(SpoolFile, "insert", asking)
     async with opened(tmp_path) as spool:
         first = await spool.append(record(1))
-        spool.delete([first])  # needs none, and must not take it from the next
+        spool.delete([first])  # needs no fsync, and must not turn it off for the next commit
         await asyncio.gather(*(spool.append(record(number)) for number in range(2, 50)))
     assert set(levels) == {FULL}

@@ -1,4 +1,4 @@
-"""A spool that the disk takes no more from: appends are refused, what was acknowledged is there, and it recovers."""
+"""A spool on a full disk: appends fail, stored entries stay, and it recovers."""
 
 import asyncio
 import contextlib
@@ -40,14 +40,14 @@ def filled(process: "subprocess.Popen[str]") -> tuple[int, list[int]]:
     return refused, kept
 
 
-async def test_beyond_a_file_size_limit_appends_are_refused_and_what_was_taken_is_there(tmp_path: Path) -> None:
+async def test_beyond_a_file_size_limit_appends_fail_and_stored_entries_stay(tmp_path: Path) -> None:
     refused, kept = await asyncio.to_thread(filled, run(FILLER, tmp_path, 1_000_000))
     assert refused > 0
     async with opened(tmp_path) as spool:
         assert set(kept) <= set(await numbers(spool))
 
 
-async def test_on_a_full_disk_appends_are_refused_and_what_was_taken_is_there(tmp_path: Path) -> None:
+async def test_on_a_full_disk_appends_fail_and_stored_entries_stay(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     disk = tmp_path / "disk"
@@ -74,10 +74,10 @@ async def test_on_a_full_disk_appends_are_refused_and_what_was_taken_is_there(tm
 
 
 class BadDisk(sqlite3.OperationalError):
-    """What SQLite raises for a failed fsync."""
+    """The error of SQLite for a failed fsync."""
 
 
-async def test_a_failed_commit_gives_up_the_handle_tells_its_waiters_and_goes_on_with_a_new_one(
+async def test_a_failed_commit_fails_its_appends_and_replaces_the_handle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(tmp_path) as spool:

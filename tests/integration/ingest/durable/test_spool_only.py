@@ -1,4 +1,4 @@
-"""Without Kafka everything goes by the spool to a target: in order, until the target has it, nothing in the way."""
+"""SpoolOnly delivers every record to the sink, in order, and delayed records do not hold up the others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -16,8 +16,8 @@ from schemas.kafka.sink import Verdict
 from tests.support.environment.waiting import eventually
 
 
-class Keeper:
-    """A target in memory. `away`: it takes nothing; `refuses`: event keys that it never accepts; `later`: not yet."""
+class MemorySink:
+    """A sink in memory. While `away` it raises Unavailable. `refuses` are rejected, and `later` are unavailable."""
 
     def __init__(self) -> None:
         self.away = False
@@ -29,7 +29,7 @@ class Keeper:
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         self.batches.append(len(records))
         if self.away:
-            raise Unavailable("the keeper is away")
+            raise Unavailable("the sink is away")
         return [self._verdict(record.event_key) for record in records]
 
     def _verdict(self, key: str) -> Verdict:
@@ -42,10 +42,10 @@ class Keeper:
 
 
 @asynccontextmanager
-async def running(directory: Path, keeper: Keeper) -> AsyncIterator[tuple[SpoolOnly, Spool]]:
+async def running(directory: Path, sink: MemorySink) -> AsyncIterator[tuple[SpoolOnly, Spool]]:
     metrics = IngestMetrics()
     spool = Spool(directory, 1 << 30, metrics)
-    port = SpoolOnly(spool, keeper, metrics)
+    port = SpoolOnly(spool, sink, metrics)
     await port.start()
     try:
         yield port, spool
@@ -72,71 +72,71 @@ def keys(first: int, beyond: int) -> list[str]:
 
 
 async def test_everything_is_delivered_once_and_in_order(tmp_path: Path) -> None:
-    keeper = Keeper()
-    async with running(tmp_path, keeper) as (port, spool):
+    sink = MemorySink()
+    async with running(tmp_path, sink) as (port, spool):
         for first in range(0, 2_000, 100):
             await persist(port, *keys(first, first + 100))
         await emptied(spool)
-    assert keeper.kept == keys(0, 2_000)
+    assert sink.kept == keys(0, 2_000)
 
 
-async def test_a_target_that_is_away_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
-    keeper = Keeper()
-    keeper.away = True
-    async with running(tmp_path, keeper) as (port, spool):
+async def test_a_sink_that_was_unavailable_gets_every_record_in_order(tmp_path: Path) -> None:
+    sink = MemorySink()
+    sink.away = True
+    async with running(tmp_path, sink) as (port, spool):
         await persist(port, *keys(0, 1_000))
         assert port.can_accept
-        await eventually(lambda: attempts(keeper), lambda count: count >= 3)
+        await eventually(lambda: attempts(sink), lambda count: count >= 3)
         assert port.sink_unavailable
-        keeper.away = False
+        sink.away = False
         await emptied(spool)
         assert not port.sink_unavailable
-    assert keeper.kept == keys(0, 1_000)
-    assert max(keeper.batches[1:3]) <= 20
+    assert sink.kept == keys(0, 1_000)
+    assert max(sink.batches[1:3]) <= 20
 
 
-async def attempts(keeper: Keeper) -> int:
-    return len(keeper.batches)
+async def attempts(sink: MemorySink) -> int:
+    return len(sink.batches)
 
 
-async def test_what_was_not_delivered_is_known_and_delivered_after_a_restart(tmp_path: Path) -> None:
-    keeper = Keeper()
-    keeper.away = True
-    async with running(tmp_path, keeper) as (port, _):
+async def test_undelivered_records_are_known_and_delivered_after_a_restart(tmp_path: Path) -> None:
+    sink = MemorySink()
+    sink.away = True
+    async with running(tmp_path, sink) as (port, _):
         await persist(port, *keys(0, 30))
-    keeper.away = False
-    async with running(tmp_path, keeper) as (port, spool):
+    sink.away = False
+    async with running(tmp_path, sink) as (port, spool):
         assert sorted(port.recent_keys()) == [("t", key) for key in keys(0, 30)]
         await emptied(spool)
-    assert keeper.kept == keys(0, 30)
+    assert sink.kept == keys(0, 30)
 
 
-async def test_a_refused_entry_is_kept_apart_and_one_that_has_to_wait_holds_up_nobody(tmp_path: Path) -> None:
-    keeper = Keeper()
-    keeper.refuses, keeper.later = {"00003"}, {"00005"}
-    async with running(tmp_path, keeper) as (port, spool):
+async def test_refused_and_delayed_entries_do_not_hold_up_the_others(tmp_path: Path) -> None:
+    sink = MemorySink()
+    sink.refuses, sink.later = {"00003"}, {"00005"}
+    async with running(tmp_path, sink) as (port, spool):
         await persist(port, *keys(0, 10))
         await emptied(spool, 1)
         assert spool.refused == 1
-        assert keeper.kept == ["00000", "00001", "00002", "00004", "00006", "00007", "00008", "00009"]
+        assert sink.kept == ["00000", "00001", "00002", "00004", "00006", "00007", "00008", "00009"]
         await persist(port, *keys(10, 12))
         await emptied(spool, 1)
-        keeper.later = set()
+        sink.later = set()
         await emptied(spool)
-        assert sorted(keeper.kept) == sorted(set(keys(0, 12)) - {"00003"})
+        assert sorted(sink.kept) == sorted(set(keys(0, 12)) - {"00003"})
 
 
-async def test_more_waiting_entries_than_a_batch_hide_nothing_behind_them(tmp_path: Path) -> None:
-    keeper = Keeper()
-    keeper.later = set(keys(0, 1_200))
-    async with running(tmp_path, keeper) as (port, spool):
+async def test_more_delayed_entries_than_a_batch_hide_nothing(tmp_path: Path) -> None:
+    sink = MemorySink()
+    sink.later = set(keys(0, 1_200))
+    async with running(tmp_path, sink) as (port, spool):
         await persist(port, *keys(0, 1_300))
         await emptied(spool, 1_200)
-        assert keeper.kept == keys(1_200, 1_300)
+        assert sink.kept == keys(1_200, 1_300)
 
 
-async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
-    async with running(tmp_path, Keeper()) as (port, _):
+async def test_nothing_is_accepted_after_close(tmp_path: Path) -> None:
+    async with running(tmp_path, MemorySink()) as (port, _):
         pass
     assert not port.can_accept
     with pytest.raises(Unavailable):

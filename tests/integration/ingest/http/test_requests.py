@@ -1,40 +1,37 @@
-"""The HTTP table of the contract for a wrong path, method, length or body, case by case, over a socket."""
+"""The HTTP contract for a wrong path, method, length or body, over a socket."""
 
 import asyncio
 
 import pytest
 
-from tests.support.ingest.ingest_server import BODY, NOW, PATH, Site, request, site
+from tests.support.ingest.ingest_server import BODY, NOW, PATH, RunningIngest, request
 from tests.support.webhooks.builders import signed_headers
-
-__all__ = ["site"]  # a fixture
-
 
 # --- 404, 405, 413, 415 ---
 
 
 @pytest.mark.parametrize("path", ["/", "/webhooks", "/webhooks/telnyx/a/b", "/webhooks/telnyx//", "/health", "/x%2F"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_a_wrong_path_is_404_and_never_redirected(site: Site, path: str, method: str) -> None:
-    reply = await site.ask(request(b"", {}, path=path, method=method))
+async def test_a_wrong_path_is_404_and_never_redirected(ingest: RunningIngest, path: str, method: str) -> None:
+    reply = await ingest.ask(request(b"", {}, path=path, method=method))
     assert (reply.status, reply.body) == (404, b'{"error":"not_found"}')
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "DELETE", "PATCH"])
-async def test_a_wrong_method_is_405_and_says_which_is_right(site: Site, method: str) -> None:
-    reply = await site.ask(request(b"", {}, method=method))
+async def test_a_wrong_method_is_405_and_names_the_right_one(ingest: RunningIngest, method: str) -> None:
+    reply = await ingest.ask(request(b"", {}, method=method))
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
     assert reply.body == b'{"error":"method_not_allowed"}'
 
 
 @pytest.mark.parametrize("path", [PATH + "/", PATH + "?a=b", PATH + "/?"])
-async def test_a_slash_or_a_query_changes_nothing(site: Site, path: str) -> None:
-    assert (await site.post(BODY, path=path)).json["status"] == "accepted"
+async def test_a_slash_or_a_query_changes_nothing(ingest: RunningIngest, path: str) -> None:
+    assert (await ingest.post(BODY, path=path)).json["status"] == "accepted"
 
 
-async def test_a_declared_length_over_the_limit_is_413_without_a_byte_of_the_body(site: Site) -> None:
+async def test_a_declared_length_over_the_limit_is_413_without_a_byte_of_the_body(ingest: RunningIngest) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 262145\r\n\r\n".encode()
-    async with site.connect() as connection:
+    async with ingest.connect() as connection:
         await connection.send(head)
         reply = await connection.reply()
         assert (reply.status, reply.body) == (413, b'{"error":"body_too_large"}')
@@ -42,20 +39,20 @@ async def test_a_declared_length_over_the_limit_is_413_without_a_byte_of_the_bod
         assert await connection.closed()
 
 
-async def test_a_client_that_sends_its_whole_large_body_first_still_reads_the_413(site: Site) -> None:
+async def test_a_client_that_sends_a_whole_large_body_reads_the_413(ingest: RunningIngest) -> None:
     body = b"x" * 4_000_000
-    reply = await site.ask(request(body, signed_headers(body, NOW)))
+    reply = await ingest.ask(request(body, signed_headers(body, NOW)))
     assert reply.status == 413
 
 
-async def test_a_body_of_exactly_the_limit_is_read(site: Site) -> None:
+async def test_a_body_of_exactly_the_limit_is_read(ingest: RunningIngest) -> None:
     body = BODY[:-1] + b" " * (262_144 - len(BODY)) + b"}"
     assert len(body) == 262_144
-    assert (await site.post(body)).json["status"] == "accepted"
-    assert (await site.post(body[:-1] + b" }")).status == 413
+    assert (await ingest.post(body)).json["status"] == "accepted"
+    assert (await ingest.post(body[:-1] + b" }")).status == 413
 
 
-async def test_a_chunked_body_is_read_and_bounded(site: Site) -> None:
+async def test_a_chunked_body_is_read_and_bounded(ingest: RunningIngest) -> None:
     def chunked(body: bytes) -> bytes:
         size = 7_000
         parts = [body[at : at + size] for at in range(0, len(body), size)]
@@ -65,21 +62,21 @@ async def test_a_chunked_body_is_read_and_bounded(site: Site) -> None:
         given = request(b"", signed_headers(body, NOW))
         return given.replace(b"content-length: 0", b"transfer-encoding: chunked")
 
-    assert (await site.ask(head(BODY) + chunked(BODY))).json["status"] == "accepted"
+    assert (await ingest.ask(head(BODY) + chunked(BODY))).json["status"] == "accepted"
     large = b"x" * 262_145
-    assert (await site.ask(head(large) + chunked(large))).status == 413
+    assert (await ingest.ask(head(large) + chunked(large))).status == 413
 
 
 @pytest.mark.parametrize(("value", "status"), [("gzip", 415), ("br, gzip", 415), ("identity", 200), ("IDENTITY", 200)])
-async def test_a_content_encoding_is_refused(site: Site, value: str, status: int) -> None:
-    reply = await site.ask(request(BODY, signed_headers(BODY, NOW) | {"content-encoding": value}))
+async def test_a_content_encoding_is_refused(ingest: RunningIngest, value: str, status: int) -> None:
+    reply = await ingest.ask(request(BODY, signed_headers(BODY, NOW) | {"content-encoding": value}))
     assert reply.status == status
     if status == 415:
         assert reply.body == b'{"error":"content_encoding"}'
 
 
-async def test_the_checks_decide_in_their_order(site: Site) -> None:
-    """Path, method, length, encoding, missing, malformed: each request lacks one thing less than the one before."""
+async def test_the_checks_decide_in_their_order(ingest: RunningIngest) -> None:
+    """Path, method, length, encoding, missing, malformed: each request has one fault less than the one before."""
     long = {"content-length": "999999"}
     coded = {"content-encoding": "gzip"}
     half = {"telnyx-timestamp": "noon"}
@@ -88,7 +85,7 @@ async def test_the_checks_decide_in_their_order(site: Site) -> None:
     async def status(method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
         given = {"content-length": "3", "host": "x"} | headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-        reply = await site.ask(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
+        reply = await ingest.ask(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
         return reply.status, str(reply.json.get("reason", reply.json["error"]))
 
     assert await status("PUT", "/x", long | coded) == (404, "not_found")
@@ -102,9 +99,9 @@ async def test_the_checks_decide_in_their_order(site: Site) -> None:
 # --- 408 ---
 
 
-async def test_a_body_that_does_not_come_is_408_within_two_seconds(site: Site) -> None:
+async def test_a_missing_body_is_408_within_two_seconds(ingest: RunningIngest) -> None:
     loop = asyncio.get_running_loop()
-    async with site.connect() as connection:
+    async with ingest.connect() as connection:
         await connection.send(request(BODY, signed_headers(BODY, NOW))[:-10])
         began = loop.time()
         reply = await connection.reply()
@@ -114,8 +111,8 @@ async def test_a_body_that_does_not_come_is_408_within_two_seconds(site: Site) -
         assert await connection.closed()
 
 
-async def test_a_body_that_dribbles_is_408_too(site: Site) -> None:
-    async with site.connect() as connection:
+async def test_a_slow_body_is_408(ingest: RunningIngest) -> None:
+    async with ingest.connect() as connection:
         await connection.send(request(BODY, signed_headers(BODY, NOW))[: -len(BODY)])
 
         async def dribble() -> None:

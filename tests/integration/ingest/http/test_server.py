@@ -28,7 +28,7 @@ from tests.support.webhooks.builders import OTHER_KEY, encode, message_sent, pub
 
 
 class MemorySink:
-    """What the spool drains into."""
+    """A sink in memory."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -39,7 +39,7 @@ class MemorySink:
 
 
 def parts(settings: ReceiveSettings, sink: MemorySink) -> dict[str, Any]:
-    """What `serving` and `serve` need, with a spool that drains into `sink`."""
+    """The arguments of `serving` and `serve`, with a spool that drains into `sink`."""
     metrics = IngestMetrics()
     spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
     return {"durable": SpoolOnly(spool, sink, metrics), "topics": Topics(), "metrics": metrics}
@@ -90,10 +90,10 @@ def _settings(directory: Path, **given: Any) -> ReceiveSettings:
 
 
 async def ask(port: int, sent: bytes) -> bytes:
-    """The whole answer to one request; empty if the connection was refused or closed without one."""
+    """The whole answer to one request, or nothing if the connection was refused or closed without one."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stood in the queue of a listener that closed
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it was in the queue of a listener that closed
         return b""
     try:
         writer.write(sent.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
@@ -132,7 +132,7 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: P
         await task
         assert asyncio.get_running_loop().time() - began < 20
         await asyncio.gather(*clients)
-    async with started(tmp_path, sink):  # what the stop left in the spool drains now
+    async with started(tmp_path, sink):  # entries that the stop left in the spool drain now
         for _ in range(200):
             if acknowledged <= {record.event_key.encode() for record in sink.records}:
                 break
@@ -141,7 +141,7 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: P
     assert acknowledged <= {record.event_key.encode() for record in sink.records}
 
 
-async def test_a_stop_answers_the_request_that_is_half_sent(tmp_path: Path) -> None:
+async def test_a_stop_answers_a_request_that_is_half_sent(tmp_path: Path) -> None:
     async with process(tmp_path, MemorySink()) as (port, task):
         sent = webhook(1)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -184,7 +184,7 @@ async def test_a_port_in_use_is_one_line_that_names_the_setting(tmp_path: Path, 
     assert not (tmp_path / "spool").exists()
 
 
-async def test_every_port_that_cannot_be_had_is_reported_at_once(tmp_path: Path) -> None:
+async def test_every_port_in_use_is_reported_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(Misconfigured) as caught:
@@ -193,12 +193,12 @@ async def test_every_port_that_cannot_be_had_is_reported_at_once(tmp_path: Path)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
-async def test_a_host_that_is_not_ours_names_its_setting(tmp_path: Path, host: str) -> None:
+async def test_a_host_of_another_machine_names_its_setting(tmp_path: Path, host: str) -> None:
     with pytest.raises(Misconfigured, match="LEDGER_HOST"):
         await start_and_stop(_settings(tmp_path, ledger_host=host))
 
 
-async def test_no_key_is_a_problem_by_name(tmp_path: Path) -> None:
+async def test_a_missing_key_names_its_setting(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="TELNYX_PUBLIC_KEYS"):
         _settings(tmp_path, telnyx_public_keys="")
 

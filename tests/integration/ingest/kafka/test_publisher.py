@@ -1,4 +1,4 @@
-"""A Kafka client that is in doubt is replaced: a task of aiokafka that ended without a word never comes back."""
+"""A broken Kafka client is replaced, because aiokafka does not restart a task of its own that ended."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import uvloop
 from aiokafka.record.memory_records import MemoryRecords
 
-from ingest.kafka.aiokafka_internals import batch_builder
+from ingest.kafka.aiokafka_internals import DefaultRecordBatchBuilder
 from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
@@ -30,10 +30,10 @@ async def publishing(settings: KafkaSettings) -> AsyncIterator[Publisher]:
 
 
 async def replaces_its_client(settings: KafkaSettings, fault: Fault) -> None:
-    """After the fault records are acknowledged again, over another client."""
+    """After the fault, records are acknowledged over another client."""
     one = Record(f"{settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
     async with publishing(settings) as publisher:
-        # A topic that was just made may have no leader yet; nothing is retried for whoever asks.
+        # A new topic may have no leader yet, and the publisher does not retry.
         await eventually(lambda: publisher.deliver([one]), lambda verdicts: list(verdicts) == [None])
         before = publisher._producer
         assert before is not None
@@ -47,12 +47,12 @@ async def replaces_its_client(settings: KafkaSettings, fault: Fault) -> None:
 
 
 async def end_metadata_task(producer: Producer) -> None:
-    """As any error does that the task does not expect."""
+    """An error that the task does not expect ends it too."""
     producer.client._sync_task.cancel()
 
 
 async def fail_to_write(producer: Producer) -> None:
-    """What uvloop raises for a connection that closed a moment ago, and aiokafka lets through."""
+    """uvloop raises this for a connection that has just closed, and aiokafka lets it through."""
     producer.client.send = _closed
 
 
@@ -60,16 +60,16 @@ async def _closed(*_request: object) -> None:
     raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
 
 
-def test_without_its_metadata_task(kafka_settings: KafkaSettings) -> None:
+def test_a_client_without_its_metadata_task_is_replaced(kafka_settings: KafkaSettings) -> None:
     uvloop.run(replaces_its_client(kafka_settings, end_metadata_task))
 
 
-def test_when_a_write_fails_in_a_way_that_aiokafka_does_not_know(kafka_settings: KafkaSettings) -> None:
+def test_a_client_whose_write_raises_runtime_error_is_replaced(kafka_settings: KafkaSettings) -> None:
     uvloop.run(replaces_its_client(kafka_settings, fail_to_write))
 
 
-async def test_kafka_is_away_where_the_question_cannot_be_written(kafka_settings: KafkaSettings) -> None:
-    """What the drainer asks must not end the drainer."""
+async def test_a_failed_metadata_request_means_that_kafka_does_not_answer(kafka_settings: KafkaSettings) -> None:
+    """An error of the request must not end the drainer."""
     async with publishing(kafka_settings) as publisher:
         assert publisher._producer is not None
         assert await publisher.answers()
@@ -77,8 +77,8 @@ async def test_kafka_is_away_where_the_question_cannot_be_written(kafka_settings
         assert not await publisher.answers()
 
 
-async def test_nobody_waits_for_a_request_that_is_not_answered(kafka_settings: KafkaSettings) -> None:
-    """Who wants to be in step with the requests waits for an answer, yet not for a broker that is frozen."""
+async def test_waiting_for_an_idle_producer_ends_without_an_answer(kafka_settings: KafkaSettings) -> None:
+    """A frozen broker does not hold up the callers of `wait_for_idle_producer`."""
     one = Record(f"{kafka_settings.ledger_topic_prefix}.other", b"key", b"value", (("ce_id", b"1"),), "1")
     answer = asyncio.Event()
     verdicts: list[Verdict] = []
@@ -106,8 +106,8 @@ async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:
 
 
 def test_a_batch_is_what_a_consumer_reads() -> None:
-    """The builder is none of aiokafka's documented names."""
-    builder = batch_builder(400)
+    """aiokafka does not document the builder."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 400)
     headers = [("ce_id", b"1")]
     fitted = [builder.append(number, None, b"key", b"x" * 100, headers) is not None for number in range(3)]
     records = MemoryRecords(bytes(builder.build()))

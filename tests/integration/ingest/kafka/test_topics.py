@@ -1,4 +1,4 @@
-"""`topics` makes what is missing, and every way in which a topic can be weaker than asked is said by name."""
+"""`topics` creates missing topics, and every weakness of a topic is named."""
 
 import socket
 import uuid
@@ -25,7 +25,7 @@ from tests.support.environment.kafka import admin, check, delete_topics, setting
 from tests.support.environment.waiting import eventually
 
 
-async def test_missing_topics_are_reported_and_not_made_by_the_report(broker: LocalKafka) -> None:
+async def test_missing_topics_are_reported_and_not_created(broker: LocalKafka) -> None:
     settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
     topics = Topics(settings.ledger_topic_prefix)
     findings = await create_or_check(settings, create=False)
@@ -33,7 +33,7 @@ async def test_missing_topics_are_reported_and_not_made_by_the_report(broker: Lo
     assert await create_or_check(settings, create=False) == findings
 
 
-async def test_created_topics_are_those_of_the_contract_and_making_them_again_changes_nothing(
+async def test_created_topics_match_the_contract_and_a_second_run_changes_nothing(
     broker: LocalKafka,
 ) -> None:
     settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
@@ -51,7 +51,7 @@ async def test_created_topics_are_those_of_the_contract_and_making_them_again_ch
     await delete_topics(broker.bootstrap, topics.all)
 
 
-async def test_a_broker_that_has_not_heard_of_a_new_topic_is_asked_again(
+async def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(
     broker: LocalKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
@@ -68,7 +68,7 @@ async def test_a_broker_that_has_not_heard_of_a_new_topic_is_asked_again(
     await delete_topics(broker.bootstrap, topics.all)
 
 
-async def test_a_replication_that_the_cluster_cannot_give_is_said(broker: LocalKafka) -> None:
+async def test_a_replication_beyond_the_cluster_is_reported(broker: LocalKafka) -> None:
     prefix = f"test-{uuid.uuid4().hex}"
     asked = settings_for(broker, prefix).model_copy(update={"ledger_topic_replication": 3})
     findings = await create_or_check(asked, create=True)
@@ -100,7 +100,7 @@ async def alter(client: AIOKafkaAdminClient, topic: str, settings: dict[str, str
     await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, settings)])
 
 
-def test_settings_that_cannot_be_read_prove_nothing() -> None:
+def test_settings_that_cannot_be_read_are_a_weakness() -> None:
     assert settings_weaknesses(None, topic_settings(3)) == [
         "its settings cannot be read (this login needs DescribeConfigs on it)"
     ]
@@ -123,21 +123,19 @@ def nobody() -> KafkaSettings:
     return KafkaSettings.model_validate({"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
 
 
-async def test_a_kafka_that_cannot_be_reached_is_unavailable() -> None:
+async def test_an_unreachable_kafka_is_unavailable() -> None:
     with pytest.raises(Unavailable, match=r"Kafka does not answer at 127\.0\.0\.1:"):
         await create_or_check(nobody(), create=True)
 
 
-async def test_a_kafka_that_does_not_answer_is_unavailable_in_time() -> None:
+async def test_a_silent_kafka_is_unavailable_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = KafkaSettings.model_validate({"kafka_bootstrap_servers": f"127.0.0.1:{silent.getsockname()[1]}"})
         with pytest.raises(Unavailable):
             await create_or_check(settings, create=False, timeout_seconds=0.5)
 
 
-async def test_ingest_refuses_to_start_on_missing_topics_and_lets_the_spool_go(
-    broker: LocalKafka, tmp_path: Path
-) -> None:
+async def test_a_start_without_topics_fails_and_unlocks_the_spool(broker: LocalKafka, tmp_path: Path) -> None:
     settings, metrics = settings_for(broker, f"test-{uuid.uuid4().hex}"), IngestMetrics()
     for _ in range(2):
         spool = Spool(tmp_path, 1 << 30, metrics)
