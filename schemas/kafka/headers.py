@@ -19,7 +19,7 @@ QUARANTINE_REASONS = (
 
 
 class _Evidence(Struct, frozen=True, kw_only=True):
-    """What makes the value provable: the signature holds for `telnyx-timestamp`, a bar, and the value's bytes."""
+    """The headers that prove the value: the signature covers `telnyx-timestamp`, a bar, and the bytes of the value."""
 
     ce_specversion: Literal["1.0"]
     ce_source: Annotated[

@@ -15,6 +15,7 @@ from tests.support.environment.postgres import PostgresServer
 PAGE = (ROOT / "docs" / "adding-a-family.md").read_text()
 GENERATE = "from schemas.contract import asyncapi, json_schema; json_schema.write(); asyncapi.write()"
 REVISIONS = "tests/integration/schemas/sql/test_revisions.py"
+WRITTEN = {"__pycache__", ".hypothesis"}
 # tests/laws take minutes; the toy's own test compares the projector with the oracle on a few streams.
 TESTS = (
     *("tests/unit/schemas/test_families.py", "tests/unit/oracle/test_independence.py", REVISIONS),
@@ -56,8 +57,8 @@ def enter_digest(tree: Path) -> None:
 
 
 def changed_files(tree: Path) -> set[str]:
-    """The files of the copy that are new or differ from the repository's."""
-    files = {path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    """The files of the copy that are new or differ from the repository's, without those that Python and tests write."""
+    files = {path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and not WRITTEN & {*path.parts}}
     return {
         str(path)
         for path in files
