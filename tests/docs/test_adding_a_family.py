@@ -22,7 +22,7 @@ TESTS = (
     "tests/contract/test_json_schema.py::test_the_committed_schemas_are_the_generated_ones",
     "tests/contract/test_json_schema.py::test_a_schema_is_valid_permissive_and_states_the_guarantee",
     *("tests/contract/test_asyncapi.py", "tests/contract/test_sql.py"),
-    *("tests/integration/schemas/sql/test_roles.py", toy_family.CHECK_FILE),
+    *("tests/integration/schemas/sql/test_roles.py", toy_family.CHECK_FILE, "tests/docs/test_definitions.py"),
     "tests/integration/projections/engine/test_projection_versions.py",
 )
 

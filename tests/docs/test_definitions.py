@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+from projections.registry import PROJECTIONS
 from projections.tables.deliveries import FINAL_RANK, RANKS
 from projections.tables.ten_dlc.states import CAMPAIGN_STATUSES, DOCUMENTED_TRANSITIONS
 from schemas.kafka.headers import QUARANTINE_REASONS, EventHeaders, QuarantineHeaders
@@ -40,6 +41,18 @@ def test_the_ranks_are_those_of_the_projection() -> None:
     statuses = [cell.split(", ") for cell in cells(SEMANTICS, "| status | scheduled |")]
     assert {word: int(rank.split()[0]) for rank, words in zip(ranks, statuses, strict=True) for word in words} == RANKS
     assert [rank for rank in ranks if "final" in rank] == [rank for rank in ranks if int(rank[0]) >= FINAL_RANK]
+
+
+def test_the_event_types_of_a_table_are_those_of_its_projection() -> None:
+    section = SEMANTICS.split("\n## 3. ")[1].split("\n## ")[0]
+    found: dict[str, set[str]] = {}
+    for types, tables in re.findall(r"^\| (.*`.*) \| (`.*) \|$", section, re.MULTILINE):
+        star = "*" if types.startswith("begins with") else ""
+        for table in re.findall(r"`(\w+)`", tables):
+            found.setdefault(table, set()).update(name + star for name in re.findall(r"`([^`]+)`", types))
+    assert found == {
+        table.name: set(projection.event_types.patterns) for projection in PROJECTIONS for table in projection.tables
+    }
 
 
 def test_the_reasons_of_quarantine_are_those_of_the_code() -> None:
