@@ -1,4 +1,4 @@
-"""After every end-to-end test the tables of its database are what the stored events give, row by row."""
+"""After every end-to-end test, the tables of its database equal the rebuilt ones, row by row."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from projections.registry import PROJECTIONS
 
 @pytest.fixture(autouse=True)
 def _tables_are_what_events_give(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set up before the programs of the test, where it has a database, so that it looks when they are gone."""
+    """Compare after the test's programs have ended: the fixtures requested first are torn down last."""
     url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else None
     programs = request.getfixturevalue("programs") if url is None and "programs" in request.fixturenames else None
     yield
@@ -32,7 +32,7 @@ def _check(url: str) -> None:
 
 @contextmanager
 def _server_of(data: Path) -> Iterator[str]:
-    """That of a `dev` which the test has left running, else one that is started for us."""
+    """Yield the URL of a `dev` that still runs, else of a server that is started here."""
     if url := running_url(data):
         yield url
         return

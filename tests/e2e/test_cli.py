@@ -1,4 +1,4 @@
-"""The commands as an operator meets them: what they say, and their exit status (1 failed, 2 usage or configuration)."""
+"""The commands as an operator runs them: their output and their exit status (1 failed, 2 usage or configuration)."""
 
 import json
 import subprocess
@@ -235,7 +235,7 @@ def test_the_wheel_holds_the_tracked_files_of_the_four_packages_but_the_local_ka
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The console script of the wheel, in an environment of its own that borrows our dependencies."""
+    """Return the console script of the wheel, in a separate environment that borrows our dependencies."""
     home = tmp_path_factory.mktemp("installed")
     venv.create(home, with_pip=False)
     install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install", "--no-deps"]
@@ -248,7 +248,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_local_directory_does_not_shadow_the_installed_packages(
     installed: Path, programs: Programs, empty_database_url: str
 ) -> None:
-    """A directory of the user's own that holds a `schemas/` does not shadow the installed one."""
+    """A user's directory that holds a `schemas/` does not shadow the installed package."""
     for package in PACKAGES:
         (programs.directory / package).mkdir()
         (programs.directory / package / "__init__.py").write_text("raise SystemExit('the wrong package')\n")

@@ -1,4 +1,4 @@
-"""The embedded mode as a user meets it: one process, rows within seconds, and nothing left behind or lost."""
+"""The embedded mode as a user runs it: one process, rows within seconds, and nothing left behind or lost."""
 
 import json
 import re

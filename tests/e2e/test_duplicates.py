@@ -1,4 +1,4 @@
-"""Duplicates across restarts, and what Postgres has to do with a 2xx: nothing."""
+"""A duplicate is found across restarts, and no 2xx depends on Postgres."""
 
 import asyncio
 import signal
@@ -34,7 +34,7 @@ def words(found: list[Answer]) -> set[tuple[int, str]]:
 
 
 async def records(mode: KafkaMode) -> int:
-    """In the topic of messages, whatever they are."""
+    """Return the number of records in the topic of messages."""
     partitions = [TopicPartition(mode.topics["messages"], number) for number in range(12)]
     consumer = AIOKafkaConsumer(bootstrap_servers=mode.bootstrap)
     await consumer.start()
@@ -76,7 +76,7 @@ async def test_after_a_restart_a_stored_event_is_a_duplicate(
 
 @pytest.fixture
 async def server(programs: Programs) -> AsyncIterator[Server]:
-    """A Postgres of this test alone, which may be stopped and killed."""
+    """Yield a Postgres of this test alone, which the test may stop and kill."""
     async with Server.started(programs.directory / "own-postgres") as server:
         yield server
 

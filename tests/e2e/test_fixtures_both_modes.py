@@ -1,4 +1,4 @@
-"""All messages of the vendor's documents, posted over HTTP to both modes: the answers and rows worked out by hand."""
+"""Every message of the vendor's documents, posted to both modes, gives the answers and rows worked out by hand."""
 
 import hashlib
 import time
@@ -72,7 +72,7 @@ async def the_rows_are_right(reader: asyncpg.Connection) -> None:
 
 
 def all_expected() -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
-    """The rows of all cases, by primary key: every table that is compared is there, the empty ones too."""
+    """Return the expected rows of all cases by primary key, for every compared table, empty ones included."""
     tables: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {table: {} for table in compare.KEYS}
     for name in CASES:
         for table, row in expected_rows(name, ACCOUNT).items():
@@ -83,7 +83,7 @@ def all_expected() -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
 
 
 async def the_evidence_proves_them(reader: asyncpg.Connection, began: float) -> None:
-    """The stored bytes, time and signature verify against the public key; nothing but libsodium is asked."""
+    """Verify the stored bytes, time and signature against the public key, with libsodium alone."""
     verifier = VerifyKey(public_key())
     bodies = {key_of(case_body(name)): case_body(name) for name in CASES}
     now = datetime.now(UTC)

@@ -1,6 +1,6 @@
-"""The Kafka contract (docs/kafka.md), read by consumers that know nothing of us: plain clients, and the SDK.
+"""The Kafka contract (docs/kafka.md), read by consumers without our code: plain clients, and the CloudEvents SDK.
 
-Every expected word here is written out by hand from the contract; nothing is computed by the code that published.
+Every expected value is written by hand from the contract. The code under test computes none of them.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ OWN_KEY = "the event key"
 
 @dataclass(frozen=True)
 class Sent:
-    """A body, and what its record must be; `age_seconds` is how long ago it was signed."""
+    """A body and its expected record. `age_seconds` is the time since it was signed."""
 
     body: bytes
     topic: str
@@ -57,7 +57,7 @@ class Sent:
 
     @property
     def id(self) -> str:
-        """BLAKE2b-128 of the canonical `data`; of the whole body where there is none."""
+        """Return BLAKE2b-128 of the canonical `data`, or of the whole body if there is none."""
         try:
             content = orjson.dumps(orjson.loads(self.body)["data"], option=orjson.OPT_SORT_KEYS)
         except (ValueError, KeyError, TypeError):
@@ -66,7 +66,7 @@ class Sent:
 
 
 def events() -> Iterator[Sent]:
-    """One of every rule for topic, key, type and time; the bodies in every style of JSON."""
+    """Return one case per rule for topic, key, type and time, with the bodies in every style of JSON."""
     sent_at, done_at = NOON + timedelta(milliseconds=300), NOON + 2 * SECOND
     yield Sent(encode(builders.message_sent("kc-1")), "messages", "kc-1", "message.sent", sent_at)
     yield Sent(encode(builders.message_finalized("kc-1")), "messages", "kc-1", "message.finalized", done_at)
@@ -125,7 +125,7 @@ def of_other_families() -> Iterator[Sent]:
 
 
 def unreadable() -> Iterator[Sent]:
-    """One of every reason; of those outside the window one that is an event and one that is nothing."""
+    """Return one case per reason. Outside the time window there is one event and one body that is not an event."""
     deep = b"[" * 300 + b"]" * 300
     for reason, body in {
         "not_json": b'{"data": kc}',
@@ -164,7 +164,7 @@ async def test_ingest_publishes_what_the_contract_says(
 
 
 async def posted(ingest: Served, sent: Sent) -> int:
-    """The second that was signed."""
+    """Return the second that was signed."""
     stamp = int(time.time()) - sent.age_seconds
     answer = await post(ingest.port, sent.body, signed_timestamp=stamp)
     if sent.age_seconds:
@@ -178,7 +178,7 @@ async def posted(ingest: Served, sent: Sent) -> int:
 
 
 async def everything(mode: KafkaMode, *, expected: int) -> list[ConsumerRecord]:
-    """All records of the four topics, from the first to the last; the topics have the partitions of the contract."""
+    """Return all records of the four topics, whose partitions are those of the contract."""
     consumer = AIOKafkaConsumer(*mode.topics.values(), bootstrap_servers=mode.bootstrap, auto_offset_reset="earliest")
     await consumer.start()  # without a group: every partition is its own
     try:
@@ -251,7 +251,7 @@ def what_the_sdk_makes_of_it(sent: Sent, record: ConsumerRecord) -> None:
 
 
 def murmur2(key: bytes) -> int:
-    """MurmurHash2 with the seed of Kafka's Java client, as an unsigned 32-bit number."""
+    """Return MurmurHash2 with the seed of Kafka's Java client, as an unsigned 32-bit number."""
     scramble, bits = 0x5BD1E995, 0xFFFFFFFF
     state = 0x9747B28C ^ len(key)
     whole = len(key) // 4 * 4
@@ -275,7 +275,7 @@ def test_our_partitioner_equals_the_java_clients(key: bytes, signed: int) -> Non
 
 
 async def partitions_are_those_of_another_client(mode: KafkaMode, records: list[ConsumerRecord]) -> None:
-    """A producer of somebody else's that writes under the same keys meets our records in their partitions."""
+    """Another producer that writes the same keys reaches the same partitions as our records."""
     producer = AIOKafkaProducer(bootstrap_servers=mode.bootstrap)
     await producer.start()
     try:

@@ -1,4 +1,4 @@
-"""`make run-kafka`: the real programs around a local broker, rows by themselves, and nothing left running."""
+"""`make run-kafka` runs the real programs around a local broker, shows rows and leaves nothing running."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""The operator's commands on a running installation: what went wrong comes right again, and nothing is missing."""
+"""The operator's commands on a running installation repair what failed, and no row is missing."""
 
 import json
 import re
@@ -204,7 +204,7 @@ async def test_in_embedded_mode_a_new_key_reaches_the_projector(
 
 @pytest.fixture
 def login(postgres_server: PostgresServer, database_url: str) -> Iterator[Callable[[str], str]]:
-    """Makes logins with a role; gives the database's URL for them."""
+    """Return a function that makes a login with a role and returns the database's URL for it."""
     made = []
 
     def with_role(role: str) -> str:

@@ -1,4 +1,4 @@
-"""`replay` on a running installation: a new consumer gets what ingest published, and the tables stay as they are."""
+"""`replay` on a running installation: a new consumer gets the published records, and no table changes."""
 
 import re
 import signal
@@ -25,7 +25,7 @@ MARK = "ledger_replay"
 
 
 def webhooks() -> list[bytes]:
-    """Of every family, over five hours; the later deliveries of an event are other bytes."""
+    """Return webhooks of every family, over five hours. The later deliveries of an event have different bytes."""
     times = [builders.NOON + timedelta(hours=hour) for hour in range(5)]
     found: list[Any] = []
     for hour, at in enumerate(times):
@@ -44,7 +44,7 @@ EVENTS = 5 * 8
 async def mode(
     programs: Programs, broker: LocalKafka, database_url: str, connection: asyncpg.Connection
 ) -> AsyncIterator[KafkaMode]:
-    """An installation that has stored and projected the webhooks, and still runs."""
+    """Yield a running installation that has stored and projected the webhooks."""
     async with kafka_mode(programs, bootstrap=broker.bootstrap, database_url=database_url) as (mode, ingest, _):
         async with WebhookConnection(ingest.port) as sender:
             for body in webhooks():
@@ -56,7 +56,7 @@ async def mode(
 
 
 async def records(bootstrap: str, prefix: str) -> list[ConsumerRecord]:
-    """Everything that the topics hold now."""
+    """Return every record of the topics."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -75,7 +75,7 @@ async def records(bootstrap: str, prefix: str) -> list[ConsumerRecord]:
 
 
 def shown(record: ConsumerRecord) -> tuple[object, ...]:
-    """All that a consumer sees of a record but where it lies and the mark."""
+    """Return what a consumer sees of a record, without its offset and the replay header."""
     headers = [(name, value) for name, value in record.headers if name != MARK]
     return record.topic.partition(".")[2], record.partition, record.key, record.value, headers
 
@@ -89,7 +89,7 @@ def event_key(record: ConsumerRecord) -> bytes:
 
 
 async def as_published(mode: KafkaMode) -> dict[bytes, ConsumerRecord]:
-    """What ingest wrote, by event."""
+    """Return the records of ingest by event_key."""
     return {event_key(record): record for record in await records(mode.bootstrap, mode.prefix) if not mark(record)}
 
 
@@ -124,7 +124,7 @@ async def test_a_replay_equals_the_published_records_and_changes_no_table(
 
 
 async def test_only_the_selected_events_go_to_a_new_prefix(mode: KafkaMode, programs: Programs) -> None:
-    """Half-open in occurred_at: a message.sent occurs 300 ms after noon, a finalized 2 s after it."""
+    """The interval of occurred_at is half-open: a message.sent occurs 300 ms after noon, a finalized 2 s after noon."""
     prefix = f"{mode.prefix}-new"
     await create_topics(mode.bootstrap, Topics(prefix))
     done = programs.run(

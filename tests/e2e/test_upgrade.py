@@ -1,6 +1,6 @@
-"""A database with the rows of a first version is migrated while its traffic runs: nothing is lost or untrue.
+"""A database of the first version is migrated under traffic: no row is lost or wrong.
 
-`tests/data/first_version.jsonl` holds the rows that the first version stored, one row of a table a line. It is never
+`tests/data/first_version.jsonl` holds the rows that the first version stored, one table row per line. It is never
 generated again.
 """
 

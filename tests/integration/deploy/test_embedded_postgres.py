@@ -1,4 +1,4 @@
-"""The embedded server keeps its data, its port and its password, has one keeper, and never outlives it."""
+"""The embedded server keeps its data, port and password, has one owner, and never outlives it."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from deploy.embedded.postmaster import is_alive
 from schemas.errors import Misconfigured
 from tests.support.environment.waiting import eventually
 
-KEEPER = """
+PARENT = """
 import sys, time
 from pathlib import Path
 from deploy.embedded.postgres import EmbeddedPostgres
@@ -59,7 +59,7 @@ async def gone(pid: int) -> None:
 
 
 def other_process(data_dir: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", KEEPER, str(data_dir)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", PARENT, str(data_dir)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("postgresql://")
     process.stdout.close()

@@ -1,4 +1,4 @@
-"""The command makes a whole folder or none, and says what it did and what is wrong."""
+"""The command writes a whole folder or nothing, and reports its result and every problem."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def quietly(_done: int, _total: int) -> None: ...
 
 @pytest.fixture
 def told(database_url: str) -> Dossier:
-    """The dossier of the story, which is in the test's own database too."""
+    """Return the dossier of the story, whose events are in the test's database."""
     found = []
 
     async def tell_it() -> None:
@@ -110,7 +110,7 @@ async def test_an_altered_body_is_reported_when_the_folder_is_made(
 
 
 async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, database_url: str, tmp_path: Path) -> None:
-    """Asked for: in under 5 s. Here other tests may run beside it."""
+    """The limit is 5 s. Other tests may run at the same time, so this test allows more."""
     minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
     makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
     told = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
@@ -130,7 +130,7 @@ async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, dat
 async def test_a_stopped_process_leaves_no_folder(
     programs: Programs, told: Dossier, database_url: str, number: signal.Signals
 ) -> None:
-    """A killed one leaves a hidden rest, which the next one throws away."""
+    """A killed process leaves a hidden directory, which the next process removes."""
     out = programs.directory / "out"
     script = programs.directory / "slow.py"
     script.write_text(

@@ -1,4 +1,4 @@
-"""The folder's own script finds every change of it, where the product is not installed; its page hides nothing."""
+"""The folder's script finds every change without the product installed, and the page hides nothing."""
 
 import json
 import random
@@ -25,13 +25,13 @@ def quietly(_done: int, _total: int) -> None: ...
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Has PyNaCl and nothing of ours."""
+    """Return a Python that has PyNaCl and none of our packages."""
     return bare_python(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture(scope="module")
 def made(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the story, with seals over most of it."""
+    """Return the folder of the story, with seals over most of its events."""
     database = postgres_server.create()
     url, out = postgres_server.url_of(database), tmp_path_factory.mktemp("evidence") / "folder"
 
@@ -48,7 +48,7 @@ def made(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of it that the test may spoil."""
+    """Return a copy that the test may damage."""
     shutil.copytree(made, tmp_path / "folder")
     return tmp_path / "folder"
 
@@ -102,7 +102,7 @@ def test_a_file_removed_added_or_moved_is_named(folder: Path, python: Path) -> N
 
 
 def relist(folder: Path) -> None:
-    """What a forger would do: a manifest that fits."""
+    """Rewrite the manifest to match the files, as a forger would."""
     lines = subprocess.run(["sha256sum", *file_names(folder)], cwd=folder, capture_output=True, text=True, check=True)
     kept = [line for line in lines.stdout.splitlines(keepends=True) if "manifest" not in line]
     (folder / "manifest.sha256").write_text("".join(kept))
@@ -152,7 +152,7 @@ def test_a_forged_original_and_a_forged_key_are_found(folder: Path, python: Path
 
 
 class Tags(HTMLParser):
-    """Every tag and every attribute that could load something."""
+    """Collects every tag, and every attribute that could load something."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

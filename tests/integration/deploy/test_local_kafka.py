@@ -1,4 +1,4 @@
-"""The local Kafka: it ends with whoever started it, keeps its data, and says what a machine lacks."""
+"""The local Kafka ends with the process that started it, keeps its data, and names missing programs."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How the simulator sends: over a socket, against a small server whose answers the test chooses."""
+"""The simulator sends over a socket, to a small server whose answers the test chooses."""
 
 import asyncio
 import io
@@ -34,7 +34,7 @@ async def accept(_number: int) -> bytes:
 
 @asynccontextmanager
 async def receiver(answer: Answer = accept, *, close_each: bool = False) -> AsyncIterator[Endpoint]:
-    """A server that numbers its requests from 1 and answers each as it is told."""
+    """Run a server that numbers its requests from 1 and answers each with the given function."""
     requests = 0
     busy: set[asyncio.Task[None]] = set()
 

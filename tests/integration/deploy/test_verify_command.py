@@ -1,4 +1,4 @@
-"""`verify` as an operator runs it: every core, exit statuses, and what an interruption leaves to the next run."""
+"""`verify` as an operator runs it: on every core, with its exit statuses and its checkpoint after an interruption."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ DAMAGED = "update telnyx.events set body = body || ' ' where position {}"
 
 @pytest.fixture
 async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
-    """Forty events under two seals and none, and something in quarantine."""
+    """Make forty events, half of them under two seals, and one quarantined webhook."""
     projector = Projector(database_url, keys=RING, verify=True, owner="one", projections=PROJECTIONS)
     for half in range(2):
         await projector.apply(bodies(*(builders.message_sent(f"msg-{half}-{number}") for number in range(20))))
@@ -70,7 +70,7 @@ def children(pid: int) -> list[int]:
 
 @asynccontextmanager
 async def interrupted(programs: Programs, url: str, connection: asyncpg.Connection) -> AsyncIterator[Program]:
-    """A verify that has done everything but the last piece, for which it waits."""
+    """Yield a `verify` that has finished everything but the last piece, which a lock holds up."""
     blocker = await asyncpg.connect(url)
     try:
         await blocker.execute("begin; lock table telnyx.quarantined_webhooks in access exclusive mode")

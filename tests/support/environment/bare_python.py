@@ -1,4 +1,4 @@
-"""A Python in which nothing of ours is installed, to check evidence with as the other side does."""
+"""A Python without our packages, for checking evidence as the recipient does."""
 
 import importlib.util
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def bare_python(home: Path) -> Path:
-    """A new environment with PyNaCl and what that needs; the path of its interpreter."""
+    """Make an environment with PyNaCl and its dependency, and return the path of its interpreter."""
     venv.create(home, with_pip=False, symlinks=True)
     (site_packages,) = (home / "lib").glob("python*/site-packages")
     for name in ("nacl", "_cffi_backend"):
@@ -21,6 +21,6 @@ def bare_python(home: Path) -> Path:
 
 
 def checked(python: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """What the folder's own script says, without arguments and from another directory."""
+    """Run the folder's script, without arguments and from another directory."""
     script: list[str | Path] = [python, "-I", folder / "verify.py"]
     return subprocess.run(script, cwd=folder.parent, env={}, capture_output=True, text=True, check=False)

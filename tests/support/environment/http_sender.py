@@ -1,4 +1,4 @@
-"""Posts signed webhooks as Telnyx does, over a connection that is kept open; shares no code with the product."""
+"""Posts signed webhooks as Telnyx does, over a persistent connection. Shares no code with the product."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ PATH = "/webhooks/telnyx"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response; `seconds` from the first byte sent to the last one read."""
+    """One response. `seconds` is the time from the first byte sent to the last byte read."""
 
     status: int
     headers: dict[str, str]
@@ -30,7 +30,7 @@ class Answer:
 
 
 class WebhookConnection:
-    """One request at a time; opened when it is needed, also after an error."""
+    """One request at a time. Opened when it is needed, also after an error."""
 
     def __init__(self, port: int, *, timeout_seconds: float = 5) -> None:
         self._port = port
@@ -48,14 +48,14 @@ class WebhookConnection:
     async def webhook(
         self, body: bytes, *, path: str = PATH, key: SigningKey = KEY, signed_timestamp: int | None = None
     ) -> Answer:
-        """A genuine webhook, signed now unless another second is given."""
+        """Post a genuine webhook, signed now or at the given second."""
         stamp = int(time.time()) if signed_timestamp is None else signed_timestamp
         return await self.request("POST", path, body, signed_headers(body, stamp, key))
 
     async def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """The whole answer. Raises OSError (a timeout included) when there is none; never sends anything twice."""
+        """Return the whole answer. Raises OSError, also after a timeout. Never sends a request twice."""
         lines = [f"{method} {path} HTTP/1.1", "host: ledger.example.com", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         began = time.monotonic()
@@ -93,6 +93,6 @@ def _head(raw: bytes) -> tuple[int, dict[str, str]]:
 
 
 async def post(port: int, body: bytes, **how: Any) -> Answer:
-    """One webhook on a connection of its own."""
+    """Post one webhook on a separate connection."""
     async with WebhookConnection(port) as connection:
         return await connection.webhook(body, **how)

@@ -1,4 +1,4 @@
-"""Fixtures of a real Kafka: one broker for the whole run, brokers of one's own for faults, fresh topics for a test."""
+"""Fixtures of a real Kafka: one broker for the whole run, separate brokers for faults, fresh topics per test."""
 
 import os
 import uuid
@@ -20,7 +20,7 @@ from tests.support.environment.waiting import eventually
 
 @pytest.fixture(scope="session")
 def kafka_programs() -> None:
-    """Without Java or Maven a person sees skips that say so; CI fails, because there it would hide the tests."""
+    """Skip the test without Java or Maven. In CI it fails instead, because a skip would hide it."""
     if problems := missing_programs():
         if os.environ.get("CI") == "true":
             pytest.fail("; ".join(problems))
@@ -29,24 +29,24 @@ def kafka_programs() -> None:
 
 @pytest.fixture(scope="session")
 def broker(kafka_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    """The shared broker. Never stop, freeze or kill it: that is what `own_broker` is for."""
+    """Yield the shared broker. Never stop, freeze or kill it: use `own_broker` for that."""
     yield from started(tmp_path_factory.mktemp("kafka"), brokers=1)
 
 
 @pytest.fixture
 def own_broker(kafka_programs: None, tmp_path: Path) -> Iterator[LocalKafka]:
-    """A broker of this test alone (3 s to start, 5 s after a kill): freeze(), thaw(), kill(), start(), stop()."""
+    """Yield a broker of this test alone, which it may stop or kill. It starts in 3 s, and in 5 s after a kill."""
     yield from started(tmp_path / "kafka", brokers=1)
 
 
 @pytest.fixture
 def own_brokers(kafka_programs: None, tmp_path: Path) -> Iterator[LocalKafka]:
-    """Two brokers of this test alone: nodes[1] can go while nodes[0], which also holds the controller, stays."""
+    """Yield two brokers of this test alone. nodes[0] is also the controller; nodes[1] may stop while nodes[0] runs."""
     yield from started(tmp_path / "kafka", brokers=2)
 
 
 def started(directory: Path, *, brokers: int) -> Iterator[LocalKafka]:
-    """A started Kafka, killed at the end, also when it was left frozen."""
+    """Yield a started Kafka, and kill it at the end, even if it is frozen."""
     kafka = LocalKafka(directory, brokers=brokers, quick_start=True)
     try:
         kafka.start()
@@ -57,7 +57,7 @@ def started(directory: Path, *, brokers: int) -> Iterator[LocalKafka]:
 
 @pytest.fixture
 async def topic_prefix(broker: LocalKafka) -> AsyncIterator[str]:
-    """A prefix that no other test has, with its four topics made on the shared broker."""
+    """Yield a prefix of this test alone, with its four topics on the shared broker."""
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     await create_topics(broker.bootstrap, Topics(prefix))
     yield prefix
@@ -66,12 +66,12 @@ async def topic_prefix(broker: LocalKafka) -> AsyncIterator[str]:
 
 @pytest.fixture
 def kafka_settings(broker: LocalKafka, topic_prefix: str) -> KafkaSettings:
-    """How this test's topics are reached."""
+    """Return the settings of this test's topics."""
     return settings_for(broker, topic_prefix)
 
 
 def settings_for(kafka: LocalKafka, prefix: str) -> KafkaSettings:
-    """Settings of a local Kafka, whatever the environment says."""
+    """Return the settings of a local Kafka, independent of the environment."""
     return KafkaSettings.model_validate(
         {
             "kafka_bootstrap_servers": kafka.bootstrap,
@@ -82,7 +82,7 @@ def settings_for(kafka: LocalKafka, prefix: str) -> KafkaSettings:
 
 
 async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1, only: str | None = None) -> None:
-    """The topics of the contract (or one of them), made by the admin client rather than by the code under test."""
+    """Make the topics of the contract, or one of them, with the admin client instead of the code under test."""
     wanted = [
         NewTopic(name, partitions, replication, topic_configs=topic_settings(replication))
         for name, partitions in topics.partitions.items()
@@ -98,14 +98,14 @@ async def create_topics(bootstrap: str, topics: Topics, *, replication: int = 1,
 
 
 async def delete_topics(bootstrap: str, names: tuple[str, ...]) -> None:
-    """Remove topics, those that a test has removed already included."""
+    """Remove the topics that still exist."""
     async with admin(bootstrap) as client:
         existing = set(await client.list_topics())
         await client.delete_topics([name for name in names if name in existing])
 
 
 async def limit_records(bootstrap: str, names: Iterable[str], size: int | None = None) -> None:
-    """Have topics refuse records above `size` bytes; None: as the contract says again."""
+    """Make topics refuse records above `size` bytes; None restores the limit of the contract."""
     settings = topic_settings(1) | ({"max.message.bytes": str(size)} if size else {})
     async with admin(bootstrap) as client:
         await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings) for name in names])
@@ -113,7 +113,7 @@ async def limit_records(bootstrap: str, names: Iterable[str], size: int | None =
 
 @asynccontextmanager
 async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client, closed at the end."""
+    """Yield a started admin client, and close it at the end."""
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await client.start()
     try:
@@ -123,7 +123,7 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def check(errors: list[tuple[str, int, str | None]]) -> None:
-    """Topic errors of an admin answer; raises with all of them."""
+    """Raise RuntimeError with every topic error of an admin answer."""
     failed = {name: message for name, code, message in errors if code != 0}
     if failed:
         raise RuntimeError(f"Kafka refused: {failed}")

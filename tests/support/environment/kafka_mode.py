@@ -1,4 +1,4 @@
-"""Kafka mode as an operator starts it: `migrate`, `topics`, then `ingest` and `project` as processes of their own."""
+"""Kafka mode as an operator starts it: `migrate`, `topics`, then `ingest` and `project` as processes."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -18,13 +18,13 @@ ACCOUNT = "acme"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A program of ours that serves HTTP."""
+    """A running program that serves HTTP."""
 
     program: Program
     port: int
 
     async def metric(self, name: str, **labels: str) -> float:
-        """One sample of /metrics as it is now; 0 if there is none yet."""
+        """Return the current value of one sample of /metrics, 0 if there is none yet."""
         return (await self.metrics()).get((name, frozenset(labels.items())), 0.0)
 
     async def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -37,7 +37,7 @@ class Served:
         }
 
     async def ready(self) -> int:
-        """The status of /health/ready; 0 where nobody answers."""
+        """Return the status of /health/ready, 0 without an answer."""
         try:
             async with WebhookConnection(self.port) as connection:
                 return (await connection.request("GET", "/health/ready")).status
@@ -46,7 +46,7 @@ class Served:
 
 
 class KafkaMode:
-    """What the processes of one installation share, and how they are started."""
+    """Starts the processes of one installation with the settings that they share."""
 
     def __init__(self, programs: Programs, *, bootstrap: str, database_url: str, program: Path = PROGRAM) -> None:
         self.programs = programs
@@ -68,13 +68,13 @@ class KafkaMode:
         return {kind: f"{self.prefix}.{kind}" for kind in ("messages", "10dlc", "other", "quarantine")}
 
     def prepare(self) -> None:
-        """The schema and the topics."""
+        """Make the schema and the topics."""
         for command in ("migrate", "topics"):
             done = self.programs.run(command, environment=self.environment)
             assert done.returncode == 0, done.stdout + done.stderr
 
     async def ingest(self, *, spool: str = "spool", port: int | None = None, **variables: str) -> Served:
-        """Returns when it listens."""
+        """Start `ingest` and return when it listens."""
         port = port or free_port()
         own = {"LEDGER_PORT": str(port), "LEDGER_SPOOL_DIR": spool, **variables}
         program = self.programs.start("ingest", program=self.program, environment=self.environment, **own)
@@ -82,7 +82,7 @@ class KafkaMode:
         return Served(program, port)
 
     async def project(self) -> Served:
-        """Returns when it serves its metrics."""
+        """Start `project` and return when it is ready."""
         port = free_port()
         program = self.programs.start(
             "project", program=self.program, environment=self.environment, LEDGER_PROJECTOR_PORT=str(port)
@@ -96,7 +96,7 @@ class KafkaMode:
 async def kafka_mode(
     programs: Programs, *, bootstrap: str, database_url: str
 ) -> AsyncIterator[tuple[KafkaMode, Served, Served]]:
-    """One `ingest` and one `project`; both still run at the end of the block, and both end well when they are told."""
+    """Run one `ingest` and one `project`. Both must still run at the end of the block, and then stop with status 0."""
     mode = KafkaMode(programs, bootstrap=bootstrap, database_url=database_url)
     mode.prepare()
     ingest, project = await mode.ingest(), await mode.project()

@@ -1,6 +1,6 @@
-"""Fixtures of a real Postgres: one server for the whole run, a fresh database per test, copied from a migrated one.
+"""Fixtures of a real Postgres: one server for the whole run, and a fresh copy of a migrated database per test.
 
-With TEST_DATABASE_URL (a login that may create databases and roles) that server is used, else an embedded one.
+The server is TEST_DATABASE_URL (its login must be allowed to create databases and roles), else an embedded one.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from schemas.sql.migrate import migrate
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A server and the database that fresh ones are copied from."""
+    """A server and the template of its fresh databases."""
 
     admin_url: str
     template: str
@@ -33,7 +33,7 @@ class PostgresServer:
         return urlsplit(self.admin_url)._replace(path=f"/{database}").geturl()
 
     def create(self, template: str | None = None) -> str:
-        """A fresh database, migrated unless another template is named (`template0`: an empty one); returns its name."""
+        """Make a database and return its name. It is migrated unless another template is named (`template0`: empty)."""
         database = f"ledger_test_{secrets.token_hex(6)}"
         blocking(self.execute(f'create database {database} template "{template or self.template}"'))
         return database
@@ -42,7 +42,7 @@ class PostgresServer:
         blocking(self.execute(f"drop database if exists {database} with (force)"))
 
     async def execute(self, statement: str) -> None:
-        """Runs a statement as the administrator, outside every test's database."""
+        """Run a statement as the administrator, outside every test's database."""
         connection = await asyncpg.connect(self.admin_url)
         try:
             await connection.execute(statement)
@@ -51,7 +51,7 @@ class PostgresServer:
 
 
 def blocking(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a coroutine to its end in a loop of its own, whatever loop the test has: fixtures here are synchronous."""
+    """Run a coroutine to its end in a separate loop, because these fixtures are synchronous."""
     failure: list[BaseException] = []
 
     def run() -> None:
@@ -69,7 +69,7 @@ def blocking(work: Coroutine[Any, Any, None]) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The shared server. Never stop it: start an EmbeddedPostgres of your own for that."""
+    """Yield the shared server. Never stop it: a test that stops a server starts its own EmbeddedPostgres."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield from _with_template(given)
         return
@@ -96,7 +96,7 @@ def _with_template(admin_url: str) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A migrated database of this test alone."""
+    """Yield the URL of a migrated database of this test alone."""
     database = postgres_server.create()
     yield postgres_server.url_of(database)
     postgres_server.drop(database)
@@ -104,7 +104,7 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A database of this test alone, before any migration."""
+    """Yield the URL of an empty database of this test alone."""
     database = postgres_server.create("template0")
     yield postgres_server.url_of(database)
     postgres_server.drop(database)
@@ -112,7 +112,7 @@ def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection, as the administrator, to this test's database."""
+    """Yield a connection as the administrator to this test's database."""
     opened = await asyncpg.connect(database_url)
     yield opened
     await opened.close()

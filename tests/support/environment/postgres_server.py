@@ -14,7 +14,7 @@ SETTINGS = {"fsync": "off", "synchronous_commit": "on", "max_connections": "100"
 
 
 class Server:
-    """Every method blocks for at most seconds; from a coroutine, call start and kill in a thread."""
+    """Every method blocks for at most seconds. A coroutine calls start and kill in a thread."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -24,7 +24,7 @@ class Server:
     @classmethod
     @asynccontextmanager
     async def started(cls, directory: Path) -> AsyncIterator["Server"]:
-        """An empty server during the block; killed at its end, also when it was left frozen."""
+        """Run an empty server during the block. It is killed at the end, even if it is frozen."""
         server = cls(directory)
         await asyncio.to_thread(server.start)
         try:
@@ -36,14 +36,14 @@ class Server:
         self.url = self._postgres.start()
 
     def freeze(self) -> None:
-        """SIGSTOP to the server and to each of its backends: connections stay open and nothing answers."""
+        """Send SIGSTOP to the server and its backends: connections stay open and no query is answered."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL to all of its processes at once, and wait for their end."""
+        """Send SIGKILL to all its processes and wait for their end."""
         self._signal(signal.SIGKILL)
         self._postgres.stop()
 
@@ -55,7 +55,7 @@ class Server:
                 continue
 
     def _pids(self) -> list[int]:
-        """The server first, so that nothing is forked that we do not know."""
+        """Return the process ids, the server first: a stopped server forks no further backend."""
         try:
             server = int((self._directory / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
             children = Path(f"/proc/{server}/task/{server}/children").read_text().split()

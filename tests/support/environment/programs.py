@@ -1,11 +1,10 @@
-"""Our programs as processes: started as a user starts them, in an environment that the test alone decides."""
+"""Our programs as processes, started as a user starts them, in an environment that only the test decides."""
 
 import asyncio
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.embedded.ports import free_ports
+
 PROGRAM = Path(sys.executable).with_name("telnyx-ledger")
 STOP_SECONDS = 25
 LAST_LINES = 40
@@ -24,7 +25,7 @@ LAST_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running `telnyx-ledger`; stdout and stderr go to one file."""
+    """A running `telnyx-ledger`, whose stdout and stderr go to one file."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -34,7 +35,7 @@ class Program:
         return self.log.read_text(errors="replace")
 
     async def says(self, pattern: str, *, timeout_seconds: float = 60) -> re.Match[str]:
-        """Wait until a line of the output matches. Fails with the whole output when the program ends before."""
+        """Wait until a line of the output matches. Fails with the whole output if the program ends first."""
         deadline = time.monotonic() + timeout_seconds
         while True:
             ended = self.process.poll() is not None
@@ -45,14 +46,14 @@ class Program:
             await asyncio.sleep(0.05)
 
     def ends(self, number: signal.Signals | None = None, *, timeout_seconds: float = STOP_SECONDS) -> int:
-        """Exit status, after the signal if one is given."""
+        """Wait for the end, after a signal if one is given, and return the exit status."""
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(timeout_seconds)
 
 
 class Programs:
-    """Starts programs in one directory of their own; whatever still runs at the end of the test is killed."""
+    """Starts programs in one temporary directory. Programs that still run at the end of the test are killed."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -86,7 +87,7 @@ class Programs:
         environment: Mapping[str, str] | None = None,
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
-        """To its end, whatever its exit status."""
+        """Run a program to its end and return the result, whatever its exit status."""
         return subprocess.run(
             [program, *arguments],
             cwd=self.directory,
@@ -99,7 +100,7 @@ class Programs:
         )
 
     def said(self) -> Iterator[tuple[str, list[str]]]:
-        """By program in the order of their start, the lines of its output."""
+        """Yield each program's name and output lines, in the order of their start."""
         for program in self._started:
             yield program.log.stem, program.output.splitlines()
 
@@ -110,25 +111,25 @@ class Programs:
 
 
 def clean_environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What a fresh shell has, without any setting of ours but those that are given."""
+    """Return the environment of a fresh shell plus the given variables."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(ours)
 
 
 def resident_mb(pid: int, *, most: bool = False) -> float:
-    """The memory of a process that is resident now, or the most that ever was."""
+    """Return the resident memory of a process in MB, now or at its peak."""
     name = "VmHWM:" if most else "VmRSS:"
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) / 1024
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    [port] = free_ports(1)
+    return port
 
 
 @pytest.fixture
 def programs() -> Iterator[Programs]:
-    """Of one test."""
+    """Yield the programs of one test."""
     with starting() as programs:
         yield programs
 
@@ -138,7 +139,7 @@ _running: list[Programs] = []
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the end of what each program said until then."""
+    """Add the last output lines of each program to the report of a failed test."""
     report = yield
     if report.failed:
         said = [item for programs in _running for item in programs.said()]
@@ -148,7 +149,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @contextmanager
 def starting() -> Iterator[Programs]:
-    """In a directory that an embedded Postgres may pass through: pytest's own are closed to its account."""
+    """Yield programs in a directory that the user of the embedded Postgres may pass. It may not pass pytest's own."""
     directory = Path(tempfile.mkdtemp(prefix="ledger-programs-"))
     directory.chmod(0o755)
     programs = Programs(directory)
@@ -162,7 +163,7 @@ def starting() -> Iterator[Programs]:
 
 
 def _remove(directory: Path) -> None:
-    """The Postgres of a program that was killed ends by itself, a moment later, and until then it writes here."""
+    """Remove the directory. The Postgres of a killed program still writes there until it ends, a moment later."""
     deadline = time.monotonic() + STOP_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server, so that a test can take the server away and give it back without touching it."""
+"""A TCP proxy before a server: a test cuts the connections to the server without touching the server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class TcpProxy:
-    """Passes connections on to an address until it is cut; then nothing listens and what was open is closed."""
+    """Forwards connections to an address. After cut() nothing listens and every connection is closed."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -21,7 +21,7 @@ class TcpProxy:
         self.port = 0
 
     async def open(self) -> None:
-        """Listen, after a cut on the same port again."""
+        """Listen. After a cut the port is the same."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -34,16 +34,16 @@ class TcpProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self) -> None:
-        """Pass nothing on any more, in either direction; connections stay open, and new ones can be made."""
+        """Stop forwarding in both directions. Connections stay open, and new ones are accepted."""
         self._flowing.clear()
 
     def break_at(self, words: bytes, *, delivered: bool) -> None:
-        """Break the connection that says these words next, once: they get there and the answer is lost, or neither."""
+        """Break the next connection that sends `words`, once, before they arrive or, if `delivered`, after that."""
         self._words, self._delivered = words, delivered
 
     @property
     def broke(self) -> bool:
-        """Whether the words were said."""
+        """Return whether the connection was broken."""
         return self._words is None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,7 +110,7 @@ class TcpProxy:
 
 @asynccontextmanager
 async def proxied(url: str) -> AsyncIterator[tuple[TcpProxy, str]]:
-    """A proxy before the server of this URL, and the URL that leads through it."""
+    """Yield a proxy before the server of this URL, and the URL through the proxy."""
     parts = urlsplit(url)
     proxy = TcpProxy(parts.hostname or "127.0.0.1", parts.port or 5432)
     await proxy.open()

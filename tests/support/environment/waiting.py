@@ -1,4 +1,4 @@
-"""Bounded waiting for tests: a condition becomes true in time, or the test says what it still saw."""
+"""Bounded waiting: a condition becomes true in time, or the test fails with the last value."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ T = TypeVar("T")
 async def eventually(
     probe: Callable[[], Awaitable[T]], holds: Callable[[T], bool], *, timeout_seconds: float = 20
 ) -> T:
-    """The first answer of `probe` for which `holds`; asked again every 50 ms. Fails with the last answer."""
+    """Return the first answer of `probe` that `holds`, asked every 50 ms. Fails with the last answer."""
     deadline = time.monotonic() + timeout_seconds
     while not holds(seen := await probe()):
         assert time.monotonic() < deadline, f"still {seen!r} after {timeout_seconds} s"

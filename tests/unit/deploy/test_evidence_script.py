@@ -1,4 +1,4 @@
-"""verify.py of an evidence folder, without the product's libraries, names an event as the product does."""
+"""verify.py of an evidence folder derives the same event_key as the product, without its libraries."""
 
 import json
 import runpy
@@ -28,7 +28,7 @@ VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def event_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes], bytes]:
-    """The function of the script, loaded from a folder in which it may run."""
+    """Return the function of the script, loaded from a folder in which it may run."""
     folder = tmp_path_factory.mktemp("folder")
     script = (files("deploy.evidence") / "verify.py").read_bytes()
     (folder / "verify.py").write_bytes(script)

@@ -1,4 +1,4 @@
-"""What is logged: structured lines in which an exception never quotes the values that it was about."""
+"""Log lines are structured, and the exceptions in them never quote the values that they concern."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""The simulator's traffic: repeatable, signed, and expected to be answered as `read` would have it."""
+"""The simulator's traffic is repeatable and signed, and its expected answers agree with `read`."""
 
 import itertools
 import json
@@ -108,7 +108,7 @@ def test_every_family_occurs_and_most_events_are_messages() -> None:
 
 
 def test_the_first_minute_contains_a_campaign_that_may_send() -> None:
-    """Five webhooks a second: that is what `make run` sends."""
+    """`make run` sends five webhooks a second."""
     first_minute = events(sent(6, 300))
     senders = {event.payload.get("tcr_campaign_id") for event in of_messages(first_minute)} - {None}
     told = [event.payload for event in first_minute if event.type.startswith("10dlc.")]

@@ -1,4 +1,4 @@
-"""Variables of a statement: each a parameter, none forgotten, none too many."""
+"""Variables of a statement become parameters; a missing value and an unknown variable are refused."""
 
 import pytest
 
