@@ -57,7 +57,7 @@ def event_record(topics: Topics, event: Event, delivery: Delivery) -> Record:
         ("ce_id", event.key.encode()),
         ("ce_type", event.type.encode()),
         ("ce_source", b"telnyx/" + delivery.account.encode()),
-        ("ce_time", _written(event.occurred_at)),
+        ("ce_time", _rfc3339_bytes(event.occurred_at)),
     )
     return Record(
         topics.of(event.type), record_key(event).encode(), delivery.body, head + _evidence(delivery), event.key
@@ -84,17 +84,17 @@ def _evidence(delivery: Delivery) -> Headers:
         ("telnyx-signature-ed25519", b2a_base64(delivery.signature, newline=False)),
         ("telnyx-timestamp", delivery.signed_timestamp.encode()),
         ("ledger_key_id", delivery.key_id.encode()),
-        ("ledger_received_at", _written(delivery.received_at)),
+        ("ledger_received_at", _rfc3339_bytes(delivery.received_at)),
         ("ledger_contract", CONTRACT),
     )
 
 
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 with Z, for an aware UTC instant."""
-    return _written(moment).decode()
+    return _rfc3339_bytes(moment).decode()
 
 
-def _written(moment: datetime) -> bytes:
+def _rfc3339_bytes(moment: datetime) -> bytes:
     # Takes a quarter of the time of datetime.isoformat.
     return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1]
 
@@ -113,16 +113,16 @@ def decode(value: bytes, headers: Iterable[tuple[str, bytes]], *, fallback_recei
     delivery = Delivery(
         body=value,
         signature=signature,
-        signed_timestamp=_words(found.get("telnyx-timestamp")),
-        key_id=_words(found.get("ledger_key_id")),
-        account=_words(found.get("ce_source")).removeprefix("telnyx/"),
-        received_at=timestamp(_words(found.get("ledger_received_at"))) or fallback_received_at,
+        signed_timestamp=_text_of(found.get("telnyx-timestamp")),
+        key_id=_text_of(found.get("ledger_key_id")),
+        account=_text_of(found.get("ce_source")).removeprefix("telnyx/"),
+        received_at=timestamp(_text_of(found.get("ledger_received_at"))) or fallback_received_at,
     )
-    reason = _words(found.get("ledger_reason")) if found.get("ce_type") == QUARANTINED.encode() else None
+    reason = _text_of(found.get("ledger_reason")) if found.get("ce_type") == QUARANTINED.encode() else None
     return Arrival(delivery, reason)
 
 
-def _words(content: bytes | None) -> str:
+def _text_of(content: bytes | None) -> str:
     return (text(content.decode(errors="replace")) if content else None) or ""
 
 

@@ -10,21 +10,22 @@ from typing import Any
 
 import orjson
 
-LEVELS = 254  # the depth limit of orjson
-FEW = 24  # in a search, the shallowest value that overran the buffer had more than three times as many levels
+MAX_LEVELS = 254  # the depth limit of orjson
+# In a search, the shallowest value that overran the buffer had more than three times as many levels.
+SHALLOW_LEVELS = 24
 
 
 def canonical(value: Any, source: bytes) -> bytes:
     """The canonical bytes of a value that was read from `source`. Raises orjson.JSONEncodeError beyond 254 levels."""
-    if source.count(b"[") <= FEW or not _nests(value):
+    if source.count(b"[") <= SHALLOW_LEVELS or not _is_deep(value):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    return _written(value, LEVELS)
+    return _encoded(value, MAX_LEVELS)
 
 
-def _nests(value: Any) -> bool:
-    """Whether the value has more than FEW levels."""
+def _is_deep(value: Any) -> bool:
+    """Whether the value has more than SHALLOW_LEVELS levels."""
     level: list[Any] = [value]
-    for _ in range(FEW + 1):
+    for _ in range(SHALLOW_LEVELS + 1):
         level = [item for holder in level if isinstance(holder, list | dict) for item in _items(holder)]
         if not level:
             return False
@@ -35,12 +36,12 @@ def _items(holder: list[Any] | dict[str, Any]) -> Iterable[Any]:
     return holder.values() if isinstance(holder, dict) else holder
 
 
-def _written(value: Any, levels: int) -> bytes:
+def _encoded(value: Any, levels: int) -> bytes:
     if not isinstance(value, list | dict):
         return orjson.dumps(value)
     if not levels:
         raise orjson.JSONEncodeError("nested too deeply")
     if isinstance(value, list):
-        return b"[%b]" % b",".join([_written(item, levels - 1) for item in value])
-    named = [b"%b:%b" % (orjson.dumps(name), _written(value[name], levels - 1)) for name in sorted(value)]
+        return b"[%b]" % b",".join([_encoded(item, levels - 1) for item in value])
+    named = [b"%b:%b" % (orjson.dumps(name), _encoded(value[name], levels - 1)) for name in sorted(value)]
     return b"{%b}" % b",".join(named)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.reading.canonical import FEW, LEVELS, canonical
+from schemas.reading.canonical import MAX_LEVELS, SHALLOW_LEVELS, canonical
 from schemas.reading.event import Unreadable, read
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text()
@@ -22,18 +22,18 @@ def nested(levels: int, kind: str, inmost: object = 1) -> object:
 @given(VALUES, st.sampled_from(["array", "object"]), st.integers(0, 60))
 def test_the_bytes_are_those_of_orjson(value: object, kind: str, levels: int) -> None:
     read_back = orjson.loads(orjson.dumps(nested(levels, kind, value)))
-    deep_enough = b"[" * (FEW + 1)  # with so many brackets, `canonical` counts the levels
+    deep_enough = b"[" * (SHALLOW_LEVELS + 1)  # with so many brackets, `canonical` counts the levels
     assert canonical(read_back, deep_enough) == orjson.dumps(read_back, option=orjson.OPT_SORT_KEYS)
 
 
 @pytest.mark.parametrize("kind", ["array", "object"])
 def test_the_depth_limit_is_that_of_orjson(kind: str) -> None:
-    source = b"[" * LEVELS
-    assert canonical(nested(LEVELS, kind), source) == orjson.dumps(nested(LEVELS, kind))
+    source = b"[" * MAX_LEVELS
+    assert canonical(nested(MAX_LEVELS, kind), source) == orjson.dumps(nested(MAX_LEVELS, kind))
     with pytest.raises(orjson.JSONEncodeError):
-        canonical(nested(LEVELS + 1, kind), source)
+        canonical(nested(MAX_LEVELS + 1, kind), source)
     with pytest.raises(orjson.JSONEncodeError):
-        orjson.dumps(nested(LEVELS + 1, kind))
+        orjson.dumps(nested(MAX_LEVELS + 1, kind))
 
 
 @pytest.mark.parametrize("levels", [75, 150, 206, 230, 252])
