@@ -1,6 +1,6 @@
-"""`make bench`: one table of ratios; CPU of ingest in Ed25519 verifications, the rate of the projector in COPY's.
+"""`make bench`: one table of ratios. CPU of ingest is in Ed25519 verifications, the projector's rate in COPY's.
 
-`python -m tests.benchmarks PART…` measures only these parts; `--stored` all of it on a database of `stored`.
+`python -m tests.benchmarks PART…` measures only these parts; `--stored` uses a database of `stored`.
 """
 
 import argparse
@@ -27,11 +27,11 @@ PARTS = {
 def main() -> None:
     """Runs the parts and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; without one all of them")
-    parser.add_argument("--stored", type=Path, help="the directory of a database that `stored` has filled")
+    parser.add_argument("part", nargs="*", help=f"one of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--stored", type=Path, help="directory of a database that `stored` has filled")
     given = parser.parse_args()
     if unknown := set(given.part) - set(PARTS):
-        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}")
     say = Console(stderr=True).print
     table = Table("what", "median", "lowest", "highest", "unit", title="telnyx-ledger, one run")
     with ExitStack() as stack:

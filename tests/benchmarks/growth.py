@@ -1,9 +1,8 @@
-"""`python -m tests.benchmarks.growth --small DIR --large DIR`: what a webhook and an event cost where much is stored.
+"""`python -m tests.benchmarks.growth --small DIR --large DIR`: the cost of a webhook and of an event as a ledger grows.
 
-Two databases of `stored`, with their partitions and indexes and with autovacuum as they come. In turns, so that the
-machine of a minute is the same for both; what counts is the large one over the small one. A server that has just
-started reads from disk what one that has run for a day has in memory: the indexes into which batches insert are read
-first.
+Two databases of `stored`, with default autovacuum, measured in turns under the same conditions; the result is the large
+one over the small one. A server that has just started reads from disk the indexes that batches insert into, so they are
+read first.
 """
 
 import argparse
@@ -33,7 +32,7 @@ WARM = (
 
 
 async def stored(url: str) -> int:
-    """How many events are stored."""
+    """The number of stored events."""
     connection = await asyncpg.connect(url)
     count: int = await connection.fetchval("select count(*) from telnyx.events")
     await connection.close()
@@ -41,7 +40,7 @@ async def stored(url: str) -> int:
 
 
 async def warm(url: str) -> None:
-    """Reads these indexes, by walks along them."""
+    """Reads these indexes into memory."""
     connection = await asyncpg.connect(url)
     await connection.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off")
     for walk in WARM:
@@ -50,7 +49,7 @@ async def warm(url: str) -> None:
 
 
 def main() -> None:
-    """Prints the medians. A ratio above what is allowed is exit status 1."""
+    """Prints the medians. Exit status 1 if a ratio is above its bound."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.growth", description=__doc__)
     parser.add_argument("--small", type=Path, required=True)
     parser.add_argument("--large", type=Path, required=True)
@@ -61,22 +60,22 @@ def main() -> None:
         counts = [asyncio.run(stored(url)) for url in urls]
         for url in urls:
             asyncio.run(warm(url))
-        sites = []
+        targets = []
         for number, url in enumerate(urls):
             spool = f"{variables['LEDGER_SPOOL_DIR']}-{number}"
             own = {"DATABASE_URL": url, "LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": spool}
-            sites.append({**variables, **own})
-        with ingest(sites[0]) as first, ingest(sites[1]) as second:
+            targets.append({**variables, **own})
+        with ingest(targets[0]) as first, ingest(targets[1]) as second:
             for number in range(1 + ROUNDS):
                 say(f"ingress, round {number} of {ROUNDS}")
-                for turn, (site, pid) in enumerate(zip(sites, (first, second), strict=True)):
+                for turn, (target, pid) in enumerate(zip(targets, (first, second), strict=True)):
                     items = traffic(COUNT, f"{time.time_ns()}")
                     requests = [request(item) for item in items]
-                    if number:  # the first only warms up
-                        spent, unit = cost(site, pid, requests, "200 accepted", Verifications(items))
+                    if number:  # the first round warms up
+                        spent, unit = cost(target, pid, requests, "200 accepted", Verifications(items))
                         taken.setdefault("ingress, verifications", ([], []))[turn].append(spent / unit)
                     else:
-                        send(site, requests, CONNECTIONS)
+                        send(target, requests, CONNECTIONS)
         for number in range(1 + ROUNDS):
             say(f"projector, round {number} of {ROUNDS}")
             for turn, url in enumerate(urls):

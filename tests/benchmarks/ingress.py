@@ -1,10 +1,9 @@
-"""What a webhook costs ingest, in units of one verification: accepted, known, forged, and with Kafka away; and what the
-obvious Python takes beside it."""
+"""The cost of a webhook in verifications: accepted, duplicate, forged, in a Kafka outage, and of the FastAPI peer."""
 
 import time
 from collections.abc import Callable, Mapping
 
-from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, Figures, cost, free_port, ingest, obvious, send
+from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, Figures, cost, fastapi_peer, free_port, ingest, send
 from tests.benchmarks.load.requests import Signed, Verifications, request, traffic
 from tests.support.environment.programs import resident_mb
 
@@ -13,7 +12,7 @@ COUNT = 6000
 
 
 def costs(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
-    """Every round of every kind of request, and the memory at the end."""
+    """All rounds of each kind of request, and the memory at the end."""
     figures: dict[str, list[float]] = {name: [] for name in ("accepted", "alone", "duplicate", "forgery")}
     with ingest(variables) as pid:
         send(variables, [request(item) for item in traffic(WARM_UP, f"{time.time_ns()}")], CONNECTIONS)
@@ -44,33 +43,37 @@ def costs(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
 
 
 def beside(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
-    """The obvious Python and ingest, in turns, on the same broker; and ingest without Kafka."""
+    """The FastAPI peer and ingest in turns on the same broker, and ingest without Kafka."""
     port, closed = str(free_port()), f"127.0.0.1:{free_port()}"
     spool = variables["LEDGER_SPOOL_DIR"]
     away = {**variables, "LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": f"{spool}-away"}
-    figures: dict[str, list[float]] = {name: [] for name in ("obvious", "times", "spool")}
-    of_obvious = {**variables, "LEDGER_PORT": port}
+    figures: dict[str, list[float]] = {name: [] for name in ("peer", "times", "spool")}
+    peer_variables = {**variables, "LEDGER_PORT": port}
     with (
         ingest(variables) as ours,
-        obvious(of_obvious) as theirs,
+        fastapi_peer(peer_variables) as theirs,
         ingest({**away, "KAFKA_BOOTSTRAP_SERVERS": closed}) as spooling,
     ):
-        sites = ((variables, ours), (of_obvious, theirs), (away, spooling))
-        for site, _ in sites:
-            send(site, [request(item) for item in traffic(WARM_UP, f"warm-up {site['LEDGER_PORT']}")], CONNECTIONS)
+        targets = ((variables, ours), (peer_variables, theirs), (away, spooling))
+        for target, _ in targets:
+            send(
+                target,
+                [request(item) for item in traffic(WARM_UP, f"warm-up {target['LEDGER_PORT']}")],
+                CONNECTIONS,
+            )
         for number in range(ROUNDS):
-            say(f"the obvious Python, and without Kafka, round {number + 1} of {ROUNDS}")
+            say(f"FastAPI peer, and without Kafka, round {number + 1} of {ROUNDS}")
             taken = []
-            for site, pid in sites:
-                items = traffic(COUNT // 2, f"{site['LEDGER_PORT']} {number}")
+            for target, pid in targets:
+                items = traffic(COUNT // 2, f"{target['LEDGER_PORT']} {number}")
                 given = [request(item) for item in items]
-                spent, unit = cost(site, pid, given, "200 accepted", Verifications(items))
+                spent, unit = cost(target, pid, given, "200 accepted", Verifications(items))
                 taken.append((spent, spent / unit))
-            figures["obvious"].append(taken[1][1])
+            figures["peer"].append(taken[1][1])
             figures["times"].append(taken[1][0] / taken[0][0])
             figures["spool"].append(taken[2][1])
     return {
-        "the obvious Python, CPU per accepted webhook": (figures["obvious"], "verifications"),
+        "FastAPI peer, CPU per accepted webhook": (figures["peer"], "verifications"),
         "the same, of ingress in the same round": (figures["times"], "times"),
         "ingress, CPU per accepted webhook, Kafka away": (figures["spool"], "verifications"),
     }

@@ -1,7 +1,7 @@
-"""How long a sender waits for his 2xx, and a reader for the row.
+"""The time from a request to its 2xx, and to its visible row.
 
-An open loop: a request is due at its time whether or not the ones before are answered. Absolute times, so they are of
-this machine, on which client, ingest, projector, broker and Postgres share the cores.
+An open loop: a request is due at its time whether or not earlier ones are answered. The times are absolute: client,
+ingest, projector, broker and Postgres share the cores of this machine.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 120
 
 
 async def seen_at(url: str, expected: Collection[str]) -> dict[str, float]:
-    """When each event became visible, as somebody sees it who asks for new positions every 5 ms; by event_key."""
+    """By event_key, when each event became visible to a reader that polls new positions every 5 ms."""
     connection = await asyncpg.connect(url)
     last = await connection.fetchval("select coalesce(max(position), 0) from telnyx.events")
     missing, seen = set(expected), {}
@@ -51,7 +51,7 @@ async def seen_at(url: str, expected: Collection[str]) -> dict[str, float]:
 
 
 def answers(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
-    """Closed loops, in which every connection sends when it was answered, and an open one."""
+    """Closed loops, where each connection sends after its last answer, and an open loop."""
     found: Figures = {}
     with ingest(variables):
         send(variables, [request(item) for item in traffic(2000, f"{time.time_ns()}")], CONNECTIONS)
@@ -67,14 +67,14 @@ def answers(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures
 
 
 def visible(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
-    """From when a request was due to when its row was seen, at 500/s, in both modes."""
+    """The time from when a request was due to its visible row, at 500/s, in both modes."""
     found: Figures = {}
     for name, mode in (("Kafka", kafka_mode), ("embedded", embedded_mode)):
         with mode(variables) as of_mode:
             for number in range(1 + ROUNDS):
                 say(f"POST to visible row, {name} mode, round {number} of {ROUNDS}")
                 took = _took(of_mode)
-                for quantile, share in (("p50", 0.5), ("p99", 0.99)) if number else ():  # the first only warms up
+                for quantile, share in (("p50", 0.5), ("p99", 0.99)) if number else ():  # the first round warms up
                     values, _ = found.setdefault(f"POST to visible row at 500/s, {name} mode: {quantile}", ([], "ms"))
                     values.append(took[int(len(took) * share)])
     return found

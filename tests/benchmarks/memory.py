@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.memory`: what ingest holds, and what a webhook costs it, while a million are accepted."""
+"""`python -m tests.benchmarks.memory`: ingest's memory and cost per webhook while it accepts a million."""
 
 import argparse
 
@@ -15,7 +15,7 @@ TARGET_MB = 120
 
 
 def main() -> None:
-    """A row after each tenth; exit status 1 where memory is above what is allowed."""
+    """Prints a row after each tenth. Exit status 1 if memory is above its bound."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.memory", description=__doc__)
     parser.add_argument("--webhooks", type=int, default=1_000_000)
     rounds = max(SHOWN, parser.parse_args().webhooks // ROUND)

@@ -1,8 +1,8 @@
-"""`make profile`: where the time of ingest goes under load, by function, from samples of its own process.
+"""`make profile`: ingest's time under load by function, from samples of its process.
 
-py-spy reads the process's memory without stopping it, so that a few samples are lost and none costs a webhook its
-place. Shares are of the time in which the event loop worked or was kept from it by other programs: a system call that
-wakes one of those looks dearer than its CPU.
+py-spy reads the process's memory without stopping it: a few samples are lost, and no webhook is delayed. Shares are
+of the time in which the event loop worked or waited for the CPU: a system call that wakes another program looks
+dearer than its CPU.
 """
 
 import subprocess
@@ -26,7 +26,7 @@ SHOWN = 45
 
 
 def counted(stacks: Iterable[str]) -> tuple[int, Counter[str], Counter[str]]:
-    """(samples, those in which a function was on the stack, those in which it was at work) of lines `a;b;c 12`."""
+    """(samples, by function on the stack, by function at work) of lines `a;b;c 12`."""
     total, inside, itself = 0, Counter[str](), Counter[str]()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
@@ -51,7 +51,7 @@ def main() -> None:
         total, inside, itself = counted(Path(file.name).read_text().splitlines())
     table = Table("of the time, %", "itself, %", "function", title=f"ingest, {COUNT:,} accepted webhooks")
     everywhere = [function for function, count in inside.items() if count == total and not itself[function]]
-    for function in everywhere:  # the way from the program's start to its loop
+    for function in everywhere:  # the frames from the program's start to its loop
         del inside[function]
     for function, count in inside.most_common(SHOWN):
         table.add_row(f"{100 * count / total:.1f}", f"{100 * itself[function] / total:.1f}", function)

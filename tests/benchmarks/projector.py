@@ -1,7 +1,7 @@
-"""The projector in units of COPY: the same bodies, in the same batches, each committed; and in one COPY of them all.
+"""The projector in units of COPY of the same bodies: in the same batches, each committed, and in one COPY of all.
 
-COPY goes into an empty table with the columns, constraints and indexes of `events`. A commit waits for the disk, which
-on some machines costs as much as the rows of a batch: so the like is compared with the like, and the other is told too.
+COPY goes into an empty table with the columns, constraints and indexes of `events`. A commit waits for the disk,
+which on some machines costs as much as the rows of a batch, so both figures are reported.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 def deliveries(items: Sequence[Signed]) -> list[tuple[Event, Delivery]]:
-    """The events of these requests as ingest would have taken them."""
+    """The deliveries of these requests, as ingest publishes them."""
     now, key_id = datetime.now(UTC), builders.key_id()
     found = []
     for item in items:
@@ -43,7 +43,7 @@ def deliveries(items: Sequence[Signed]) -> list[tuple[Event, Delivery]]:
 
 
 async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event, Delivery]], batch: int) -> float:
-    """Events a second by COPY in transactions of `batch` rows."""
+    """Events per second by COPY in transactions of `batch` rows."""
     await connection.execute(
         "drop table if exists copied; create table copied (like telnyx.events including all excluding comments)"
     )
@@ -59,7 +59,7 @@ async def copy_rate(connection: asyncpg.Connection, events: Sequence[tuple[Event
 
 
 async def apply_rate(url: str, incoming: Sequence[Incoming], *, batch: int, verify: bool) -> float:
-    """Events a second through the projector, read ahead as far as `project` does (GroupMembership._read)."""
+    """Events per second through the projector, read ahead as far as `project` does (GroupMembership._read)."""
     ring = KeyRing(parse_keys([builders.public_key_setting()]))
     projector = Projector(url, keys=ring, verify=verify, owner="benchmark", projections=PROJECTIONS)
     await projector.connect()

@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.rebuild --events N`: a rebuild of everything in units of COPY, beside live traffic.
+"""`python -m tests.benchmarks.rebuild --events N`: a rebuild of all tables in units of COPY, beside live traffic.
 
-The traffic goes through `dev` on the same database: how long answers took is what its sender saw, and the lag is from
-receipt to row. A row that stays wrong, a refused webhook or a bound that is missed is exit status 1.
+The traffic goes through `dev` on the same database: its sender measures the answers, and the lag is from receipt to
+row. Exit status 1 if a row stays wrong, a webhook is refused or a bound is missed.
 """
 
 import argparse
@@ -51,7 +51,7 @@ WRONG = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """COPY of all bodies and one rebuild of everything, both beside the traffic. `answers`: how many of each."""
+    """COPY of all bodies and one rebuild of all tables, both beside the traffic. `answers`: the count of each."""
 
     wrong: str
     copy_seconds: float
@@ -64,7 +64,7 @@ class Measured:
 
 @contextmanager
 def traffic(url: str, directory: Path) -> Iterator[dict[str, Any]]:
-    """`simulate` into `dev` during the block; its totals are there after it."""
+    """`simulate` into `dev` in the block; its totals are set after it."""
     environment = clean_environment({"DATABASE_URL": url, "LEDGER_DATA_DIR": str(directory / "dev")})
     environment |= {"LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": str(directory / "spool")}
     webhooks = f"http://127.0.0.1:{environment['LEDGER_PORT']}/webhooks/telnyx"
@@ -81,7 +81,7 @@ def traffic(url: str, directory: Path) -> Iterator[dict[str, Any]]:
             stdout=subprocess.PIPE,
         )
         try:
-            time.sleep(5)  # the first answers are those of a cold start
+            time.sleep(5)  # the first answers are slow after a cold start
             yield totals
         finally:
             sending.send_signal(signal.SIGTERM)
@@ -92,7 +92,7 @@ def traffic(url: str, directory: Path) -> Iterator[dict[str, Any]]:
 
 
 def rebuilt(url: str) -> tuple[float, int]:
-    """Seconds, and the rows that differed."""
+    """Seconds, and the number of rows that differed."""
     began = time.perf_counter()
     environment = clean_environment({"DATABASE_URL": url})
     done = subprocess.run([PROGRAM, "rebuild", "--json"], env=environment, check=True, stdout=subprocess.PIPE)
@@ -119,7 +119,7 @@ def measured(url: str, directory: Path, wrong: str) -> Measured:
 
 
 def main() -> None:
-    """Loads what is not there, measures, prints."""
+    """Loads missing events, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--directory", type=Path, help="where the database is kept, as tests.benchmarks.stored does")

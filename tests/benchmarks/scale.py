@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.scale`: one and two processes of `ingest` and of `project`, held to one and to two cores.
+"""`python -m tests.benchmarks.scale`: one and two processes of `ingest` and of `project`, pinned to one and two cores.
 
-Only they are held: clients, broker and Postgres take what is left, which on a machine with two cores is little; so the
-table says what a second process costs, and a second core gives, not how far it goes.
+Only they are pinned: clients, broker and Postgres use the rest, which is little on a machine with two cores. So the
+table says what a second process costs and a second core gives, not how far it scales.
 """
 
 import asyncio
@@ -33,23 +33,23 @@ COUNT = 20_000
 PATIENCE_SECONDS = 300
 SHAPES = ((1, 1), (1, 2), (2, 1), (2, 2))  # cores, processes
 
-Taken = tuple[float, float]  # a second; verifications of CPU each
+Rate = tuple[float, float]  # events per second; verifications of CPU for each
 
 
 def pin(pid: int, cores: Sequence[int]) -> None:
-    """All threads that there are, and so those that they start."""
+    """Pins all threads, and thereby the threads that they start."""
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 -- names, not paths
         os.sched_setaffinity(int(thread), cores)
 
 
-def accepted(variables: Mapping[str, str], cores: Sequence[int], processes: int) -> Taken:
-    """Webhooks, each process with a port, a spool and clients of its own, as behind a balancer."""
-    sites = [
+def accepted(variables: Mapping[str, str], cores: Sequence[int], processes: int) -> Rate:
+    """Webhooks; each process has a port, a spool and clients, as behind a load balancer."""
+    targets = [
         {**variables, "LEDGER_PORT": str(free_port()), "LEDGER_SPOOL_DIR": f"{variables['LEDGER_SPOOL_DIR']}-{number}"}
         for number in range(processes)
     ]
     with ExitStack() as stack, ThreadPoolExecutor(processes) as clients:
-        pids = [stack.enter_context(ingest(site)) for site in sites]
+        pids = [stack.enter_context(ingest(target)) for target in targets]
         for pid in pids:
             pin(pid, cores)
         items = traffic(COUNT, f"{time.time_ns()}")
@@ -57,7 +57,8 @@ def accepted(variables: Mapping[str, str], cores: Sequence[int], processes: int)
         parts = [[request(item) for item in items[number::processes]] for number in range(processes)]
         before, began = sum(map(cpu_seconds, pids)), time.perf_counter()
         sending = [
-            clients.submit(send, site, part, CONNECTIONS // processes) for site, part in zip(sites, parts, strict=True)
+            clients.submit(send, target, part, CONNECTIONS // processes)
+            for target, part in zip(targets, parts, strict=True)
         ]
         units.append(unit.beside_seconds(lambda: not all(client.done() for client in sending)))
         seconds, spent = time.perf_counter() - began, sum(map(cpu_seconds, pids)) - before
@@ -66,16 +67,16 @@ def accepted(variables: Mapping[str, str], cores: Sequence[int], processes: int)
     return COUNT / seconds, spent / COUNT / units[0]
 
 
-def projected(variables: Mapping[str, str], cores: Sequence[int], processes: int) -> Taken:
-    """Events that wait in Kafka, signatures verified; the start is left out, and the first batches with it."""
+def projected(variables: Mapping[str, str], cores: Sequence[int], processes: int) -> Rate:
+    """Events that wait in Kafka, with signatures verified. The start and the first batches are left out."""
     items = traffic(COUNT, f"{time.time_ns()}")
     before = asyncio.run(stored(variables["DATABASE_URL"]))
     with ingest(variables):
         send(variables, [request(item) for item in items], CONNECTIONS)
     unit = Verifications(items).alone_seconds()
     with ExitStack() as stack:
-        sites = [{**variables, "LEDGER_PROJECTOR_PORT": str(free_port())} for _ in range(processes)]
-        pids = [stack.enter_context(running([PROGRAM, "project"], site)) for site in sites]
+        targets = [{**variables, "LEDGER_PROJECTOR_PORT": str(free_port())} for _ in range(processes)]
+        pids = [stack.enter_context(running([PROGRAM, "project"], target)) for target in targets]
         for pid in pids:
             pin(pid, cores)
         at_first, at_end = [
@@ -91,7 +92,7 @@ def projected(variables: Mapping[str, str], cores: Sequence[int], processes: int
 
 
 def _until(url: str, wanted: int) -> int:
-    """How many events are stored, once there are so many."""
+    """The number of stored events, once there are so many."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (now := asyncio.run(stored(url))) < wanted:
         assert time.monotonic() < deadline, f"{now} of {wanted} events are stored after {PATIENCE_SECONDS} s"
@@ -100,13 +101,13 @@ def _until(url: str, wanted: int) -> int:
 
 
 def main() -> None:
-    """Every shape in turns, and medians of the rounds."""
+    """Prints the medians of all shapes, measured in turns."""
     available = sorted(os.sched_getaffinity(0))
     table = Table("what", "cores", "processes", "a second", "of one on one", "verifications each")
-    measures: tuple[tuple[str, Callable[..., Taken]], ...] = (("ingest", accepted), ("project", projected))
+    measures: tuple[tuple[str, Callable[..., Rate]], ...] = (("ingest", accepted), ("project", projected))
     with environment() as variables:
         for name, measure in measures:
-            found: dict[tuple[int, int], list[Taken]] = {shape: [] for shape in SHAPES}
+            found: dict[tuple[int, int], list[Rate]] = {shape: [] for shape in SHAPES}
             for number in range(ROUNDS):
                 Console(stderr=True).print(f"{name}, round {number + 1} of {ROUNDS}")
                 for cores, processes in SHAPES:

@@ -1,8 +1,8 @@
-"""`python -m tests.benchmarks.verify`: how much of what all cores can do `verify` makes use of.
+"""`python -m tests.benchmarks.verify`: the rate of `verify` over what all cores can verify.
 
-The limit is every core verifying bodies of the same store by PyNaCl, out of memory and in processes of their own: what
-is left over is for Postgres, the reading of bodies, the seals and the search for keys that are there twice. The half
-second in which Python starts is told apart: it is a tenth of 100,000 events, and nothing of ten million.
+The limit is every core verifying bodies of the same store by PyNaCl, from memory and in separate processes. The rest
+is for Postgres, reading bodies, seals and the search for repeated keys. The half second in which Python starts is
+reported separately: it is a tenth of 100,000 events, and nothing of ten million.
 """
 
 import argparse
@@ -38,9 +38,9 @@ Signed = tuple[bytes, bytes, bytes]  # public key, message, signature
 
 @contextmanager
 def store(events: int, directory: Path | None) -> Iterator[dict[str, str]]:
-    """A database with events, all but the newest few sealed, and the variables by which it is found.
+    """A database with events, all sealed except the newest few; gives the variables that lead to it.
 
-    That of the directory, which `stored` has filled, or a new one with about so many events.
+    It is the database of the directory, which `stored` has filled, or a new one with about so many events.
     """
     with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
         url = stack.enter_context(kept(directory or Path(name)))
@@ -54,7 +54,7 @@ def store(events: int, directory: Path | None) -> Iterator[dict[str, str]]:
 
 
 async def sample(url: str) -> list[Signed]:
-    """Some of the stored bodies, as the limit is measured with them."""
+    """Some of the stored bodies, to measure the limit."""
     connection = await asyncpg.connect(url)
     public = {key.key_id: key.public_key for key in stored_events.ring().keys}
     rows = await connection.fetch(
@@ -67,7 +67,7 @@ async def sample(url: str) -> list[Signed]:
 
 
 def limit(items: Sequence[Signed], turns: int) -> float:
-    """Signatures a second, all cores together."""
+    """Signatures per second of all cores together."""
     number = cores()
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(number + 1)
@@ -90,7 +90,7 @@ def _verify(items: Sequence[Signed], turns: int, barrier: Barrier) -> None:
 
 
 def rate(variables: dict[str, str], events: int) -> tuple[float, float]:
-    """Events a second of `telnyx-ledger verify`: by what it says, and as somebody at a terminal waits for it."""
+    """Events per second of `telnyx-ledger verify`: as it reports, and as a person at a terminal waits for it."""
     began = time.perf_counter()
     said = subprocess.run([PROGRAM, "verify"], env=variables, check=True, capture_output=True, text=True).stdout
     waited = time.perf_counter() - began
@@ -101,7 +101,7 @@ def rate(variables: dict[str, str], events: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints the ratio, round by round. A median below the target is exit status 1."""
+    """Prints the ratio of each round. Exit status 1 if the median is below the target."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--events", type=int, default=100_000)
     arguments.add_argument("--rounds", type=int, default=3)
@@ -116,9 +116,9 @@ def main() -> None:
         url = variables["DATABASE_URL"]
         events, items = asyncio.run(stored(url)), asyncio.run(sample(url))
         turns = max(1, min(events, 100_000) // (2 * len(items) * cores()))
-        rate(variables, events)  # the pages are in memory then
+        rate(variables, events)  # reads the pages into memory
         for number in range(given.rounds):
-            # Before and after, because a machine that others use has not one speed.
+            # Before and after, because the speed of a shared machine changes.
             before, (verified, waited), after = limit(items, turns), rate(variables, events), limit(items, turns)
             ratios.append(verified / statistics.mean((before, after)))
             say(

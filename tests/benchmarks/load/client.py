@@ -1,10 +1,10 @@
-"""A client in a process of its own: sends prepared requests over keep-alive connections, and counts the answers.
+"""A client in a separate process: sends prepared requests over keep-alive connections and counts the answers.
 
-Closed loop: each connection sends its next request when the last one is answered. Open loop: a request is due at its
-time whether or not the ones before are answered, and its latency counts from then, so that waiting is not hidden.
+Closed loop: each connection sends its next request after the last answer. Open loop: a request is due at its time
+whether or not earlier ones are answered, and its latency counts from then, so waiting is not hidden.
 
-It costs a fraction of what it measures: a slow client leaves the server idle between requests, and the price of falling
-asleep and waking up would be booked on the server.
+It costs a fraction of the server. A slow client leaves the server idle between requests, and the cost of sleeping and
+waking would count as the server's.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import uvloop
 
 
 class Load:
-    """Requests that wait, connections that are idle, and what was answered. Times are of time.perf_counter."""
+    """Waiting requests, idle connections and the answers. Times are of time.perf_counter."""
 
     def __init__(self, requests: Sequence[bytes], per_second: float | None) -> None:
         self._requests = requests
@@ -36,7 +36,7 @@ class Load:
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     def begin(self) -> None:
-        """Every connection is open."""
+        """Starts to send, once every connection is open."""
         self._began = time.perf_counter()
         if self._per_second is None:
             for connection in list(self._idle):
@@ -56,7 +56,7 @@ class Load:
             self._loop.call_later(0.001, self._tick)
 
     def ready(self, connection: "LoadConnection") -> None:
-        """A connection may send."""
+        """Sends the next request on this connection, if there is one."""
         if self._per_second is None and self._sent < len(self._requests):
             connection.send(time.perf_counter(), self._requests[self._sent])
             self._sent += 1
@@ -66,7 +66,7 @@ class Load:
             self._idle.append(connection)
 
     def answered(self, due: float, answer: bytes) -> None:
-        """An answer has come."""
+        """Counts an answer."""
         self.latencies.append(time.perf_counter() - due)
         head, _, body = answer.partition(b"\r\n\r\n")
         self.answers[head[9:12] + b" " + body[:60]] += 1
@@ -75,7 +75,7 @@ class Load:
             self.ended.set_result(None)
 
     def failed(self) -> None:
-        """A connection was closed that should not have been."""
+        """Fails the run: the server closed a connection."""
         if not self.ended.done():
             self.ended.set_exception(ConnectionError("the server closed a connection"))
 
@@ -89,17 +89,17 @@ class LoadConnection(asyncio.Protocol):
         self._due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one without saying so
+        """Adds the connection to the idle ones."""
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop does not declare it
         self._load._idle.append(self)
 
     def send(self, due: float, request: bytes) -> None:
-        """One request."""
+        """Sends one request."""
         self._due = due
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """An answer is whole when its JSON object is: it is short, flat, and the last thing of the response."""
+        """An answer is whole when its JSON object is: the object is short, flat and ends the response."""
         self._received += data
         if self._received.endswith(b"}"):
             received, self._received = self._received, b""
@@ -107,7 +107,7 @@ class LoadConnection(asyncio.Protocol):
             self._load.ready(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
-        """Closed by us at the end, or by a server that should not have."""
+        """Closed by us at the end, or by the server by mistake."""
         self._load.failed()
 
 
@@ -140,7 +140,7 @@ QUANTILES = {"50": 0.5, "99": 0.99, "999": 0.999}
 
 
 def _words(answer: bytes) -> str:
-    """`200 accepted`, `403 no_matching_key`: the status and the word that says what became of the request."""
+    """`200 accepted`, `403 no_matching_key`: the status and the outcome of the request."""
     status, _, body = answer.decode().partition(" ")
     parts = body.split('"')
     return f"{status} {parts[7] if parts[1] == 'error' and len(parts) > 7 else parts[3]}"

@@ -1,4 +1,4 @@
-"""What the benchmarks run against: a real broker, a real Postgres, and `telnyx-ledger ingest` as it is installed."""
+"""A real broker, a real Postgres and the installed `telnyx-ledger`, for benchmarks."""
 
 import asyncio
 import os
@@ -26,14 +26,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 CONNECTIONS = 32
 ROUNDS = 5
 
-Figures = dict[str, tuple[list[float], str]]  # by what was measured: the value of each round, and their unit
+Figures = dict[str, tuple[list[float], str]]  # by name: the value of each round, and the unit
 
 
 @contextmanager
 def environment(database_url: str | None = None) -> Iterator[dict[str, str]]:
-    """Kafka with its topics and a migrated Postgres, and the variables by which our programs find them.
+    """Kafka with its topics and a migrated Postgres; gives the variables that lead our programs to them.
 
-    The Postgres is a new one, but for a `database_url`.
+    The Postgres is new unless there is a `database_url`.
     """
     with tempfile.TemporaryDirectory(prefix="ledger-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
@@ -60,7 +60,7 @@ def environment(database_url: str | None = None) -> Iterator[dict[str, str]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -69,7 +69,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[int]:
-    """A program until the end of the block. Gives its process id."""
+    """Runs a program in the block. Gives its process id."""
     process = subprocess.Popen(command, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process.pid
@@ -81,7 +81,7 @@ def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[in
 
 @contextmanager
 def listening(command: Sequence[str], variables: Mapping[str, str], *, within_seconds: float = 30) -> Iterator[int]:
-    """A server, from when its LEDGER_PORT takes connections. Gives its process id."""
+    """Runs a server in the block, once its LEDGER_PORT takes connections. Gives its process id."""
     with running(command, variables) as pid:
         deadline = time.monotonic() + within_seconds
         while True:
@@ -98,8 +98,8 @@ def ingest(variables: Mapping[str, str]) -> AbstractContextManager[int]:
     return listening([PROGRAM, "ingest"], variables)
 
 
-def obvious(variables: Mapping[str, str]) -> AbstractContextManager[int]:
-    """The baseline of `obvious.py`, listening."""
+def fastapi_peer(variables: Mapping[str, str]) -> AbstractContextManager[int]:
+    """The baseline of `fastapi_peer.py`, listening."""
     port = variables["LEDGER_PORT"]
     uvicorn = [
         sys.executable,
@@ -121,9 +121,9 @@ def send(
     per_second: float = 0,
     beside: Callable[[Callable[[], bool]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Runs the client of `load.py` to its end, and `beside` while it runs (given a way to ask whether it does).
+    """Runs the client of `client.py` to its end, and `beside` meanwhile, which can ask whether it still runs.
 
-    `per_second` 0: each connection sends when it was answered.
+    `per_second` 0: each connection sends after its last answer.
     """
     with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
         file.write(pickle.dumps(list(requests)))
@@ -138,7 +138,7 @@ def send(
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, user and system."""
+    """The CPU time of a process, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

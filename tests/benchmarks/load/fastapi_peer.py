@@ -1,7 +1,7 @@
-"""The obvious Python: FastAPI, the vendor's SDK, and a publish that is awaited. What a careful engineer writes first.
+"""The baseline: FastAPI, the vendor's SDK and an awaited publish, as a careful engineer writes it first.
 
-It verifies and publishes as ingest does, with acks=all; it has no dedupe, no spool, no limits and no metrics. `make
-bench` runs it under uvicorn with its defaults, to say what the rest of this repository is worth in CPU.
+It verifies and publishes as ingest does, with acks=all; it has no dedupe, spool, limits or metrics. `make bench` runs
+it under uvicorn with its defaults, to compare the CPU of ingest with it.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.support.webhooks import builders
 
 @asynccontextmanager
 async def lifespan(served: FastAPI) -> AsyncIterator[None]:
-    """A producer for as long as the process lives."""
+    """One producer for the life of the process."""
     served.state.producer = AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"], acks="all")
     await served.state.producer.start()
     try:
@@ -32,7 +32,7 @@ client = AsyncTelnyx(api_key="unused", public_key=builders.public_key_setting().
 
 @app.post("/webhooks/telnyx")
 async def webhook(request: Request) -> dict[str, str]:
-    """One webhook: verified, published, answered."""
+    """Verifies, publishes and answers one webhook."""
     body = await request.body()
     try:
         event = client.webhooks.unwrap(body.decode(), headers=dict(request.headers))

@@ -1,4 +1,4 @@
-"""Signed requests, ready to be written to a socket, and what their signatures cost on this machine in this minute."""
+"""Signed requests as bytes, and the present cost of their signatures on this machine."""
 
 import random
 import statistics
@@ -68,11 +68,11 @@ class Verifications:
         return (time.process_time() - began) / len(self._signed)
 
     def alone_seconds(self) -> float:
-        """CPU seconds of one, nothing else of ours running."""
+        """CPU seconds of one verification while nothing else of ours runs."""
         return statistics.median(self._slice_seconds() for _ in range(15))
 
     def beside_seconds(self, running: Callable[[], bool]) -> float:
-        """CPU seconds of one while the load is `running`: a slice of 200 every 50 ms."""
+        """CPU seconds of one verification while the load is `running`: 200 every 50 ms."""
         slices = [self._slice_seconds()]
         while running():
             time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks.stored --events N`: how long questions take of a ledger that holds N events.
+"""`python -m tests.benchmarks.stored --events N`: the time of queries on a ledger with N events.
 
-The database is kept, and used again for the same N: `--directory` says where. A bound that is missed is exit status 1.
+The database stays in `--directory` and is used again for the same N. Exit status 1 if a bound is missed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _CONSOLE = Console(stderr=True)
 
 @contextmanager
 def kept(directory: Path) -> Iterator[str]:
-    """The URL of the server of that directory, which runs during the block; an older schema is migrated."""
+    """Runs the server of a directory in the block and migrates an older schema. Gives its URL."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     postgres = EmbeddedPostgres(directory / "data", report=lambda _: None, settings=SETTINGS)
@@ -48,7 +48,7 @@ def kept(directory: Path) -> Iterator[str]:
 
 
 def loaded(url: str, events: int, directory: Path) -> dict[str, Any]:
-    """What the directory holds, with the seconds it took: loaded and rebuilt first, where it is not yet."""
+    """The content of the directory and the seconds it took. It is loaded and rebuilt first if necessary."""
     marker = directory / "loaded.json"
     if not marker.exists():
         asyncio.run(
@@ -86,7 +86,7 @@ async def execute(url: str, statement: str) -> None:
 
 
 async def copied(url: str) -> float:
-    """Seconds an event by one COPY of stored rows into a table with the same columns, constraints and indexes."""
+    """Seconds per event by one COPY of stored rows into a table with the same columns, constraints and indexes."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("create table copied (like telnyx.events including all excluding comments)")
@@ -101,7 +101,7 @@ async def copied(url: str) -> float:
 
 
 def rebuilt(url: str) -> float:
-    """Seconds of `rebuild` of everything."""
+    """Seconds of a `rebuild` of all tables."""
     began = time.perf_counter()
     names = [projection.name for projection in PROJECTIONS]
     environment = clean_environment({"DATABASE_URL": url})
@@ -133,7 +133,7 @@ async def measured(url: str, people: int) -> list[Answer]:
 
 
 def main() -> None:
-    """Loads what is not there, measures, prints."""
+    """Loads missing events, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument(

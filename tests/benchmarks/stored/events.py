@@ -1,7 +1,7 @@
 """Signed events of a year in any number: one large account and three small ones, made and copied by all cores.
 
-The same number and end give the same events. Each is what its body says, so that a rebuild, `verify` and seals find
-nothing wrong with them; the private keys are made of words, and sign nothing else.
+The same number and end give the same events. Each agrees with its body, so a rebuild, `verify` and seals find no error.
+The private keys are derived from words and sign nothing else.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-# Of the messages of the simulator, whose rare stories are frequent so that one sees them: about two people in a hundred
-# opt out, and a brand is registered every ten thousand stories.
+# The simulator makes its rare stories frequent; here about two people in a hundred opt out, and a brand is registered
+# every ten thousand stories.
 STORIES: Stories = (
     (messages.delivery, 8000),
     (messages.conversation, 1000),
@@ -69,7 +69,7 @@ class Shard:
 
 
 def shards(events: int, ends_at: datetime) -> list[Shard]:
-    """Of a year that ends then, in order of time."""
+    """The events of a year that ends then, by time."""
     stretches = max(12, events // SHARD_EVENTS)
     lasts = YEAR / stretches
     found = []
@@ -82,7 +82,7 @@ def shards(events: int, ends_at: datetime) -> list[Shard]:
 
 
 def webhooks(shard: Shard) -> Iterator[Webhook]:
-    """Each event once, roughly in order of time."""
+    """Each event once, roughly by time."""
     told = 0
     readings = 0
 
@@ -103,7 +103,7 @@ def webhooks(shard: Shard) -> Iterator[Webhook]:
 
 @cache
 def _profiles(account: str) -> tuple[Any, ...]:
-    """Those of the simulator, as often as the account needs, under numbers of their own."""
+    """The simulator's stories, as many as the account needs, with separate numbers."""
     rng = Random(account)
     patterns = World(rng, datetime.now).profiles
     found = []
@@ -137,7 +137,7 @@ def _number(rng: Random, area: str) -> str:
 
 @cache
 def _keypair(account: str) -> tuple[bytes, bytes]:
-    """Public and private."""
+    """The key pair of an account."""
     public, private = crypto_sign_seed_keypair(sha256(f"telnyx-ledger benchmark {account}".encode()).digest())
     return bytes(public), bytes(private)
 
@@ -148,7 +148,7 @@ def ring() -> KeyRing:
 
 
 def rows(shard: Shard) -> list[tuple[Any, ...]]:
-    """Rows of `events`, but for the position: received some seconds after they occurred, and recorded soon after."""
+    """Rows of `events` without the position: received some seconds after they occurred, and recorded soon after."""
     rng = Random(f"delays {shard.account} {shard.stretch}")
     [key] = ring().of_account(shard.account)
     private = _keypair(shard.account)[1]
@@ -183,7 +183,7 @@ async def prepare(url: str, ends_at: datetime) -> None:
 
 
 def load(url: str, events: int, ends_at: datetime, tick: Callable[[int], None]) -> int:
-    """Copies about so many events, by as many processes as there are cores, and gives how many; `tick` follows."""
+    """Copies about so many events with one process per core; gives their number and reports to `tick`."""
     asyncio.run(prepare(url, ends_at))
     done = 0
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
@@ -198,7 +198,7 @@ def _copy(work: tuple[str, Shard]) -> int:
 
 
 async def copy(url: str, shard: Shard) -> int:
-    """One shard, in one transaction."""
+    """Copies one shard in one transaction."""
     records = rows(shard)
     connection = await asyncpg.connect(url)
     try:

@@ -1,4 +1,4 @@
-"""What is asked of a ledger that has stored much, and how long an answer may take: as the reader, warm."""
+"""Queries on a large ledger and the bounds of their times, as the reader role, warm."""
 
 import statistics
 import time
@@ -19,7 +19,7 @@ ACCOUNT_MS = 10_000.0
 PERSON = "select * from telnyx.opt_outs_as_of($1) as known where messaging_profile_id = $2 and phone_number = $3"
 PEOPLE = "people"  # the database of the account with many
 
-# Each view as a dashboard asks it: of one account, the last 30 days, where it has a time that an index knows.
+# Each view as a dashboard asks it: one account, and the last 30 days if an index has the time.
 VIEWS = {
     "delivery_hourly": "account = $1 and hour >= now() - interval '30 days'",
     "delivery_by_carrier_daily": "account = $1 and day >= current_date - 30",
@@ -37,13 +37,13 @@ VIEWS = {
 }
 
 
-LIMITS_MS = {"event_id_conflicts": ACCOUNT_MS}  # it is of all time; of 30 days is this:
+LIMITS_MS = {"event_id_conflicts": ACCOUNT_MS}  # this one covers all time; the next 30 days:
 CONFLICTS = "select * from telnyx.event_id_conflicts_since(now() - interval '30 days') as found where account = $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How long the answer to a question took, and may take."""
+    """The time of a query, and its bound."""
 
     name: str
     rows: int
@@ -56,7 +56,7 @@ class Answer:
 
 
 async def timed(connection: asyncpg.Connection, name: str, limit_ms: float, query: str, *values: object) -> Answer:
-    """The median of a few rounds after a first one, which warms."""
+    """The median of a few rounds after a warm-up."""
     found = await connection.fetch(query, *values)
     taken = []
     for _ in range(ROUNDS):
@@ -97,7 +97,7 @@ async def view_questions(url: str) -> list[Answer]:
 
 
 async def _values(connection: asyncpg.Connection) -> dict[str, str]:
-    """Of each thing that a question is asked about one that is there, and has something to tell."""
+    """One existing subject with data for each kind of query."""
     row = await connection.fetchrow(
         """
         select (select message_id from telnyx.message_deliveries
@@ -117,7 +117,7 @@ async def _values(connection: asyncpg.Connection) -> dict[str, str]:
 
 
 async def people_questions(url: str, people: int) -> list[Answer]:
-    """The opt-outs of an account with so many people, each with one event or two, straight into `opt_out_events`."""
+    """Inserts opt-outs of an account with so many people, one or two events each, into `opt_out_events`."""
     database = urlsplit(url)._replace(path=f"/{PEOPLE}").geturl()
     await _load_people(url, database, people)
     connection = await asyncpg.connect(database)
