@@ -84,7 +84,7 @@ class StoredKeys:
         """The event_keys of the events that are stored. Raises Unavailable after the budget at the latest."""
         connection, statement = self._connection, self._statement
         if connection is None or statement is None:
-            raise Unavailable("the event store is away")
+            raise Unavailable("the event store is unavailable")
         # Cutting the connection is the only time limit that holds with a frozen server.
         watchdog = asyncio.get_running_loop().call_later(self._budget_seconds, self._drop)
         try:
@@ -92,7 +92,7 @@ class StoredKeys:
         except UNAVAILABLE as error:
             self._drop()
             log.warning("store_away", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
-            raise Unavailable("the event store is away") from error
+            raise Unavailable("the event store is unavailable") from error
         finally:
             watchdog.cancel()
         return {row[0] for row in rows}

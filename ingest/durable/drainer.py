@@ -12,9 +12,9 @@ import structlog
 
 from ingest.durable.spool import Spool
 from ingest.durable.spool_file import SpoolEntry
-from ingest.kafka.producer import Counter
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.sink import RecordSink, Verdict
+from schemas.metrics import Counter
 from schemas.retry import Backoff
 
 BATCH_RECORDS = 500

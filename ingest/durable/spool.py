@@ -18,15 +18,10 @@ from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
 from schemas.file_lock import FileLock
 from schemas.kafka.record import Record, pack
+from schemas.metrics import Counter
 from schemas.retry import SayOnce
 
 _log = structlog.get_logger(__name__)
-
-
-class Counter(Protocol):
-    """The used part of prometheus_client.Counter."""
-
-    def inc(self, amount: float = 1) -> None: ...
 
 
 class SpoolMetrics(Protocol):
@@ -216,7 +211,7 @@ def _locked(directory: Path) -> FileLock:
             directory.chmod(0o700)
         return FileLock(directory / "lock")
     except BlockingIOError:
-        problem = f"LEDGER_SPOOL_DIR: {directory} is used by another process; each needs a directory of its own"
+        problem = f"LEDGER_SPOOL_DIR: {directory} is used by another process; each process needs a separate directory"
         raise Misconfigured([problem]) from None
     except OSError as error:
         raise Misconfigured([f"LEDGER_SPOOL_DIR: {directory} cannot be used: {error.strerror}"]) from None

@@ -14,10 +14,10 @@ from ingest.durable.breaker import Breaker
 from ingest.durable.deadlines import Deadlines, GivenUp
 from ingest.durable.drainer import Drainer, DrainMetrics
 from ingest.durable.spool import Spool
-from ingest.kafka.producer import Counter
 from schemas.errors import Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import RecordSink
+from schemas.metrics import Counter
 
 # The deadline (1.5 s) covers body, look-up and publish. A disk that stalls has until shortly before 2 s, which is when
 # Telnyx gives up.

@@ -31,6 +31,7 @@ from ingest.kafka.aiokafka_internals import AIOKafkaClient, DefaultRecordBatchBu
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.metrics import Counter, Histogram
 
 Done = Callable[[Verdict], None]
 Pending = tuple[Record, Done]
@@ -49,18 +50,6 @@ REFUSED = (
     UnsupportedForMessageFormatError,
 )
 AWAY = (BrokerResponseError, KafkaTimeoutError)
-
-
-class Counter(Protocol):
-    """The used part of prometheus_client.Counter."""
-
-    def inc(self, amount: float = 1) -> None: ...
-
-
-class Histogram(Protocol):
-    """The used part of prometheus_client.Histogram."""
-
-    def observe(self, amount: float) -> None: ...
 
 
 class ProducerMetrics(Protocol):

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 import structlog
 
 from ingest.kafka.aiokafka_internals import AIOKafkaClient, metadata_task_ended
-from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Counter, Done, Producer, ProducerMetrics
+from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Done, Producer, ProducerMetrics
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.metrics import Counter
 from schemas.retry import Backoff, SayOnce
 from schemas.settings import KafkaSettings
 
@@ -89,10 +90,10 @@ class Publisher:
         Raises Unavailable at once where it cannot be sent. `probe` also tries a partition that failed last time.
         """
         if self._producer is None:
-            raise Unavailable("Kafka is away")
+            raise Unavailable("Kafka is unavailable")
         queue = self._producer.queue_of(record)
         if queue.unavailable and not probe:
-            raise Unavailable("the record's partition is away")
+            raise Unavailable("the record's partition is unavailable")
         self._producer.add(queue, record, done)
 
     async def wait_for_idle_producer(self) -> None:
@@ -103,7 +104,7 @@ class Publisher:
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """As RecordSink says. Raises Unavailable without a producer."""
         if self._producer is None:
-            raise Unavailable("Kafka is away")
+            raise Unavailable("Kafka is unavailable")
         return await asyncio.gather(*(self._probe(record) for record in records))
 
     def _probe(self, record: Record) -> "asyncio.Future[Verdict]":

@@ -47,7 +47,7 @@ class NoSink:
     """A sink that takes nothing."""
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Rejected | Unavailable | None]:  # noqa: ARG002
-        raise Unavailable("no target in this test")
+        raise Unavailable("no sink in this test")
 
 
 class Real(Subject):

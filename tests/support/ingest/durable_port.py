@@ -35,12 +35,12 @@ class RecordedPort:
         self.acknowledged: list[str] = []
         self.slowest_seconds = 0.0
 
-    async def persist(self, one: Record, within_seconds: float = 1.5) -> None:
+    async def persist(self, sent: Record, within_seconds: float = 1.5) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await self.port.persist(one, began + within_seconds)
-            self.acknowledged.append(one.event_key)
+            await self.port.persist(sent, began + within_seconds)
+            self.acknowledged.append(sent.event_key)
         finally:
             self.slowest_seconds = max(self.slowest_seconds, loop.time() - began)
 
@@ -81,7 +81,7 @@ async def in_kafka(bootstrap: str, topics: Topics, topic: str) -> list[str]:
         found: list[str] = []
         while any([await consumer.position(place) < ends[place] for place in places]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
-                found += [dict(one.headers)["ce_id"].decode() for one in batch]
+                found += [dict(read.headers)["ce_id"].decode() for read in batch]
         return found
     finally:
         await consumer.stop()

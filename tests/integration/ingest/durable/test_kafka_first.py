@@ -34,15 +34,15 @@ async def test_a_refused_record_is_kept_and_the_rest_of_its_batch_arrives_once(
         # One key gives one partition and one batch, in which one record is too large.
         sizes = [800] * 5 + [30_000] + [800] * 4
         records = [record(topics.other, number, size, key="one") for number, size in enumerate(sizes)]
-        await asyncio.gather(*(recorded.persist(one) for one in records))
+        await asyncio.gather(*(recorded.persist(sent) for sent in records))
 
-        async def parked() -> tuple[int, int]:
+        async def refused_and_waiting() -> tuple[int, int]:
             return recorded.spool.refused, recorded.spool.entries
 
-        await eventually(parked, lambda found: found == (1, 0))
+        await eventually(refused_and_waiting, lambda found: found == (1, 0))
         assert not recorded.port.sink_unavailable
         await recorded.persist(record(topics.other, 77, key="one"))
-    expected = [one.event_key for one in records if len(one.value) == 800] + [record("", 77).event_key]
+    expected = [sent.event_key for sent in records if len(sent.value) == 800] + [record("", 77).event_key]
     found = await in_kafka(broker.bootstrap, topics, topics.other)
     assert sorted(key for key in found if key != "probe") == sorted(expected)
 

@@ -17,12 +17,12 @@ from tests.support.ingest.spool import ALL, ROOMY, held, numbers, opened, record
 async def test_entries_are_read_back_in_order_and_whole(tmp_path: Path) -> None:
     records = [record(number, size) for number, size in enumerate([1, 5_000, 300_000, 1_200])]
     async with opened(tmp_path) as spool:
-        await asyncio.gather(*(spool.append(one) for one in records))
+        await asyncio.gather(*(spool.append(entry) for entry in records))
         assert [entry.record for entry in await held(spool)] == records
         assert spool.entries == 4
     async with opened(tmp_path) as spool:
         assert [entry.record for entry in await held(spool)] == records
-        assert spool.bytes == sum(len(pack(one)) for one in records)
+        assert spool.bytes == sum(len(pack(entry)) for entry in records)
 
 
 async def test_entries_that_are_deleted_or_refused_do_not_come_back(tmp_path: Path) -> None:

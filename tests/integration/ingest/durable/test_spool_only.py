@@ -29,7 +29,7 @@ class MemorySink:
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
         self.batches.append(len(records))
         if self.away:
-            raise Unavailable("the sink is away")
+            raise Unavailable("the sink is unavailable")
         return [self._verdict(record.event_key) for record in records]
 
     def _verdict(self, key: str) -> Verdict:

@@ -1,4 +1,4 @@
-"""A broken Kafka client is replaced, because aiokafka does not restart a task of its own that ended."""
+"""A broken Kafka client is replaced, because aiokafka does not restart an internal task that ended."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -114,6 +114,6 @@ def test_a_batch_is_what_a_consumer_reads() -> None:
     batch = records.next_batch()
     assert fitted == [True, True, False]
     assert batch.validate_crc()
-    assert [(one.offset, one.key, one.value, list(one.headers)) for one in batch] == [
+    assert [(read.offset, read.key, read.value, list(read.headers)) for read in batch] == [
         (number, b"key", b"x" * 100, headers) for number in range(2)
     ]

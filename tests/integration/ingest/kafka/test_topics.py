@@ -118,14 +118,14 @@ async def test_too_few_partitions_are_found(broker: LocalKafka) -> None:
     await delete_topics(broker.bootstrap, topics.all)
 
 
-def nobody() -> KafkaSettings:
+def unreachable() -> KafkaSettings:
     [port] = free_ports(1)
     return KafkaSettings.model_validate({"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
 
 
 async def test_an_unreachable_kafka_is_unavailable() -> None:
     with pytest.raises(Unavailable, match=r"Kafka does not answer at 127\.0\.0\.1:"):
-        await create_or_check(nobody(), create=True)
+        await create_or_check(unreachable(), create=True)
 
 
 async def test_a_silent_kafka_is_unavailable_in_time() -> None:
