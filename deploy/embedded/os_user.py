@@ -21,7 +21,7 @@ _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsUser:
     """The user of a child process. Without a uid: the user of this process."""
 
     uid: int | None = None
@@ -92,19 +92,19 @@ class Account:
         return stat.S_IXGRP if state.st_gid == self.gid else stat.S_IXOTH
 
 
-def account_for(existing: Path) -> Account:
+def os_user_for(existing: Path) -> OsUser:
     """Return the user for a cluster: the current one; as root, its owner, else `postgres` or `nobody`.
 
     Raises Misconfigured if root finds neither.
     """
     if os.geteuid() != 0:
-        return Account()
+        return OsUser()
     if existing.exists() and existing.stat().st_uid != 0:
-        return Account(existing.stat().st_uid, existing.stat().st_gid)
+        return OsUser(existing.stat().st_uid, existing.stat().st_gid)
     for name in _UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return OsUser(entry.pw_uid, entry.pw_gid)
     raise Misconfigured(["embedded Postgres cannot run as root: start as another user, or set DATABASE_URL"])

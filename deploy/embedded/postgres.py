@@ -15,7 +15,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from deploy.embedded.os_user import Account, account_for
+from deploy.embedded.os_user import OsUser, os_user_for
 from deploy.embedded.ports import free_ports, port_is_free
 from deploy.embedded.postmaster import first_number, is_alive, is_ready, is_server_of, text_of
 from schemas.errors import Misconfigured
@@ -76,14 +76,14 @@ class EmbeddedPostgres:
             ) from error
         try:
             binaries = _binaries(self._cluster)
-            account = account_for(self._cluster)
-            account.let_in(self._cluster, self._report)
-            account.let_in(binaries / "postgres", self._report)
+            user = os_user_for(self._cluster)
+            user.let_in(self._cluster, self._report)
+            user.let_in(binaries / "postgres", self._report)
             if not self._cluster.exists():
-                self._make_cluster(binaries, account)
-            self._end_leftover(binaries, account)
+                self._make_cluster(binaries, user)
+            self._end_leftover(binaries, user)
             port = self._port()
-            self._launch(binaries, account, port)
+            self._launch(binaries, user, port)
         except BaseException:
             self.stop()
             raise
@@ -98,26 +98,26 @@ class EmbeddedPostgres:
         if lock is not None:
             lock.close()
 
-    def _make_cluster(self, binaries: Path, account: Account) -> None:
+    def _make_cluster(self, binaries: Path, user: OsUser) -> None:
         """Build the cluster in a temporary directory and rename it. An interrupted start leaves no half of one."""
         password = secrets.token_hex(16)
         with tempfile.TemporaryDirectory(prefix="postgres.new-", dir=self._dir) as directory:
-            account.give(Path(directory))
+            user.give(Path(directory))
             password_file = Path(directory) / "password"
             password_file.touch(mode=0o600)
             password_file.write_text(password, "ascii")
-            account.give(password_file)
+            user.give(password_file)
             fresh = Path(directory) / "cluster"
             how = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
             where = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            account.run([binaries / "initdb", f"--pgdata={fresh}", *how, *where])
+            user.run([binaries / "initdb", f"--pgdata={fresh}", *how, *where])
             kept = self._dir / "postgres.password"
             kept.unlink(missing_ok=True)
             kept.touch(mode=0o600)
             kept.write_text(password, "ascii")
             fresh.rename(self._cluster)
 
-    def _end_leftover(self, binaries: Path, account: Account) -> None:
+    def _end_leftover(self, binaries: Path, user: OsUser) -> None:
         """Stop a server that its process left running. The lock is ours, so no live process owns that server."""
         pid_file = self._cluster / "postmaster.pid"
         pid = first_number(pid_file)
@@ -127,7 +127,7 @@ class EmbeddedPostgres:
             # It may be stopping already, and gone before pg_ctl looks.
             with suppress(Misconfigured):
                 wait = f"--timeout={_STOP_SECONDS}"
-                account.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
+                user.run([binaries / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self._cluster}", wait])
         elif is_alive(pid):
             # Another program has this process id now. The server would take that program for a running server.
             pid_file.unlink(missing_ok=True)
@@ -141,13 +141,13 @@ class EmbeddedPostgres:
             kept.write_text(str(port), "ascii")
         return port
 
-    def _launch(self, binaries: Path, account: Account, port: int) -> None:
+    def _launch(self, binaries: Path, user: OsUser, port: int) -> None:
         options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
         server: list[str | Path] = [binaries / "postgres", "-D", self._cluster, *options]
         pid_file = self._cluster / "postmaster.pid"
         stale = text_of(pid_file)
         with self._log.open("wb") as log:
-            self._process = account.start(["/bin/sh", "-c", _WATCHDOG, "postgres-watchdog", *server], log=log.fileno())
+            self._process = user.start(["/bin/sh", "-c", _WATCHDOG, "postgres-watchdog", *server], log=log.fileno())
         deadline = time.monotonic() + _START_SECONDS
         while (state := text_of(pid_file)) == stale or not is_ready(state):
             if self._process.poll() is not None or time.monotonic() > deadline:
