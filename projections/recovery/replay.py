@@ -125,20 +125,20 @@ async def acknowledged(sink: RecordSink, records: Sequence[Record]) -> dict[str,
     now = asyncio.get_running_loop().time
     give_up_at, backoff = now() + PATIENCE_SECONDS, Backoff(0.5, 8.0)
     refused: dict[str, str] = {}
-    left = list(records)
-    while left:
+    pending = list(records)
+    while pending:
         try:
-            verdicts = await sink.deliver(left)
+            verdicts = await sink.deliver(pending)
         except Unavailable as unavailable:
-            verdicts = [unavailable] * len(left)
-        answers = list(zip(left, verdicts, strict=True))
+            verdicts = [unavailable] * len(pending)
+        answers = list(zip(pending, verdicts, strict=True))
         refused |= {
             record.event_key: f"not taken: {verdict}"
             for record, verdict in answers
             if verdict is not None and not isinstance(verdict, Unavailable)
         }
-        left = [record for record, verdict in answers if isinstance(verdict, Unavailable)]
-        if left:
+        pending = [record for record, verdict in answers if isinstance(verdict, Unavailable)]
+        if pending:
             if now() >= give_up_at:
                 raise next(verdict for verdict in verdicts if isinstance(verdict, Unavailable))
             await asyncio.sleep(backoff.next_seconds())

@@ -5,7 +5,7 @@ import tomllib
 
 from projections.registry import PROJECTIONS
 from projections.tables.deliveries import FINAL_RANK, RANKS
-from projections.tables.ten_dlc.states import CAMPAIGN_STATUSES, DOCUMENTED_TRANSITIONS
+from projections.tables.ten_dlc.status_rules import CAMPAIGN_STATUSES, DOCUMENTED_TRANSITIONS
 from schemas.kafka.headers import QUARANTINE_REASONS, EventHeaders, QuarantineHeaders
 from schemas.kafka.topics import Topics
 from tests.docs.pages import ROOT

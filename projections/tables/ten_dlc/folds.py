@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from projections.engine.table import Row
-from projections.tables.ten_dlc.states import (
+from projections.tables.ten_dlc.status_rules import (
     CAMPAIGN_RULES,
     CAMPAIGN_STATUSES,
     DOCUMENTED_TRANSITIONS,
@@ -117,7 +117,7 @@ def _stated(fact: Fact, status: str | None, before: str | None) -> str | None:
         if rule.type in (None, kind) and rule.word in (None, word) and rule.status in (None, outcome):
             if status in rule.unless_at or (rule.only_at and status not in rule.only_at):
                 return None
-            return (before or "MNO_PENDING") if rule.states == RESUMED else rule.states
+            return (before or "MNO_PENDING") if rule.new_status == RESUMED else rule.new_status
     return None
 
 

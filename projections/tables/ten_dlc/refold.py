@@ -195,8 +195,8 @@ async def _refold_numbers(connection: asyncpg.Connection, known: Entities, named
         if row is not None
     ]
     await _write(connection, "write_numbers", rows)
-    gone = [number for number, row in folded.items() if row is None]
-    await _delete(connection, "delete_numbers", [phone for phone, _ in gone], [key for _, key in gone])
+    empty = [number for number, row in folded.items() if row is None]
+    await _delete(connection, "delete_numbers", [phone for phone, _ in empty], [key for _, key in empty])
 
 
 # --- rows

@@ -23,7 +23,7 @@ from projections.tables.ten_dlc import folds as ten_dlc_folds
 from projections.tables.ten_dlc import refold as ten_dlc_refold
 from projections.tables.ten_dlc.folds import Fact, fold_brand, fold_campaign, fold_number
 from projections.tables.ten_dlc.ids import has_shape
-from projections.tables.ten_dlc.states import CAMPAIGN_RULES, DOCUMENTED_TRANSITIONS
+from projections.tables.ten_dlc.status_rules import CAMPAIGN_RULES, DOCUMENTED_TRANSITIONS
 from tests.mutation.planted.plants import Plant, in_fold, in_module, in_rows, in_table, moved, the_latest_wins
 from tests.oracle import compare
 from tests.oracle.rows import Rows

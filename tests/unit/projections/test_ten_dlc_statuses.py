@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from projections.tables.ten_dlc.folds import fold_campaign
-from projections.tables.ten_dlc.states import CAMPAIGN_STATUSES
+from projections.tables.ten_dlc.status_rules import CAMPAIGN_STATUSES
 from tests.support.projections.ten_dlc_facts import Fact, facts, kind
 
 STATUSES = (

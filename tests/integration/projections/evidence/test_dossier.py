@@ -24,21 +24,21 @@ from tests.support.webhooks.evidence_story import MINUTE, OTHER_PROFILE, SOMEBOD
 
 
 @pytest.fixture
-async def told(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
+async def ledger(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
     await tell(database_url, events_a_seal=4)
     return connection
 
 
-async def test_a_dossier_has_every_event_of_the_person_and_no_other(told: asyncpg.Connection) -> None:
-    found = await about(told)
+async def test_a_dossier_has_every_event_of_the_person_and_no_other(ledger: asyncpg.Connection) -> None:
+    found = await about(ledger)
     assert len(found.originals) == THEIRS
     assert all(PERSON.encode()[1:] in original.row["body"] for original in found.originals)
     assert (found.later, found.in_other_profiles, found.dead_letters) == (0, 0, 0)
-    assert len((await about(told, SOMEBODY_ELSE)).originals) == 2
+    assert len((await about(ledger, SOMEBODY_ELSE)).originals) == 2
 
 
-async def test_a_profile_limits_the_dossier(told: asyncpg.Connection) -> None:
-    one, other = await about(told, profile=PROFILE), await about(told, profile=OTHER_PROFILE)
+async def test_a_profile_limits_the_dossier(ledger: asyncpg.Connection) -> None:
+    one, other = await about(ledger, profile=PROFILE), await about(ledger, profile=OTHER_PROFILE)
     assert (len(one.originals), one.in_other_profiles) == (THEIRS - 1, 1)
     assert [message_of(original.event) for original in other.originals] == ["hello"]
     assert [(standing.profile, standing.now) for standing in other.opt_out_states] == [(OTHER_PROFILE, None)]
@@ -46,28 +46,28 @@ async def test_a_profile_limits_the_dossier(told: asyncpg.Connection) -> None:
     assert "link_clicked" in [original.event.type for original in one.originals]
 
 
-async def test_a_moment_limits_the_dossier_and_shows_what_was_known_then(told: asyncpg.Connection) -> None:
-    before = await about(told, profile=PROFILE, at=STOPPED - MINUTE)
+async def test_a_moment_limits_the_dossier_and_shows_what_was_known_then(ledger: asyncpg.Connection) -> None:
+    before = await about(ledger, profile=PROFILE, at=STOPPED - MINUTE)
     assert (len(before.originals), before.later) == (4, THEIRS - 5)
     assert (before.opt_out_states[0].now, before.opt_out_states[0].then, before.sent_after_opt_out) == (None, None, {})
-    (standing,) = (await about(told, profile=PROFILE, at=NOON + 21 * MINUTE)).opt_out_states
+    (standing,) = (await about(ledger, profile=PROFILE, at=NOON + 21 * MINUTE)).opt_out_states
     assert standing.now is not None
     assert (standing.now["opted_out"], standing.now["changed_at"]) == (True, STOPPED)
     assert standing.then is None  # the STOP had not arrived then
-    (standing,) = (await about(told, profile=PROFILE)).opt_out_states
+    (standing,) = (await about(ledger, profile=PROFILE)).opt_out_states
     assert standing.now == standing.then
 
 
-async def test_messages_sent_after_the_opt_out_are_named(told: asyncpg.Connection) -> None:
-    sent = (await about(told)).sent_after_opt_out
+async def test_messages_sent_after_the_opt_out_are_named(ledger: asyncpg.Connection) -> None:
+    sent = (await about(ledger)).sent_after_opt_out
     assert {message: (row["is_confirmation"], row["known_before_send"]) for message, row in sent.items()} == {
         "confirmation": (True, False),
         "after": (False, False),
     }
 
 
-async def test_each_sealed_event_has_a_proof(told: asyncpg.Connection) -> None:
-    found = await about(told)
+async def test_each_sealed_event_has_a_proof(ledger: asyncpg.Connection) -> None:
+    found = await about(ledger)
     bare = [original for original in found.originals if original.key not in found.proofs]
     assert len(bare) == 2
     assert [seal.seq for seal in found.seals] == [1, 2, 3]
@@ -98,31 +98,31 @@ async def test_a_proof_leads_through_several_groups(
     assert (await about(connection)).broken_seals == ([] if older_than_groups else [1])
 
 
-async def test_a_removed_event_is_counted_and_its_seal_proves_nothing(told: asyncpg.Connection) -> None:
-    await told.execute("""
+async def test_a_removed_event_is_counted_and_its_seal_proves_nothing(ledger: asyncpg.Connection) -> None:
+    await ledger.execute("""
         create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end';
         delete from telnyx.events where position = (select max(last_position) from telnyx.event_seals where seq = 2)
     """)
-    found = await about(told)
+    found = await about(ledger)
     assert (found.broken_seals, found.missing) == ([2], 1)
     assert {proof.seq for proof in found.proofs.values()} == {1, 3}
 
 
-async def test_only_the_needed_seals_are_read(told: asyncpg.Connection) -> None:
-    last = await told.fetchval("select max(position) from telnyx.events")
-    seals = await seals_from(told, [last])
+async def test_only_the_needed_seals_are_read(ledger: asyncpg.Connection) -> None:
+    last = await ledger.fetchval("select max(position) from telnyx.events")
+    seals = await seals_from(ledger, [last])
     assert [seal.seq for seal in seals] == [2, 3]
-    assert await proofs(told, seals, {"bare": last}) == ({}, [])
+    assert await proofs(ledger, seals, {"bare": last}) == ({}, [])
 
 
-async def test_an_unknown_phone_is_refused(told: asyncpg.Connection) -> None:
+async def test_an_unknown_phone_is_refused(ledger: asyncpg.Connection) -> None:
     with pytest.raises(LedgerError, match=r"no event names .13125550002: check the number and its country code"):
-        await about(told, "+13125550002")
+        await about(ledger, "+13125550002")
 
 
-async def test_an_unknown_profile_is_refused_with_the_known_ones(told: asyncpg.Connection) -> None:
+async def test_an_unknown_profile_is_refused_with_the_known_ones(ledger: asyncpg.Connection) -> None:
     with pytest.raises(LedgerError, match=f"no webhook of .* has profile 'x'; found {OTHER_PROFILE}, {PROFILE}"):
-        await about(told, profile="x")
+        await about(ledger, profile="x")
 
 
 @pytest.mark.parametrize("name", [feed.name for feed in FEEDS])
@@ -135,18 +135,18 @@ async def test_an_unknown_profile_is_refused_with_the_known_ones(told: asyncpg.C
     ],
 )
 async def test_tables_that_may_miss_events_are_refused(
-    told: asyncpg.Connection, database_url: str, name: str, change: str
+    ledger: asyncpg.Connection, database_url: str, name: str, change: str
 ) -> None:
-    await told.execute(change, name)
+    await ledger.execute(change, name)
     with pytest.raises(LedgerError, match=f"telnyx-ledger rebuild {name}"):
-        await about(told)
+        await about(ledger)
     await rebuild(database_url, projections_named([name]), lambda *_: None)
-    assert len((await about(told)).originals) == THEIRS
+    assert len((await about(ledger)).originals) == THEIRS
 
 
-async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
+async def test_a_person_is_found_by_index(ledger: asyncpg.Connection) -> None:
     """With many events and deliveries, before and after the planner has statistics."""
-    await told.execute("""
+    await ledger.execute("""
         insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
                                    signature, signed_timestamp, key_id)
         select md5(i::text)::uuid, 'a', 't', (array['consent', 'traffic'])[1 + i % 2],
@@ -167,7 +167,7 @@ async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
         from generate_series(1, 20000) as i;
     """)
     sql = queries("evidence")
-    found = await about(told)
+    found = await about(ledger)
     columns = [
         [original.row["occurred_at"] for original in found.originals],
         [original.key for original in found.originals],
@@ -175,19 +175,21 @@ async def test_a_person_is_found_by_index(told: asyncpg.Connection) -> None:
     classes = [original.event.retention_class for original in found.originals]
     messages = [message_of(original.event) for original in found.originals]
     for analyzed in ("select 1", "analyze"):
-        await told.execute(analyzed)
+        await ledger.execute(analyzed)
         for query, arguments in (
             ("of_person", [PERSON]),
             ("originals", [classes, *columns]),
             ("standing", [PERSON, [PROFILE], END_OF_TIME, END_OF_TIME]),
             ("sent_after_opt_out", [PERSON, messages, END_OF_TIME]),
         ):
-            seen = await plan(told, sql[query], *arguments)
+            seen = await plan(ledger, sql[query], *arguments)
             large = r"Seq Scan on (person_events|message_deliveries|opt_out_events|events_\w+_2026_03)"
             assert re.search(large, seen) is None, seen
 
 
-async def test_an_auditor_without_write_rights_may_read_a_dossier(database_url: str, told: asyncpg.Connection) -> None:
+async def test_an_auditor_without_write_rights_may_read_a_dossier(
+    database_url: str, ledger: asyncpg.Connection
+) -> None:
     auditor = await asyncpg.connect(database_url)
     await auditor.execute("set role telnyx_auditor")
     assert len((await about(auditor)).originals) == story.THEIRS

@@ -63,7 +63,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
             ("seal 2", "root: "),
         ],
     ),
-    "a body that is no event": (
+    "a body that is not an event": (
         "update telnyx.events set body = '{}' where position = 34",
         [(34, "signature: key"), (34, "event_key: the body is not an event (no_data)")],
     ),
@@ -71,15 +71,15 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
         "update telnyx.events set event_type = 'message.read', event_id = null where position = 5",
         [(5, "event_id, event_type: not what the body says")],
     ),
-    "an event that is gone": (
+    "an event that is removed": (
         "delete from telnyx.events where position = 7",
         [("seal 1", "events: 1 of 10 were taken out of positions 1 to 10; nothing is at 7")],
     ),
-    "the last event of a seal gone": (
+    "the last event of a seal removed": (
         "delete from telnyx.events where position = 10",
         [("seal 1", "events: 1 of 10 were taken out of positions 1 to 10; nothing is at 10")],
     ),
-    "all events of a seal gone": (
+    "all events of a seal removed": (
         "delete from telnyx.events where position between 11 and 20",
         [("seal 2", "events: 10 of 10 were taken out of positions 11 to 20")],
     ),
@@ -98,10 +98,10 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
               signature, signed_timestamp, key_id from telnyx.events where position = 31""",
         [(31, "occurred_at: not what the body says"), (31, "event_key: stored 2 times")],
     ),
-    "a seal that is gone": ("delete from telnyx.event_seals where seq = 2", [("seal 2", "missing")]),
-    "the first seal gone": ("delete from telnyx.event_seals where seq = 1", [("seal 1", "missing")]),
-    "the newest seal gone": ("delete from telnyx.event_seals where seq = 3", [("seal 3", "missing")]),
-    "all seals gone": (
+    "a seal that is removed": ("delete from telnyx.event_seals where seq = 2", [("seal 2", "missing")]),
+    "the first seal removed": ("delete from telnyx.event_seals where seq = 1", [("seal 1", "missing")]),
+    "the newest seal removed": ("delete from telnyx.event_seals where seq = 3", [("seal 3", "missing")]),
+    "all seals removed": (
         "delete from telnyx.event_seals",
         [("seal 1", "missing"), ("seal 2", "missing"), ("seal 3", "missing")],
     ),

@@ -15,12 +15,12 @@ RESUMED = "the status before it was suspended"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fact that has the given `type`, `word` and `status` states the status `states`; None accepts any value.
+    """A fact that has the given `type`, `word` and `status` states `new_status`; None accepts any value.
 
     It states nothing if the campaign is at a status of `unless_at`, or outside `only_at` if that is given.
     """
 
-    states: str
+    new_status: str
     type: str | None = None
     word: str | None = None
     status: str | None = None
