@@ -41,15 +41,22 @@ class Receiver:
     stopping: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that a receiver stands on."""
+
+    durable: DurablePort
+    store: StoredEvents
+    topics: Topics
+    metrics: IngestMetrics
+
+
 @asynccontextmanager
 async def receive(
     settings: ReceiveSettings,
+    parts: Parts,
     *,
     sockets: Sockets,
-    durable: DurablePort,
-    store: StoredEvents,
-    metrics: IngestMetrics,
-    topics: Topics,
     limits: Limits | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Receiver]:
@@ -57,12 +64,13 @@ async def receive(
 
     Raises Misconfigured without a key.
     """
+    durable, topics, metrics = parts.durable, parts.topics, parts.metrics
     limits = limits or Limits(metrics)
     admission = Admission(
         settings.key_ring(),
         topics=topics,
         dedupe=Dedupe(RecentKeys(durable_names(durable.recent_keys(), topics))),
-        look_ups=LookUps(store, metrics, wait_for_idle_producer=durable.wait_for_idle_producer),
+        look_ups=LookUps(parts.store, metrics, wait_for_idle_producer=durable.wait_for_idle_producer),
         durable=durable,
         tolerance_seconds=settings.ledger_timestamp_tolerance_seconds,
         clock=clock,
@@ -103,7 +111,7 @@ async def serving(
         store = StoredKeys(settings.database_url, metrics)
         await store.start()
         stack.push_async_callback(store.close)
-        receiving = receive(settings, sockets=sockets, durable=durable, store=store, metrics=metrics, topics=topics)
+        receiving = receive(settings, Parts(durable, store, topics, metrics), sockets=sockets)
         receiver = await stack.enter_async_context(receiving)
         log.info("listening", host=settings.ledger_host, port=receiver.port, admin_port=receiver.admin_port)
         yield receiver

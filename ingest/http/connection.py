@@ -54,19 +54,19 @@ REFUSED = {
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. The sweep closes it at `due` (loop time), which is set again at every change of state."""
+    """One connection. The sweep closes it at `closes_at` (loop time), which is set again at every change of state."""
 
     cycle: Any
 
     def __init__(self, limits: Limits, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limits = limits
-        self.due = math.inf
+        self.closes_at = math.inf
         self.closing_gracefully = False
         self.in_headers = False
         self.header_bytes = 0
-        self.unseen_bytes = 0
-        self.seen = False
+        self.bytes_without_progress = 0
+        self.parser_progressed = False
         self.held_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -80,7 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
             "client": self.client,
             "root_path": "",
         }
-        self.due = self.loop.time() + self.limits.header_seconds
+        self.closes_at = self.loop.time() + self.limits.header_seconds
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._release()
@@ -95,7 +95,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.closing_gracefully:
             return
-        self.seen = False
+        self.parser_progressed = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -106,8 +106,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.refuse("bad_request")
             return
         # The parser reports a header or trailer only when it is complete, so one that never ends is noticed here.
-        self.unseen_bytes = 0 if self.seen else self.unseen_bytes + len(data)
-        if self.unseen_bytes > self.limits.header_bytes:
+        self.bytes_without_progress = 0 if self.parser_progressed else self.bytes_without_progress + len(data)
+        if self.bytes_without_progress > self.limits.header_bytes:
             self.refuse("headers_too_large")
 
     # --- callbacks of the parser: an exception in one stops it -------------------------------------------------------
@@ -116,9 +116,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self.in_headers = self.seen = True
+        self.in_headers = self.parser_progressed = True
         self.header_bytes = 0
-        self.due = self.loop.time() + self.limits.header_seconds
+        self.closes_at = self.loop.time() + self.limits.header_seconds
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -145,7 +145,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return  # the parser stops here, and _read_without_upgrade goes on
         self.in_headers = False
-        self.due = math.inf
+        self.closes_at = math.inf
         if len(self.pipeline) >= self.limits.pipelined:
             self.refuse("bad_request")
             raise ValueError("pipelined")
@@ -171,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return RequestCycle(self, scope, keep_alive=keep_alive, awaits_continue=self.expect_100_continue)
 
     def on_body(self, body: bytes) -> None:
-        self.seen = True
+        self.parser_progressed = True
         self.held_bytes += len(body)
         self.limits.buffered += len(body)
         if self.limits.buffered > self.limits.buffered_bytes:
@@ -215,7 +215,7 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.scope[DEADLINE] = self.loop.time() + self.limits.answer_seconds
             self._start_asgi_task(cycle, app)
         elif not self.in_headers:
-            self.due = self.loop.time() + self.limits.idle_seconds
+            self.closes_at = self.loop.time() + self.limits.idle_seconds
 
     def refuse(self, limit: str) -> None:
         """Reject a request before (or while) the application handles it, and close the connection."""
@@ -236,7 +236,7 @@ class LimitedProtocol(HttpToolsProtocol):
         # Closing at once with unread bytes would reset the connection, and the client might not see the answer.
         self._release()
         self.closing_gracefully = True
-        self.due = self.loop.time() + self.limits.graceful_close_seconds
+        self.closes_at = self.loop.time() + self.limits.graceful_close_seconds
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -268,10 +268,10 @@ def _target(url: bytes) -> dict[str, Any]:
 
 
 def sweep(connections: Collection[Any], limits: Limits, now: float) -> None:
-    """Close every connection that is due at `now` (loop time)."""
+    """Close every connection whose `closes_at` has passed by `now` (loop time)."""
     # One pass per quarter of a second costs less than a timer per request.
     for connection in list(connections):
-        if connection.due <= now:
+        if connection.closes_at <= now:
             if connection.in_headers:
                 limits.metrics.limited["header_timeout"].inc()
             connection.transport.close()

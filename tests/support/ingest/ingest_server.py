@@ -11,7 +11,7 @@ from ingest.admission.dedupe import StoredEvents
 from ingest.http.connection import Limits
 from ingest.http.listener import bind_all
 from ingest.metrics import IngestMetrics
-from ingest.server import Receiver, receive
+from ingest.server import Parts, Receiver, receive
 from ingest.settings import ReceiveSettings
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
@@ -143,11 +143,8 @@ async def running(
 
     async with receive(
         chosen,
+        Parts(durable, event_store or store, Topics(), metrics),
         sockets=sockets,
-        durable=durable,
-        store=event_store or store,
-        metrics=metrics,
-        topics=Topics(),
         limits=Limits(metrics, **(limits or {})),
         clock=clock,
     ) as receiver:
