@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for; each lives with the thing that it starts."""
+"""The fixtures of every test; each is defined beside the thing that it starts."""
 
 pytest_plugins = [
     "tests.support.environment.kafka",

@@ -29,11 +29,11 @@ async def test_a_relation_has_the_columns_of_the_contract(connection: asyncpg.Co
     wanted = RELATIONS[relation].columns
     found = (await columns_of(connection))[relation]
     assert {name: found.get(name) for name in wanted} == wanted
-    # Ours come after theirs, so that a reader of the table meets the contract first.
+    # Internal columns come last: a reader of the table meets the contract first.
     assert list(found)[: len(wanted)] == list(wanted)
 
 
-async def test_the_schema_holds_nothing_that_nobody_asked_for(connection: asyncpg.Connection) -> None:
+async def test_the_schema_has_no_other_relations(connection: asyncpg.Connection) -> None:
     assert set(await columns_of(connection)) == {*RELATIONS, "schema_revision"}
 
 
@@ -58,7 +58,7 @@ async def test_text_is_ordered_by_code_point(connection: asyncpg.Connection) -> 
     assert wrong == []
 
 
-async def test_every_relation_column_and_function_says_what_it_is(connection: asyncpg.Connection) -> None:
+async def test_every_relation_column_and_function_has_a_comment(connection: asyncpg.Connection) -> None:
     silent = await connection.fetch("""
         select c.relname || coalesce('.' || a.attname, '') as what
         from pg_class c
@@ -75,7 +75,7 @@ async def test_every_relation_column_and_function_says_what_it_is(connection: as
     assert [row["what"] for row in silent] == []
 
 
-async def test_views_work_with_the_rights_of_who_asks(connection: asyncpg.Connection) -> None:
+async def test_views_run_with_the_rights_of_the_reader(connection: asyncpg.Connection) -> None:
     open_to_all = await connection.fetch("""
         select relname from pg_class
         where relnamespace = 'telnyx'::regnamespace and relkind = 'v'
@@ -84,7 +84,7 @@ async def test_views_work_with_the_rights_of_who_asks(connection: asyncpg.Connec
     assert open_to_all == []
 
 
-async def test_a_tool_that_lists_the_schema_sees_no_partitions(connection: asyncpg.Connection) -> None:
+async def test_the_schema_lists_no_partitions(connection: asyncpg.Connection) -> None:
     assert await connection.fetchval(
         "select count(*) = 0 from pg_class where relnamespace = 'telnyx'::regnamespace and relispartition"
         " and relkind in ('r', 'p')"
@@ -111,7 +111,7 @@ async def test_an_update_of_a_delivery_stays_in_its_page(connection: asyncpg.Con
     assert (row["n_tup_upd"], row["n_tup_hot_upd"]) == (10, 10)
 
 
-async def test_error_codes_are_the_vendors(connection: asyncpg.Connection) -> None:
+async def test_the_error_codes_are_those_of_the_vendor(connection: asyncpg.Connection) -> None:
     rows = {row["code"]: row for row in await connection.fetch("select * from telnyx.error_codes")}
     assert len(rows) == 66
     assert dict(rows["40300"]) == {

@@ -1,4 +1,4 @@
-"""The benchmark's ledger, small: what it measures is what it says, and no question reads `events` from end to end."""
+"""A small ledger of the benchmark `stored`: its content is as declared, and no query reads all of `events`."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.support.sql.rows import plan
 EVENTS = 12_000
 ENDS_AT = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
-# What is rare, and so may not have happened to one account in the last 30 days.
+# Rare stories, which one account may not have in the last 30 days.
 MAY_BE_EMPTY = {
     *("event_id_conflicts", "event_id_conflicts_since", "toll_free_blocks"),
     *("--ask spend_limits", "--ask toll_free_open", "--ask numbers_not_assigned"),
@@ -27,7 +27,7 @@ MAY_BE_EMPTY = {
 
 @pytest.fixture
 async def stored(database_url: str, connection: asyncpg.Connection) -> asyncpg.Connection:
-    """A year of events, their tables rebuilt, at rest."""
+    """A year of events with rebuilt tables, analyzed."""
     await stored_events.prepare(database_url, ENDS_AT)
     for shard in stored_events.shards(EVENTS, ENDS_AT):
         await stored_events.copy(database_url, shard)
@@ -36,7 +36,7 @@ async def stored(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
     return connection
 
 
-async def test_a_year_of_events_is_what_it_says_and_asked_without_reading_it_all(
+async def test_a_year_of_events_is_queried_without_reading_it_all(
     database_url: str, stored: asyncpg.Connection
 ) -> None:
     await the_events_are_signed(stored)
@@ -60,7 +60,7 @@ async def the_events_are_signed(stored: asyncpg.Connection) -> None:
 
 
 async def nothing_reads_all_events(stored: asyncpg.Connection) -> None:
-    """Of a partition with a handful of rows a sequential scan is right, and of any month of the registry's."""
+    """A sequential scan is right for a small partition, and for any month of the registry."""
     large = await stored.fetch(
         """select tableoid::regclass::text from telnyx.events where retention_class <> 'registry'
            group by 1 having count(*) > 100"""

@@ -1,4 +1,4 @@
-"""Ways to plant an error in a projection: in a table's declaration, in its rows, in a fold in SQL or in Python."""
+"""Plants an error in a projection: in a table's declaration, in its rows, or in a fold in SQL or Python."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -56,7 +56,7 @@ def in_fold(old: str, new: str) -> Plant:
 
 
 def in_module(module: Any, name: str, altered: Any) -> Plant:
-    """The same facts, folded in Python with one name of a module, or one entry of a dict, altered."""
+    """The same facts, folded in Python with one altered name of a module or entry of a dict."""
 
     def plant(projection: Projection) -> Projection:
         refold = projection.refold
@@ -81,7 +81,7 @@ def _altered(fold: Fold, place: Any, name: str, altered: Any) -> Fold:
 
 
 def moved(column: str, *, to: str) -> Callable[[Table], Table]:
-    """A column that is merged by another rule: least, greatest, constants (the first stays) or winner."""
+    """Merges a column by another rule: least, greatest, constants (the first stays) or winner."""
 
     def alter(table: Table) -> Table:
         kind = table.columns[column]

@@ -1,7 +1,7 @@
-"""Proof that the laws can fail: an error planted in the declaration of a column turns its comparison red.
+"""The laws can fail: an error planted in the declaration of a column shows up in the comparison with the oracle.
 
-Each error is one that a programmer could make: the wrong join, a column torn from its winner, the last instead of the
-first, "keep what was there". All are tried on the same fixed streams, on which the product shows no difference.
+Each error is one that a programmer could make: the wrong join, a column separated from its winner, the last value
+instead of the first. All run on the same fixed streams, where the product shows no difference.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ FAMILIES = {
     "ten_dlc": {"messages": 0, "ten_dlc": 30, "account_things": 0},
     "account_things": {"messages": 0, "ten_dlc": 0, "account_things": 40},
 }
-# Tables that are refolded, by the one that holds their facts.
+# Folded tables, and the table of their facts.
 FACTS = {
     "opt_outs": "opt_out_events",
     **dict.fromkeys(("ten_dlc_aliases", "brands", "campaigns"), "ten_dlc_events"),
@@ -47,7 +47,7 @@ FACTS = {
 
 @cache
 def fixed_streams(family: str) -> list[tuple[list[list[Webhook]], dict[str, Rows]]]:
-    """Batches of webhooks that collide, always the same, with the rows that they must give."""
+    """Fixed streams of colliding webhooks, with their expected rows."""
     collected: list[list[Webhook]] = []
 
     @seed(20260301)
@@ -58,19 +58,21 @@ def fixed_streams(family: str) -> list[tuple[list[list[Webhook]], dict[str, Rows
 
     collect()
     if family == "messages":
-        collected.append([Webhook(builders.encode(webhook), "a", BASE) for webhook in told_by_hand()])
-    return [([[one] for one in stream], tables(list(map(expected_delivery, stream)))) for stream in collected]
+        collected.append([Webhook(builders.encode(webhook), "a", BASE) for webhook in webhooks_by_hand()])
+    return [([[webhook] for webhook in stream], tables(list(map(expected_delivery, stream)))) for stream in collected]
 
 
-def told_by_hand() -> list[builders.Json]:
-    """A message whose dearer report is not the last word, and a person who stops, starts, and is refused a send."""
+def webhooks_by_hand() -> list[builders.Json]:
+    """A message whose higher cost is not its last, and a person who stops, starts, and has a refused send."""
     noon, second = builders.NOON, timedelta(seconds=1)
     return [
         builders.message_finalized("m", cost={"amount": "0.0040", "currency": "USD"}),
         builders.message_sent("m", cost={"amount": "0.0051", "currency": "USD"}),
         builders.stop_received("i1", at=noon),
         builders.start_received("i2", at=noon + 60 * second),
-        builders.send_refused("n", at=noon + 59 * second),  # refused two seconds later, from before the consent
+        builders.send_refused(
+            "n", at=noon + 59 * second
+        ),  # refused two seconds later, but attempted before the consent
     ]
 
 
@@ -88,7 +90,7 @@ def without_descriptions(row: Row) -> Row:
 
 
 def forgetful(facts: Sequence[Fact]) -> Row:
-    """A later success clears the reason of a failure."""
+    """Clears the reason of a failure on a later success."""
     return fold_brand(facts) | ({} if (facts[-1]["status"] or "").upper() == "FAILED" else {"last_reason": None})
 
 
@@ -164,7 +166,7 @@ async def differing_columns(
     family: str,
     until: str = "",
 ) -> set[str]:
-    """The columns, as table.column, in which Postgres and the oracle differ; stops where `until` is among them."""
+    """The columns (table.column) in which Postgres and the oracle differ; stops once `until` is among them."""
     columns: set[str] = set()
     await allow_clearing(connection)
     projector = Projector(database_url, keys=key_ring(), verify=False, owner="planted", projections=projections)
@@ -185,10 +187,10 @@ async def test_without_an_error_nothing_differs(database_url: str, connection: a
 
 
 @pytest.mark.parametrize("column", ERRORS)
-async def test_a_planted_error_turns_its_column_red(
+async def test_a_planted_error_is_reported_for_its_column(
     database_url: str, connection: asyncpg.Connection, column: str
 ) -> None:
-    """A table without a column is one whose rows themselves are wrong."""
+    """A key of ERRORS without a column means wrong or missing rows."""
     table = column.split(".", maxsplit=1)[0]
     source = FACTS.get(table, table)
     planted = [

@@ -1,4 +1,4 @@
-"""The safeguards, each as the one change that takes it out, and the tests that must notice."""
+"""The safeguard mutants: each is the one change that removes a safeguard, with the tests that must fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`old` stands exactly once in `file`; with `new` in its place each of `tests` fails."""
+    """`old` stands exactly once in `file`. With `new` in its place each of `tests` fails."""
 
     name: str
     file: str
@@ -17,7 +17,7 @@ class Mutant:
     tests: tuple[str, ...]
 
     def applied(self, content: str) -> str:
-        """The file with the change. Raises ValueError where the text is not there exactly once."""
+        """The content with the change. Raises ValueError unless `old` stands in it exactly once."""
         if content.count(self.old) != 1:
             raise ValueError(f"{self.name}: {self.old!r} stands {content.count(self.old)} times in {self.file}")
         return content.replace(self.old, self.new)

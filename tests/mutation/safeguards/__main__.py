@@ -1,6 +1,6 @@
-"""`make mutants`: in a copy of the repository, one safeguard after the other is taken out; the tests must turn red.
+"""`make mutants`: removes one safeguard after another in a copy of the repository; its tests must fail.
 
-A control run without any change must be green first. Exit status 1 where a mutant lives.
+A control run without a change must be green first. Exit status 1 if a mutant lives.
 """
 
 import sys
@@ -14,7 +14,7 @@ GREEN, RED = 0, 1  # of pytest; anything else is no verdict
 
 
 def main(names: Sequence[str]) -> int:
-    """Runs those that are named, else all."""
+    """Runs the named mutants, or all."""
     wanted = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     with copied_tree() as copy:
         control = run_tests(copy, sorted({test for mutant in wanted for test in mutant.tests}))

@@ -1,4 +1,4 @@
-"""Rows for tests of the schema itself, inserted as a projector would, without any of its code."""
+"""Rows for tests of the schema, inserted as a projector does but without its code."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 
 
 async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
-    """One event, with its partition; what is not given is something ordinary."""
+    """Inserts one event and its partition. Columns that are not given have ordinary values."""
     row = {
         "event_key": uuid.uuid4(),
         "account": "default",
@@ -32,7 +32,7 @@ async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[st
 
 
 async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
-    """One fact about a person; what is not given is something ordinary."""
+    """Inserts one fact about a person. Columns that are not given have ordinary values."""
     row = {
         "event_key": uuid.uuid4(),
         "phone_number": "+13125550001",
@@ -53,7 +53,7 @@ async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) ->
 
 
 async def insert_delivery(connection: asyncpg.Connection, message_id: str, **values: Any) -> None:
-    """One delivery, sent at noon; what is not given is something ordinary."""
+    """Inserts one delivery, sent at noon. Columns that are not given have ordinary values."""
     row = {
         "message_id": message_id,
         "recipient": PERSON,
@@ -73,7 +73,7 @@ async def insert_delivery(connection: asyncpg.Connection, message_id: str, **val
 
 
 async def insert_many_events(connection: asyncpg.Connection) -> None:
-    """9000 events of now, in all retention classes, with statistics for the planner."""
+    """Inserts 9000 events of now in all retention classes, and analyzes the table."""
     await connection.execute("""
         insert into telnyx.events (event_key, account, event_type, retention_class, occurred_at, received_at, body,
                                    signature, signed_timestamp, key_id)
@@ -94,6 +94,6 @@ async def fetch_tuples(connection: asyncpg.Connection, query: str) -> list[tuple
 
 
 async def plan(connection: asyncpg.Connection, query: str, *arguments: Any) -> str:
-    """The plan of a query, run for real, as text: at the default price of a page, where an index has it hardest."""
+    """The plan of an executed query as text, at the default random_page_cost, which favours indexes least."""
     await connection.execute("set random_page_cost = 4")
     return "\n".join(row[0] for row in await connection.fetch(f"explain (analyze, costs off) {query}", *arguments))

@@ -1,4 +1,4 @@
-"""Whether a running program seals what it stores, without ten minutes of waiting for it."""
+"""Makes stored events old enough to be sealed, to spare a test ten minutes of waiting."""
 
 import asyncpg
 
@@ -13,7 +13,7 @@ UNLOCKED = """
 
 
 async def seals_what_has_waited(connection: asyncpg.Connection) -> None:
-    """Makes the events an hour older, past the triggers, and waits until they are sealed."""
+    """Makes the events an hour older, despite the triggers, and waits until they are sealed."""
     await connection.execute(f"{UNLOCKED} update telnyx.events set recorded_at = recorded_at - interval '1 hour'")
 
     async def seals() -> int:

@@ -1,7 +1,7 @@
-"""Streams of webhooks that collide: few things, persons and moments, well and badly formed, for hypothesis.
+"""Streams of colliding webhooks for hypothesis: few subjects, persons and moments, well and badly formed.
 
-The pools are small on purpose. A law about order and repetition says something only where events meet in one row, at
-one time, with contradictory values; and where what cannot be read stands beside what can.
+The pools are small on purpose. A law about order and repetition tests something only if events meet in one row, at one
+time, with contradictory values, and if unreadable values stand beside readable ones.
 """
 
 import random
@@ -26,7 +26,7 @@ FIRST_ATTEMPT = b'{"meta":{"attempt":1},'
 
 @dataclass(frozen=True)
 class Webhook:
-    """One delivery before it is signed: what is posted, by whom, when, and whether its signature was too old."""
+    """One delivery before it is signed: its body, account and time, and whether its timestamp is refused."""
 
     body: bytes
     account: str
@@ -34,7 +34,7 @@ class Webhook:
     refused: str | None = None
 
     def again(self, attempt: int) -> "Webhook":
-        """A later delivery of the same event: other bytes where the body can be read, equal `data`."""
+        """A later delivery of the same event: other bytes if the body is readable, equal `data`."""
         body = self.body.replace(FIRST_ATTEMPT, b'{"meta":{"attempt":%d},\n' % attempt, 1)
         return replace(self, body=body, received_at=self.received_at + attempt * STEP)
 
@@ -44,7 +44,7 @@ def body_of(data: Any) -> bytes:
 
 
 MOMENTS = st.integers(-1, LAST_STEP + 3).map(lambda step: BASE + step * STEP)
-# By an account, at a step, refused or not: one draw for the three.
+# Account, step and refusal in one draw.
 ARRIVALS = st.sampled_from(
     [(account, step, None) for account in "aaaaaaaaab" for step in range(LAST_STEP + 3)]
     + [("a", step, refused) for refused in ("stale_timestamp", "future_timestamp") for step in (1, 3, 5)]
@@ -63,7 +63,7 @@ BODIES = weighted(*((5, bodies) for bodies in FAMILIES), (1, NO_WEBHOOKS))
 
 
 def streams(messages: int = 9, ten_dlc: int = 12, account_things: int = 7) -> st.SearchStrategy[list[Webhook]]:
-    """Streams of deliveries in the order of their arrival, with at most so many of each family, in turn."""
+    """Streams of deliveries by arrival, with at most so many of each family, in turn."""
     sizes = zip(FAMILIES, (messages, ten_dlc, account_things), strict=True)
     families = [st.lists(webhooks(bodies), min_size=size // 2, max_size=size) for bodies, size in sizes]
     return st.tuples(*families, st.lists(webhooks(NO_WEBHOOKS), max_size=2)).map(_in_turn)

@@ -1,4 +1,4 @@
-"""Webhooks about few hosted orders, toll-free verifications and spend limits, and clicks, well and badly formed."""
+"""Webhooks about a few hosted orders, toll-free verifications, spend limits and clicks, well and badly formed."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ HOSTED = st.fixed_dictionaries(
         "numbers": st.lists(HOSTED_ITEM, max_size=3) | HOSTED_ITEM | pool("+13125550001", share=1),
     },
 )
-# Plain ones about one order, so that each of its columns is said by another event.
+# Well-formed webhooks about one order: each of its columns comes from another event.
 COURSE = st.fixed_dictionaries(
     {"order_id": st.sampled_from(["o1", None])},
     optional={

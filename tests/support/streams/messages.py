@@ -1,4 +1,4 @@
-"""Webhooks about few messages and people, well and badly formed, and those of types that feed no table."""
+"""Webhooks about a few messages and people, well and badly formed, and some of types that feed no table."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ INBOUND = an_object(
     encoding=pool("GSM-7"),
     parts=pool(1, 2),
 )
-# Plain ones, so that one message of one person is seen often enough for its columns to disagree.
+# Well-formed webhooks: one message of one person is seen often enough for its columns to disagree.
 LIFE_CYCLE = st.fixed_dictionaries(
     {
         "id": st.sampled_from(["m1", "m1", "m1", "m2"]),
@@ -105,7 +105,7 @@ LIFE_CYCLE = st.fixed_dictionaries(
     },
     optional={"tags": st.sampled_from([["a"], ["a", "b"], ["b"]]), "parts": st.sampled_from([1, 2])},
 )
-# Plain ones, so that people are opted out and in again often enough for a history.
+# Well-formed webhooks: people opt out and in again often enough for a history.
 CONSENT = st.fixed_dictionaries(
     {
         "id": st.sampled_from(["m1", "i1", "i2"]),

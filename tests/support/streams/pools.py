@@ -1,4 +1,4 @@
-"""What all families are drawn from: moments that coincide, small pools, and a hostile value now and then."""
+"""Shared draws of all families: coinciding moments, small pools, and a hostile value now and then."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def pool(*good: Any, share: int = 8) -> st.SearchStrategy[Any]:
 
 
 def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """One of the strategies, each as often as its weight says (`one_of` counts the branches inside)."""
+    """One of the strategies, by weight (`one_of` counts the branches inside)."""
     drawn = [strategy for weight, strategy in choices for _ in range(weight)]
     return st.integers(0, len(drawn) - 1).flatmap(drawn.__getitem__)
 
@@ -31,7 +31,7 @@ def an_object(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, A
 
 
 def _spellings() -> list[str]:
-    """Every moment of the grid, in several spellings of the vendor's."""
+    """Every moment of the grid in several of the vendor's formats."""
     found = []
     for step in range(LAST_STEP + 1):
         at = BASE + step * STEP

@@ -1,7 +1,7 @@
-"""Webhooks about few brands, campaigns and numbers under several ids, that say contradictory things at equal times.
+"""Contradictory webhooks at equal times about a few brands, campaigns and numbers under several ids.
 
-Telnyx ids are `k1 k2` and `b1 b2`, TCR ids `C1AAAA C2BBBB` and `B1AAAA B2BBBB`. Any event may link any two of them, so
-that links are learnt late, are contested from both sides, and come from a description or a field of their own.
+Telnyx ids are `k1 k2` and `b1 b2`, TCR ids `C1AAAA C2BBBB` and `B1AAAA B2BBBB`. Any event may link any two of
+them, so links are learnt late, are contested from both sides, and come from a description or from a field.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.webhooks.malformed import HOSTILE, Raw
 
 Json = dict[str, Any]
 
-# --- which thing -----------------------------------------------------------------------------------------------------
+# --- subjects --------------------------------------------------------------------------------------------------------
 
 PAIRS = (("k1", "C1AAAA"), ("k2", "C1AAAA"), ("k1", "C2BBBB"))
 CAMPAIGNS: list[Json] = [
@@ -34,11 +34,11 @@ NUMBERS: list[Json] = [
     *({"phoneNumber": 13125550001}, {"phoneNumber": "+13125550002"}, {"phoneNumber": "12345"}),
 ]
 
-# --- what it says ----------------------------------------------------------------------------------------------------
+# --- statements ------------------------------------------------------------------------------------------------------
 
 
 def spelled(*statements: Json) -> list[Json]:
-    """The statements as they are and with their words in other cases."""
+    """The statements, and the same in other letter cases."""
     other = [
         {name: str.swapcase(word) if turn % 2 else f" {word.title()}\n" for name, word in statement.items()}
         for turn, statement in enumerate(statements)
@@ -82,13 +82,13 @@ CAMPAIGN_SAYS: list[Json] = [
     *({"type": "TELNYX_REVIEW", "status": "PENDING", "eventType": "CAMPAIGN_EXPIRED"}, {"eventType": "CAMPAIGN_ADD"}),
     *({"type": "MNO_CAMPAIGN_OPERATION_SUSPENDED"}, {"type": "MNO_CAMPAIGN_OPERATION_UNSUSPENDED"}),
 ]
-# About one campaign, so that it is suspended and comes back to where it was, or to where a late event says that it was.
+# About one campaign: it is suspended and returns to its status before, also to one that a late event changed.
 ONE_CAMPAIGN: list[Json] = [{"campaignId": "k1"}, {"campaignId": "C1AAAA"}, {"campaignId": "k1"}, *CAMPAIGNS[-6:-5]]
 SUSPENSIONS: list[Json] = [
     *({"type": "TCR_EVENT", "eventType": f"MNO_CAMPAIGN_OPERATION_{operation}"} for operation in OPERATIONS[2:]),
     *({"type": "VERIFIED"}, {"type": "TELNYX_EVENT", "status": "DORMANT"}, {"campaignStatus": "MNO_PENDING"}),
 ]
-# About two campaigns and one TCR id: from a description, or from a field of its own, which outdoes all descriptions.
+# About two campaigns and one TCR id, from a description or from a field, which wins over all descriptions.
 LINKS: list[Json] = [
     *({"campaignId": telnyx, "type": "TCR_EVENT", "description": "C1AAAA was added"} for telnyx in ("k1", "k2")),
     *({"campaignId": telnyx, "type": "TELNYX_REVIEW", "description": f"Campaign {tcr}."} for telnyx, tcr in PAIRS),
@@ -119,7 +119,7 @@ NUMBER_SAYS: list[Json] = spelled(
     ),
 )
 
-# --- and why ---------------------------------------------------------------------------------------------------------
+# --- reasons ---------------------------------------------------------------------------------------------------------
 
 REASONS: list[Any] = [
     *([], None, "plain", ["plain", "plain", " "], [{"fields": ["ein", "name"], "description": " does not match\0"}]),
@@ -161,16 +161,16 @@ ODD_TYPES = (
 )
 
 
-def _told(*choices: list[Json]) -> st.SearchStrategy[Json]:
-    """One of each list, later ones over earlier ones, under an event type that plays no part."""
+def _webhooks(*choices: list[Json]) -> st.SearchStrategy[Json]:
+    """One part of each list, later parts over earlier ones. The event type does not matter."""
     parts = [st.sampled_from(choice) for choice in (*choices, EXTRAS)]
     return st.tuples(st.sampled_from(EVENT_TYPES), TIMES, *parts).map(_event)
 
 
 def _event(drawn: tuple[Any, ...]) -> Json:
-    event_type, occurred_at, *told = drawn
+    event_type, occurred_at, *parts = drawn
     payload: Json = {}
-    for part in told:
+    for part in parts:
         payload |= part
     return {"event_type": event_type, "occurred_at": occurred_at, "payload": payload}
 
@@ -201,11 +201,11 @@ ANY_SHAPE = an_object(
     identityStatus=pool("VERIFIED"),
 )
 TEN_DLC = weighted(
-    (9, _told(CAMPAIGNS, CAMPAIGN_SAYS)),
-    (6, _told(ONE_CAMPAIGN, SUSPENSIONS)),
-    (4, _told(LINKS)),
-    (4, _told(BRANDS, BRAND_SAYS)),
-    (5, _told(CAMPAIGNS, NUMBERS, NUMBER_SAYS)),
-    (1, _told(NUMBERS + BRANDS, NUMBER_SAYS + BRAND_SAYS + CAMPAIGN_SAYS)),
+    (9, _webhooks(CAMPAIGNS, CAMPAIGN_SAYS)),
+    (6, _webhooks(ONE_CAMPAIGN, SUSPENSIONS)),
+    (4, _webhooks(LINKS)),
+    (4, _webhooks(BRANDS, BRAND_SAYS)),
+    (5, _webhooks(CAMPAIGNS, NUMBERS, NUMBER_SAYS)),
+    (1, _webhooks(NUMBERS + BRANDS, NUMBER_SAYS + BRAND_SAYS + CAMPAIGN_SAYS)),
     (3, st.tuples(st.sampled_from((*EVENT_TYPES, *ODD_TYPES)), TIMES, ANY_SHAPE).map(_event)),
 )

@@ -1,7 +1,7 @@
-"""Streams of webhooks around the last day, with every kind of sender, keyword and campaign that a view tells apart.
+"""Streams of webhooks around the last day, with every kind of sender, keyword and campaign that a view distinguishes.
 
-A drawn step is rendered at a moment of the test's choosing, because views look at the clock. No step is nearer than
-five minutes to the border of 24 hours.
+A test renders a drawn step at its own moment, because views read the clock. No step is nearer than five minutes to the
+border of 24 hours.
 """
 
 import json
@@ -27,7 +27,7 @@ EVENT_IDS = (None, "same", "same", "other", "a", "b", "c")
 
 @dataclass(frozen=True)
 class Step:
-    """One webhook, at so many minutes and seconds from the test's moment; payload times are offsets in `times`."""
+    """One webhook, so many minutes and seconds from the test's moment. `sent_second` is the offset of `sent_at`."""
 
     event_type: str
     account: str

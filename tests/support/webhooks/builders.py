@@ -1,7 +1,7 @@
-"""Realistic webhook bodies and their signatures, for every test that needs one: a fixed seed gives fixed bytes.
+"""Realistic webhook bodies and their signatures. The same arguments give the same bytes.
 
-A builder returns the webhook as a dict, so that a test can break it in one place; `encode` makes the bytes that are
-signed. Nothing here is imported from the product: what a test sends must not depend on the code that reads it.
+A builder returns the webhook as a dict, which a test can change in one place; `encode` makes the signed bytes.
+Nothing here is imported from the product: sent bytes must not depend on the code that reads them.
 """
 
 import base64
@@ -67,7 +67,7 @@ def encode(webhook: object) -> bytes:
 
 
 def moment(at: datetime) -> str:
-    """A time in the vendor's usual spelling, with milliseconds and an offset."""
+    """A time in the vendor's usual format, with milliseconds and an offset."""
     return at.isoformat(timespec="milliseconds")
 
 
@@ -94,7 +94,7 @@ def again(webhook: Json, attempt: int = 2) -> Json:
 
 
 def identifier(seed: str) -> str:
-    """An id in the vendor's spelling that follows from the seed."""
+    """An id in the vendor's format that follows from the seed."""
     digits = hashlib.sha256(seed.encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
@@ -142,7 +142,7 @@ def outbound(message_id: str, to: Sequence[Any], *, at: datetime = NOON) -> Json
 def message_sent(
     message_id: str = "msg-1", number: str = PERSON, *, at: datetime = NOON, status: str = "sent", **more: object
 ) -> Json:
-    """`message.sent`, 300 ms after Telnyx took the message; `more` replaces payload fields."""
+    """`message.sent`, 300 ms after Telnyx accepted the message; `more` replaces payload fields."""
     sent_at = at + timedelta(milliseconds=300)
     fields: Json = {"sent_at": moment(sent_at)} | more
     payload = outbound(message_id, [recipient(number, status)], at=at) | fields
@@ -152,7 +152,7 @@ def message_sent(
 def message_finalized(
     message_id: str = "msg-1", number: str = PERSON, *, at: datetime = NOON, status: str = "delivered", **more: object
 ) -> Json:
-    """`message.finalized` of a message that Telnyx took at `at`; `more` replaces payload fields."""
+    """`message.finalized` of a message that Telnyx accepted at `at`; `more` replaces payload fields."""
     sent_at, completed_at = at + timedelta(milliseconds=300), at + timedelta(seconds=2)
     fields: Json = {"sent_at": moment(sent_at), "completed_at": moment(completed_at)} | more
     payload = outbound(message_id, [recipient(number, status)], at=at) | fields
@@ -162,7 +162,7 @@ def message_finalized(
 def message_read(
     message_id: str = "msg-1", number: str = PERSON, *, at: datetime = NOON, status: str = "read", **more: object
 ) -> Json:
-    """`message.read` (RCS only), a minute after Telnyx took the message."""
+    """`message.read` (RCS only), a minute after Telnyx accepted the message."""
     fields: Json = {"type": "RCS", "from": {"agent_id": "e4448a5c0670c2a9", "agent_name": "Agent"}} | more
     payload = outbound(message_id, [recipient(number, status)], at=at) | fields
     return event("message.read", payload, at=at + timedelta(minutes=1))
@@ -227,7 +227,7 @@ def unknown_event(event_type: str = "call.initiated", *, at: datetime = NOON, **
 
 
 def spend_limit_reached(profile: str | None = PROFILE, *, at: datetime = NOON, **more: object) -> Json:
-    """A messaging profile spent what it may in a day; `more` replaces payload fields."""
+    """A messaging profile reached its daily spend limit; `more` replaces payload fields."""
     payload: Json = {"configured_limit": "10.00", "current_cost": "10.02", "profile_id": profile}
     return event("messaging-profile.spend-limit-reached", payload | more, at=at)
 
@@ -243,7 +243,7 @@ def hosted_order(
 def toll_free_update(
     verification_id: str = "tfv-1", status: str | None = "verified", *, at: datetime = NOON, **more: object
 ) -> Json:
-    """A toll-free number's verification moved on; `more` replaces payload fields."""
+    """A new status of a toll-free verification; `more` replaces payload fields."""
     payload: Json = {"id": verification_id, "status": status}
     return event("toll_free_verification.status_update", payload | more, at=at)
 

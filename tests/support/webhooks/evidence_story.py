@@ -1,4 +1,4 @@
-"""What happened to one person, for tests of evidence: two profiles, an opt-out, sends after it, and somebody else."""
+"""One person's story for tests of evidence: two profiles, an opt-out, sends after it, and another person."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 HOSTILE = '<script>alert("1")</script>\u202egnp.exe \x00'
 STOPPED, LATE = NOON + 10 * MINUTE, 45 * MINUTE  # the STOP was received 45 minutes after it was written
 
-# Each with the minutes from noon at which it occurs, and those that it takes to reach us.
+# Each with its minutes after noon, and the minutes until it reaches us.
 STORY: tuple[tuple[int, int, Json], ...] = (
     (0, 0, builders.message_sent("first")),
     (0, 0, builders.message_finalized("first")),
@@ -37,7 +37,7 @@ THEIRS = len(STORY) - 1
 
 
 async def tell(database_url: str, *, events_a_seal: int | None = None) -> None:
-    """Stores the story; with `events_a_seal`, seals all but the last two of it."""
+    """Stores the story; with `events_a_seal`, seals all but its last two events."""
     story = [Webhook(builders.encode(told), "a", NOON + (at + late) * MINUTE) for at, late, told in STORY]
     async with closing(new_projector(database_url)) as projector:
         await apply(projector, [[one] for one in story[:-2]])

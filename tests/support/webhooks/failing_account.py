@@ -1,4 +1,4 @@
-"""Webhooks of an account in which everything that can go wrong with sending does, as Telnyx tells it, up to now."""
+"""Webhooks of an account in which every kind of sending failure has happened."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ ANN, BEN, CAT, DAN = "+12125550101", "+12125550102", "+12125550103", "+121255501
 
 
 def troubles() -> list[Json]:
-    """All of it."""
+    """All webhooks of the account."""
     return [*registry(), *messages(), *people()]
 
 
@@ -59,7 +59,7 @@ def registry() -> list[Json]:
 
 
 def messages() -> list[Json]:
-    """One for each way in which a message does not arrive, and what they cost."""
+    """One message for each way to fail, with costs."""
     at, long_code = NOW - 10 * DAY, {"phone_number": LONG_CODE}
     ours: Json = {"from": long_code, "tcr_campaign_id": "CGOOD01"}
     silent: Json = {"cost": None, "cost_breakdown": None}
@@ -81,7 +81,7 @@ def messages() -> list[Json]:
 
 
 def people() -> list[Json]:
-    """ANN said STOP to a toll-free number and was sent to; BEN asked in words; CAT came back."""
+    """ANN wrote STOP to a toll-free number and still got a message; BEN used other words; CAT opted in again."""
     at, via = NOW - 5 * DAY, [{"phone_number": TOLL_FREE}]
     ours: Json = {"from": {"phone_number": TOLL_FREE}}
     return [

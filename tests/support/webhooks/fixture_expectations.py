@@ -1,4 +1,4 @@
-"""What each vendor example of `tests/fixtures` must become: the bytes to post, and whole rows with keys and account."""
+"""The bytes of each vendor example of `tests/fixtures`, and its whole expected rows with keys and account."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ CASES = {
     **{f"wrapped {file}": expected for file, expected in WRAPPED.items()},
     **{f"dated {file}": expected for file, expected in DATED.items()},
 }
-# The person whom an example names: none has two.
+# The person of each example; no example has two.
 PERSONS = {
     "examples_mms_media_type_key.json": "+12125550100",
     "examples_shortcode_help.json": "+12125551234",
@@ -43,7 +43,7 @@ def body_of(file: str, *, wrapped: bool = False, dated: bool = False) -> bytes:
 
 
 def key_of(body: bytes) -> uuid.UUID:
-    """event_key where there is an object `data`, else the quarantine_key of the bytes."""
+    """The event_key if `data` is an object, else the quarantine_key of the bytes."""
     data = json.loads(body).get("data")
     content = orjson.dumps(data, option=orjson.OPT_SORT_KEYS) if isinstance(data, dict) else body
     return uuid.UUID(bytes=hashlib.blake2b(content, digest_size=16).digest())
@@ -56,7 +56,7 @@ def case_body(name: str) -> bytes:
 
 
 def expected_rows(name: str, account: str) -> dict[str, Row]:
-    """Table to its one row, with keys and account filled in; events and quarantine without the evidence columns."""
+    """The one row per table, with keys and account; events and quarantine without the evidence columns."""
     body, expected = case_body(name), CASES[name]
     key = key_of(body)
     if expected.event is None:

@@ -1,11 +1,11 @@
-"""Values that hurt: what JSON allows and Postgres, or a careless reader, does not; and bodies that are no webhook."""
+"""Harmful values, legal in JSON but not in Postgres or for a careless reader, and bodies that are not webhooks."""
 
 import json
 from typing import Any
 
 
 class Raw(str):
-    """JSON text that is written as it is: numbers in a spelling of their own, and what no JSON writer would write."""
+    """JSON text that is written unchanged, for example unusual numbers."""
 
     __slots__ = ()
 
@@ -21,7 +21,7 @@ def written(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-# No two numbers here are one double: they would be one event_key, though they are different decimals.
+# No two numbers here equal the same double: different decimals would then have one event_key.
 HOSTILE: list[Any] = [
     *(None, True, False, [], {}, [[]], [None, True, 7, "x", {"a": []}]),
     *(0, -1, 17, 2**31 - 1, 2**31, 2**63, 2**64 + 2**13, -(2**63) - 2**12),

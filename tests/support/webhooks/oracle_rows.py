@@ -1,4 +1,4 @@
-"""Webhooks as deliveries, and the rows that the second computation makes of them."""
+"""Webhooks as deliveries, and the oracle's rows of them."""
 
 from datetime import datetime
 from typing import Any

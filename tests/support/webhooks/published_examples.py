@@ -1,4 +1,4 @@
-"""The published examples: bodies of `schemas/examples`, and the records that they make, signed by an example key."""
+"""The published examples: bodies of `schemas/examples` and their records, signed by an example key."""
 
 import hashlib
 from datetime import UTC, datetime
