@@ -30,7 +30,7 @@ from tests.support.environment.kafka import create_topics, settings_for
 from tests.support.environment.tcp_proxy import proxied
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import Member, member, produce, project_settings
-from tests.support.projections.offset_log import applied, keep_journal, takeover, tile
+from tests.support.projections.offset_log import applied, install_offset_log, takeover, tile
 
 TAKEOVER_SECONDS = 15.0
 # For the locks of a frozen owner: Postgres ends a session that idles in a transaction for 5 s.
@@ -43,7 +43,7 @@ select state_change from pg_stat_activity where application_name = left($1, 63) 
 # The longest pause between intervals of this owner, of those that began soon after a moment.
 LONGEST_PAUSE = """
 with applied as (
-  select at, greatest($2, lag(at, 1, $2) over (order by at)) as before from journal
+  select at, greatest($2, lag(at, 1, $2) over (order by at)) as before from offset_log
   where not claimed and owner = $1)
 select max(at - before) from applied where at > $2 and before < $2 + interval '4 s'
 """
@@ -51,7 +51,7 @@ select max(at - before) from applied where at > $2 and before < $2 + interval '4
 
 @pytest.fixture
 async def settings(kafka_settings: KafkaSettings, database_url: str, connection: asyncpg.Connection) -> ProjectSettings:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     return project_settings(kafka_settings, database_url)
 
 
@@ -81,7 +81,7 @@ async def test_one_that_is_killed_and_one_that_is_frozen_in_its_transaction_are_
     async with (
         record_stream(settings, signed) as stream,
         member_process(settings, "projector") as killed,
-        member_process(settings, "lingering") as sleeper,
+        member_process(settings, "slow") as sleeper,
         member_process(settings, "projector") as survivor,
     ):
         members = await eventually(lambda: owners(connection, topic), lambda seen: len(seen) == 3)
@@ -177,7 +177,9 @@ async def test_many_rebalances_leave_no_gap_and_no_overlap(
         report("caught up after the storm", time.monotonic() - since)
     async with member(settings):
         total = await assert_applied_once(connection, topic, stream.counts)
-    claims = await connection.fetchval("select count(distinct owner) from journal where claimed and topic = $1", topic)
+    claims = await connection.fetchval(
+        "select count(distinct owner) from offset_log where claimed and topic = $1", topic
+    )
     report("records in the storm", total)
     assert claims > 3
 
@@ -209,7 +211,7 @@ async def unavailable(members: list[Member], part: str) -> list[float | None]:
 async def test_a_killed_broker_is_waited_for_and_a_frozen_one_does_not_delay_a_stop(
     own_broker: LocalKafka, database_url: str, connection: asyncpg.Connection
 ) -> None:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     topics = Topics("telnyx")
     await create_topics(own_broker.bootstrap, topics)
     settings = project_settings(settings_for(own_broker, "telnyx"), database_url)

@@ -15,7 +15,7 @@ from projections.settings import ProjectSettings
 from schemas.kafka.topics import Topics
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import producing, signed_record
-from tests.support.projections.offset_log import applied, by_stale_owners, tile
+from tests.support.projections.offset_log import applied, moves_by_stale_owners, tile
 from tests.support.webhooks.builders import encode, message_sent
 
 PARTITIONS = 12
@@ -91,7 +91,7 @@ async def assert_applied_once(
     for partition in range(PARTITIONS):
         intervals = await applied(connection, topic, partition)
         assert tile(intervals, intervals[-1][1]), (partition, intervals)
-    assert await by_stale_owners(connection) == []
+    assert await moves_by_stale_owners(connection) == []
     return sum(offsets)
 
 
@@ -101,9 +101,7 @@ async def owners(connection: asyncpg.Connection, topic: str) -> set[str]:
 
 
 @asynccontextmanager
-async def member_process(
-    settings: ProjectSettings, kind: str = "journalist"
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def member_process(settings: ProjectSettings, kind: str = "offsets") -> AsyncIterator[asyncio.subprocess.Process]:
     """A member as a separate process, killed at the end."""
     started = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,4 +1,4 @@
-"""A projector, and the rows that it makes of spend limits, hosted and toll-free numbers, and link clicks."""
+"""A projector, and its rows for spend limits, hosted and toll-free numbers, and link clicks."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def key_of(webhook: Json) -> str:
 
 
 class Ledger:
-    """A projector, and what its tables hold after a batch or many."""
+    """A projector, and the rows of its tables."""
 
     def __init__(self, projector: Projector, administrator: asyncpg.Connection) -> None:
         self._projector = projector

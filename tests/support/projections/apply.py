@@ -1,4 +1,4 @@
-"""Drives the projector with a stream of webhooks, as the consumer would, and clears its tables between examples."""
+"""Applies streams of webhooks with the projector, as the consumer does, and clears its tables between examples."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -38,7 +38,7 @@ async def closing(projector: Projector) -> AsyncIterator[Projector]:
 
 
 def signed(webhook: Webhook) -> Delivery:
-    """The delivery as the product describes it, signed by the account's key when it was received."""
+    """The delivery as the product describes it, signed with the account's key at the time of receipt."""
     key = SIGNING_KEYS[webhook.account]
     stamp = str(int(webhook.received_at.timestamp()))
     return Delivery(
@@ -83,13 +83,13 @@ async def apply(projector: Projector, batches: Iterable[Sequence[Webhook]]) -> N
 
 
 async def allow_clearing(administrator: asyncpg.Connection) -> None:
-    """Disarms, in this test's own database, the triggers that make `events` append-only."""
+    """Disable the triggers that make `events` append-only, in the test's database."""
     await administrator.execute(
         "create or replace function telnyx.refuse_change() returns trigger language plpgsql as 'begin return old; end'"
     )
 
 
 async def clear(administrator: asyncpg.Connection) -> None:
-    """Empties every table that is compared, and what the projector remembers of failures; needs `allow_clearing`."""
+    """Empty every table that is compared, the dead letters and the status of projections. Needs `allow_clearing`."""
     names = (*compare.COLUMNS, "dead_letters", "projection_state")
     await administrator.execute(" ".join(f"delete from telnyx.{table};" for table in names))

@@ -1,4 +1,4 @@
-"""What the tests of the consumer share: a projector that moves offsets only, members of a group, records to read."""
+"""For tests of the consumer: a projector that only moves offsets, members of a group, records in Kafka."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -21,21 +21,21 @@ from schemas.kafka.record import Delivery, Record, event_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Event, read
 from schemas.settings import KafkaSettings
-from tests.support.projections.offset_log import sign_session
+from tests.support.projections.offset_log import name_session
 from tests.support.webhooks.builders import ACCOUNT, KEY, NOON, encode, key_id, public_key_setting, sign
 
 RECEIVED_AT = NOON + timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Noted(PreparedBatch):
-    """The values of a batch, of which nothing else is wanted."""
+class ValuesBatch(PreparedBatch):
+    """A prepared batch that holds the values of its records and no rows."""
 
     values: Sequence[bytes]
 
 
-class Journalist:
-    """Applies batches by moving the offsets and nothing else; `seen` holds the values that it committed."""
+class OffsetProjector:
+    """Moves the offsets of a batch and writes nothing else; `seen` holds the values that it committed."""
 
     def __init__(self, database_url: str, owner: str) -> None:
         self._database_url = database_url
@@ -43,18 +43,18 @@ class Journalist:
         self._connection: asyncpg.Connection | None = None
         self.seen: list[bytes] = []
 
-    async def prepare(self, batch: Sequence[Incoming]) -> Noted:
-        """As the port promises."""
+    async def prepare(self, batch: Sequence[Incoming]) -> ValuesBatch:
+        """See projections.kafka.membership.BatchWriter."""
         values = [item.value for item in batch]
-        return Noted([read(value).key for value in values], (), (), (), values)
+        return ValuesBatch([read(value).key for value in values], (), (), (), values)
 
     async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
-        """As the port promises."""
-        assert isinstance(prepared, Noted)
+        """See projections.kafka.membership.BatchWriter."""
+        assert isinstance(prepared, ValuesBatch)
         try:
             if self._connection is None:
                 self._connection = await connect(self._database_url)
-                await sign_session(self._connection, self._owner)
+                await name_session(self._connection, self._owner)
             with outages():
                 await self._commit(self._connection, advances)
         except Fenced:
@@ -71,7 +71,7 @@ class Journalist:
                 raise Fenced(lost)
 
     async def close(self) -> None:
-        """Lets go of the connection."""
+        """Close the connection."""
         self._drop()
 
     def _drop(self) -> None:
@@ -81,12 +81,12 @@ class Journalist:
 
 
 class Member:
-    """A projector of the group, in this process. `projector` gets the owner's name from here."""
+    """A member of the group in this process, which names its projector's owner."""
 
-    def __init__(self, settings: ProjectSettings, projector: Journalist | Projector | None = None) -> None:
+    def __init__(self, settings: ProjectSettings, projector: OffsetProjector | Projector | None = None) -> None:
         self.owner = owner_name()
         self.metrics = ProjectorMetrics()
-        self.projector = projector or Journalist(settings.database_url, self.owner)
+        self.projector = projector or OffsetProjector(settings.database_url, self.owner)
         self.projector._owner = self.owner
         self._stop = asyncio.Event()
         self.running = asyncio.create_task(
@@ -95,12 +95,12 @@ class Member:
 
     @property
     def seen(self) -> list[bytes]:
-        """The values that its Journalist committed."""
-        assert isinstance(self.projector, Journalist)
+        """The values that the OffsetProjector committed."""
+        assert isinstance(self.projector, OffsetProjector)
         return self.projector.seen
 
     async def leave(self) -> None:
-        """Stop it as SIGTERM does; raises what it ended with."""
+        """Stop as SIGTERM does. Raises the error with which the member ended."""
         self._stop.set()
         try:
             await self.running
@@ -108,22 +108,24 @@ class Member:
             await self.projector.close()
 
     def gauge(self, name: str, **labels: str) -> float | None:
-        """The value of one of its metrics."""
+        """The value of a metric."""
         return self.metrics.registry.get_sample_value(name, labels)
 
 
 @asynccontextmanager
-async def member(settings: ProjectSettings, projector: Journalist | Projector | None = None) -> AsyncIterator[Member]:
-    """A member that has left when the block ends."""
-    one = Member(settings, projector)
+async def member(
+    settings: ProjectSettings, projector: OffsetProjector | Projector | None = None
+) -> AsyncIterator[Member]:
+    """A member that leaves at the end of the block."""
+    joined = Member(settings, projector)
     try:
-        yield one
+        yield joined
     finally:
-        await one.leave()
+        await joined.leave()
 
 
 def project_settings(kafka: KafkaSettings, database_url: str) -> ProjectSettings:
-    """Settings for these topics; a group of the same name as their prefix, which no other test has."""
+    """Settings for these topics, and for a consumer group of this test alone."""
     return ProjectSettings.model_validate(
         {
             **kafka.model_dump(),
@@ -136,7 +138,7 @@ def project_settings(kafka: KafkaSettings, database_url: str) -> ProjectSettings
 
 @asynccontextmanager
 async def producing(bootstrap: str, *, transactional_id: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer, flushed and stopped at the end."""
+    """A producer that is flushed and stopped at the end of the block."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
     await producer.start()
     try:
@@ -153,12 +155,12 @@ async def produce(bootstrap: str, topic: str, values: Sequence[bytes], *, partit
 
 
 async def publish(kafka: KafkaSettings, webhooks: Iterable[object], *, key: SigningKey = KEY) -> int:
-    """Publish webhooks as ingest does, signed and under their record keys. Gives how many."""
+    """Publish webhooks as ingest does, signed and with their record keys. Returns their number."""
     topics = Topics(kafka.ledger_topic_prefix)
     async with producing(kafka.kafka_bootstrap_servers) as producer:
         records = [signed_record(topics, encode(webhook), key=key) for webhook in webhooks]
         await asyncio.gather(
-            *[await producer.send(one.topic, one.value, key=one.key, headers=list(one.headers)) for one in records]
+            *[await producer.send(item.topic, item.value, key=item.key, headers=list(item.headers)) for item in records]
         )
     return len(records)
 

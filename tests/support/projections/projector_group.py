@@ -1,4 +1,4 @@
-"""Real projectors as members of a group, some with something planted: a bug, or a long stay in the transaction."""
+"""Real projectors as members of a group; some have a planted bug, or stay in the transaction."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from projections.settings import ProjectSettings
 from projections.tables.deliveries import DELIVERIES
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event
-from tests.support.projections.offset_log import sign_session
+from tests.support.projections.offset_log import name_session
 
 STAY_SECONDS = 0.7
 
 
-class Witnessed(Projector):
-    """The projector as it is; its session says whose it is."""
+class SessionNamingProjector(Projector):
+    """The projector, with its owner as the name of its session."""
 
     _signed: asyncpg.Connection | None = None
 
     async def connect(self) -> asyncpg.Connection:
         connection = await super().connect()
         if connection is not self._signed:
-            await sign_session(connection, self._owner)
+            await name_session(connection, self._owner)
             self._signed = connection
         return connection
 
 
-class Lingering(Witnessed):
-    """Stays in each transaction for a while, with every lock that a batch takes in its hands."""
+class SlowProjector(SessionNamingProjector):
+    """Stays in each transaction for a while, holding every lock of a batch."""
 
     async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
         stored = await super()._append(connection, rows, copy=copy)
@@ -41,10 +41,10 @@ class Lingering(Witnessed):
         return stored
 
 
-class Halting(Witnessed):
-    """Waits in the transaction, with everything written but the offsets, until the test lets it go on."""
+class PausingProjector(SessionNamingProjector):
+    """Waits in a transaction, with everything written but the offsets, until the test sets `go_on`."""
 
-    def halt(self) -> None:
+    def pause_next_batch(self) -> None:
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def _append(self, connection: asyncpg.Connection, rows: Sequence[EventRow], *, copy: bool) -> int:
@@ -63,17 +63,17 @@ def buggy(event: Event, delivery: Delivery) -> Rows:
 
 
 WITH_A_BUG: tuple[Projection, ...] = tuple(
-    replace(one, rows=buggy) if one is DELIVERIES else one for one in PROJECTIONS
+    replace(projection, rows=buggy) if projection is DELIVERIES else projection for projection in PROJECTIONS
 )
 
 
 def projector(
     settings: ProjectSettings,
     owner: str,
-    kind: type[Witnessed] = Witnessed,
+    kind: type[SessionNamingProjector] = SessionNamingProjector,
     *,
     projections: Sequence[Projection] = PROJECTIONS,
-) -> Witnessed:
-    """One as the program makes it."""
+) -> SessionNamingProjector:
+    """A projector as `project` creates it."""
     verify = settings.ledger_project_verify == "all"
     return kind(settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=projections)

@@ -1,4 +1,4 @@
-"""Webhooks about a few 10DLC things under their several ids, a projector of this family alone, and its tables."""
+"""Webhooks about 10DLC brands, campaigns and numbers under several ids, a projector of this family, and its tables."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ Tables = dict[str, list[dict[str, Any]]]
 
 
 def webhook(minute: float = 0, **payload: Any) -> Json:
-    """A webhook of the family, so many minutes after noon."""
+    """A webhook of the family, `minute` minutes after noon."""
     return builders.event("10dlc.campaign.update", payload, at=NOON + timedelta(minutes=minute))
 
 
@@ -46,7 +46,7 @@ async def rows(connection: asyncpg.Connection, query: str) -> list[tuple[Any, ..
 
 
 def onboarding() -> list[Json]:
-    """Facts under either id of two things, and what tells that they are one."""
+    """Facts under both ids of a campaign and a brand, and the facts that link the ids."""
     return [
         webhook(0, campaignId=TCR, brandId=TCR_BRAND, type="VERIFIED"),
         webhook(1, campaignId=TELNYX, type="TELNYX_EVENT", status="DORMANT", reasons="idle"),

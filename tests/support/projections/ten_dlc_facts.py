@@ -1,4 +1,4 @@
-"""Facts of 10DLC for the folds: one minute apart, and silent about what is not given."""
+"""Facts of 10DLC for the folds, one minute apart; columns that are not given are null."""
 
 from datetime import timedelta
 from typing import Any

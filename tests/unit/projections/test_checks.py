@@ -1,4 +1,4 @@
-"""The short way of `verify` through a body ends only where the long one ends."""
+"""The fast path of `verify` through a body gives the same result as the full reading."""
 
 from uuid import UUID
 
@@ -16,28 +16,28 @@ def columns(event: Event) -> tuple[UUID, str | None, str, str, object]:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(stream=streams())
-def test_a_body_says_only_what_is_read_from_it(stream: list[Webhook]) -> None:
+def test_both_readings_of_a_body_agree(stream: list[Webhook]) -> None:
     read_from = {webhook.body: read(webhook.body) for webhook in stream}
     stored = [columns(event) for event in read_from.values() if isinstance(event, Event)]
     for body, found in read_from.items():
         theirs = columns(found) if isinstance(found, Event) else None
         # Each column of any other event in the place of its own, too.
         rows = (
-            [*stored, *((*theirs[:at], *one[at : at + 1], *theirs[at + 1 :]) for one in stored for at in range(5))]
+            [*stored, *((*theirs[:at], *row[at : at + 1], *theirs[at + 1 :]) for row in stored for at in range(5))]
             if theirs
             else stored
         )
         assert all(row == theirs for row in rows if _matches_body(body, *row))  # type: ignore[arg-type]
 
 
-def test_the_short_way_is_the_usual_one() -> None:
+def test_a_usual_body_takes_the_fast_path() -> None:
     for webhook in (builders.message_sent(), builders.stop_received(), builders.message_finalized()):
         event = read(builders.encode(webhook))
         assert isinstance(event, Event)
         assert _matches_body(builders.encode(webhook), *columns(event))  # type: ignore[arg-type]
 
 
-def test_what_is_no_event_says_nothing() -> None:
+def test_a_body_without_an_event_gives_nothing() -> None:
     event = read(builders.encode(builders.message_sent()))
     assert isinstance(event, Event)
     for body in (

@@ -48,13 +48,13 @@ def path_by_definition(index: int, leaves: list[bytes]) -> list[bytes]:
     return [*path_by_definition(index - half, leaves[half:]), by_definition(leaves[:half])]
 
 
-def test_the_roots_are_those_of_the_reference() -> None:
+def test_roots_equal_the_reference_vectors() -> None:
     leaves = [sha256(b"\0" + bytes.fromhex(leaf)).digest() for leaf in REFERENCE_LEAVES]
     assert [tree_hash(leaves[:size]).hex() for size in range(9)] == REFERENCE_ROOTS
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_roots_and_paths_are_those_of_the_definition(size: int) -> None:
+def test_roots_and_paths_follow_the_definition(size: int) -> None:
     leaves = leaves_of(size)
     root = tree_hash(leaves)
     assert root == by_definition(leaves)
@@ -74,17 +74,17 @@ def test_a_path_proves_one_leaf_at_one_place() -> None:
 
 
 @pytest.mark.parametrize(("index", "size", "length"), [(4, 7, 2), (4, 7, 4), (7, 7, 3), (-1, 7, 3), (0, 0, 0)])
-def test_no_root_follows_from_a_path_that_cannot_be(index: int, size: int, length: int) -> None:
+def test_an_impossible_path_gives_no_root(index: int, size: int, length: int) -> None:
     assert root_from_path(bytes(32), index, size, [bytes(32)] * length) is None
 
 
-def test_there_is_no_path_to_a_leaf_that_is_not_there() -> None:
+def test_an_absent_leaf_has_no_path() -> None:
     for index in (-1, 3):
         with pytest.raises(IndexError):
             inclusion_path(leaves_of(3), index)
 
 
-def test_the_leaf_and_the_chain_are_those_of_the_contract() -> None:
+def test_leaf_and_chain_follow_the_contract() -> None:
     body = sha256(b"{}").digest()
     data = bytes.fromhex("0000000000000102" + "00112233445566778899aabbccddeeff") + body
     assert leaf_hash(258, KEY, body) == sha256(b"\0" + data).digest()
@@ -95,7 +95,7 @@ def test_the_leaf_and_the_chain_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("size", [1, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP, 5 * GROUP + 7, 11 * GROUP - 1])
-def test_the_way_through_a_group_is_the_way_through_the_tree(size: int) -> None:
+def test_a_path_through_a_group_equals_the_path_through_the_tree(size: int) -> None:
     leaves = leaves_of(size)
     roots = group_roots(leaves)
     assert tree_hash(roots) == tree_hash(leaves)

@@ -1,4 +1,4 @@
-"""When a stored position fits a log, and how what was polled is cut into transactions."""
+"""Whether a stored offset fits a log, and how polled records are divided into batches."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ STORED = StoredOffset(next_offset=10, cluster_id="here", last_offset=9, last_eve
 
 
 @pytest.mark.parametrize(
-    ("position", "bounds", "words"),
+    ("stored", "bounds", "problem"),
     [
         (STORED, LogBounds(0, 10), None),
         (STORED, LogBounds(10, 10), None),
@@ -26,14 +26,14 @@ STORED = StoredOffset(next_offset=10, cluster_id="here", last_offset=9, last_eve
         (replace(STORED, cluster_id="there"), LogBounds(0, 10), "cluster there"),
     ],
 )
-def test_a_position_fits_within_the_log_of_its_cluster(
-    position: StoredOffset, bounds: LogBounds, words: str | None
+def test_a_stored_offset_must_be_within_the_log_of_its_cluster(
+    stored: StoredOffset, bounds: LogBounds, problem: str | None
 ) -> None:
-    problem = offset_problem(position, bounds, "here")
-    assert problem is None if words is None else words in (problem or "")
+    found = offset_problem(stored, bounds, "here")
+    assert found is None if problem is None else problem in (found or "")
 
 
-def test_the_last_applied_record_proves_the_log_unless_it_was_deleted_in_its_turn() -> None:
+def test_the_last_applied_record_identifies_the_log_unless_it_may_be_deleted() -> None:
     assert sentinel_offset(STORED, LogBounds(0, 20)) == 9
     assert sentinel_offset(STORED, LogBounds(9, 20)) == 9
     assert sentinel_offset(STORED, LogBounds(10, 20)) is None
@@ -44,7 +44,7 @@ def record(offset: int, value: bytes | None = b"{}", *, timestamp: int = 0) -> C
     return ConsumerRecord("t", 0, offset, timestamp, 0, None, value, None, 0, 0, ())
 
 
-def test_batches_are_bounded_by_records_and_each_advance_begins_where_the_one_before_ended() -> None:
+def test_batches_have_at_most_500_records_and_their_advances_are_contiguous() -> None:
     partition, assigned = TopicPartition("t", 0), AssignedPartition(next_offset=5)
     polled = {partition: Segment(assigned, [record(offset) for offset in range(5, 5 + 2 * BATCH_RECORDS + 1)])}
     moves = []
@@ -55,7 +55,7 @@ def test_batches_are_bounded_by_records_and_each_advance_begins_where_the_one_be
     assert moves == [(5, 505), (505, 1005), (1005, 1006)]
 
 
-def test_batches_are_bounded_by_bytes_and_a_larger_record_goes_alone() -> None:
+def test_batches_have_at_most_8_mb_or_one_larger_record() -> None:
     half = b"x" * (BATCH_BYTES // 2)
     values = [half, half, b"y", b"z" * (BATCH_BYTES + 1), b"y"]
     polled = {
@@ -65,14 +65,14 @@ def test_batches_are_bounded_by_bytes_and_a_larger_record_goes_alone() -> None:
 
 
 @pytest.mark.parametrize("timestamp", [-1, 0, 253_402_300_799_999, 253_402_300_800_000, 2**63 - 1, -(2**63)])
-def test_any_value_and_any_time_of_a_record_is_taken(timestamp: int) -> None:
+def test_a_record_may_have_any_value_and_any_time(timestamp: int) -> None:
     polled = {TopicPartition("t", 0): Segment(AssignedPartition(), [record(0, None, timestamp=timestamp)])}
     ((taken,),) = (incoming(batch) for batch in batches(polled))
     assert taken.value == b""
     assert taken.appended_at.tzinfo is not None
 
 
-def test_a_record_is_known_by_its_body_alone() -> None:
+def test_the_key_of_a_record_depends_on_its_body_alone() -> None:
     assert event_key(b'{"data":{"a":1,"b":2}}') == event_key(b'{"meta":{}, "data":{"b":2,"a":1}}')
     assert event_key(None) == event_key(b"") != event_key(b"{}")
 

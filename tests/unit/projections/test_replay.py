@@ -42,7 +42,7 @@ async def test_only_unacknowledged_records_are_tried_again() -> None:
     assert kafka.asked == ["abc", "abc", "b"]
 
 
-async def test_kafka_that_stays_unavailable_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_replay_ends_while_kafka_stays_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "PATIENCE_SECONDS", 0.1)
     away = Unavailable("no leader")
     kafka = Answers([None, away, None], *[away] * 50)
@@ -53,7 +53,7 @@ async def test_kafka_that_stays_unavailable_ends_it(monkeypatch: pytest.MonkeyPa
     assert set(kafka.asked[1:]) == {"b"}
 
 
-async def test_no_record_needs_no_delivery() -> None:
+async def test_an_empty_page_is_not_delivered() -> None:
     kafka = Answers()
     assert await acknowledged(kafka, []) == {}
     assert kafka.asked == []

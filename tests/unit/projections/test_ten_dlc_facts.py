@@ -1,4 +1,4 @@
-"""What one 10DLC webhook says: what it is about, by which ids, and why."""
+"""The facts that a 10DLC webhook gives: its entity, the ids, the links between ids, the reason."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ for _ in range(240):
 
 
 def fact(**payload: Any) -> dict[str, Any] | None:
-    """The row that a webhook makes, if it makes one."""
+    """The row of a webhook, None where it has none."""
     body = builders.encode(builders.event("10dlc.campaign.update", payload))
     event = read(body)
     assert isinstance(event, Event)
@@ -46,7 +46,7 @@ def said(name: str, **payload: Any) -> Any:
         ({"type": "REGISTRATION", "status": "failed"}, None),
     ],
 )
-def test_what_it_is_about_is_told_by_its_ids_alone(payload: dict[str, Any], entity: str | None) -> None:
+def test_the_ids_alone_decide_the_entity(payload: dict[str, Any], entity: str | None) -> None:
     row = fact(**payload)
     assert (row and row["entity"]) == entity
 
@@ -66,7 +66,7 @@ def test_what_it_is_about_is_told_by_its_ids_alone(payload: dict[str, Any], enti
         ({"campaignId": "BBRAND1"}, None, False, False),
     ],
 )
-def test_two_ids_of_a_campaign_are_linked_if_one_is_of_each_kind(
+def test_two_campaign_ids_of_different_kinds_are_linked(
     payload: dict[str, Any], tcr_id: str | None, has_field: bool, links: bool
 ) -> None:
     row = fact(**payload)
@@ -109,7 +109,7 @@ def test_a_description_may_begin_with_the_id(description: object, tcr_id: str | 
     ("brand", "tcr_brand", "links"),
     [("b", "BBRAND1", True), ("BBRAND1", "BBRAND2", False), ("b", "CBRAND1", False), (None, "BBRAND1", False)],
 )
-def test_two_ids_of_a_brand_are_linked_whatever_the_fact_is_about(brand: object, tcr_brand: str, links: bool) -> None:
+def test_two_brand_ids_are_linked_in_any_fact(brand: object, tcr_brand: str, links: bool) -> None:
     for more in ({}, {"campaignId": "c"}, {"campaignId": "c", "phoneNumber": "+13125550001"}):
         assert said("links_brand", brandId=brand, tcrBrandId=tcr_brand, **more) is links
 
@@ -129,11 +129,11 @@ def test_two_ids_of_a_brand_are_linked_whatever_the_fact_is_about(brand: object,
         ({}, None),
     ],
 )
-def test_reasons_in_words(payload: dict[str, Any], words: str | None) -> None:
+def test_reasons_become_text(payload: dict[str, Any], words: str | None) -> None:
     assert reason_text(payload) == words
 
 
-def test_words_are_kept_as_received_and_what_is_not_one_is_missing() -> None:
+def test_texts_are_kept_as_received_and_other_types_become_null() -> None:
     row = fact(
         campaignId=12, type=" Telnyx_Review ", eventType=7, status="accepted", description="", reasons={"a\u0000": 1},
         cspId=9, nudgeIntent=" APPEAL ", brandIdentityStatus=" verified", identityStatus="x", campaignStatus="active",
@@ -150,7 +150,7 @@ def test_words_are_kept_as_received_and_what_is_not_one_is_missing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["10dlc.campaign.update", "10dlc.anything", "brand.vetted", "campaign.status_update"])
-def test_the_whole_family_is_taken(kind: str) -> None:
+def test_every_event_type_of_the_family_is_taken(kind: str) -> None:
     assert TEN_DLC.event_types.takes(kind)
 
 

@@ -1,4 +1,4 @@
-"""The rows that facts fold to: what a campaign shows and went through, and every word about a brand or a number."""
+"""The rows that facts fold to: a campaign and its transitions, and every status of a brand or a number."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -10,7 +10,7 @@ from tests.support.projections.ten_dlc_facts import facts, kind
 from tests.support.webhooks.builders import NOON
 
 
-def test_transitions_are_numbered_and_say_where_they_come_from() -> None:
+def test_transitions_have_numbers_and_previous_statuses() -> None:
     stream = facts(
         kind("TCR_EVENT", word="CAMPAIGN_ADD", reason="added"),
         kind("TCR_EVENT", word="CAMPAIGN_BILLED", reason="billed"),
@@ -18,19 +18,19 @@ def test_transitions_are_numbered_and_say_where_they_come_from() -> None:
         kind("telnyx_review", "accepted"),
     )
     row, transitions = fold_campaign(stream)
-    assert [(one["seq"], one["from_status"], one["to_status"]) for one in transitions] == [
+    assert [(transition["seq"], transition["from_status"], transition["to_status"]) for transition in transitions] == [
         (1, None, "TCR_ACCEPTED"),
         (2, "TCR_ACCEPTED", "MNO_PENDING"),
     ]
-    assert [one["reason"] for one in transitions] == ["added", None]
+    assert [transition["reason"] for transition in transitions] == ["added", None]
     last = transitions[-1]
     assert (last["event_key"], last["occurred_at"]) == ("key-003", NOON + timedelta(minutes=3))
     assert (last["payload_type"], last["tcr_event_type"]) == ("telnyx_review", None)
-    assert all(one["to_status"] == two["from_status"] for one, two in pairwise(transitions))
+    assert all(before["to_status"] == after["from_status"] for before, after in pairwise(transitions))
     assert (row["status_at"], row["previous_status"], row["reason"]) == (last["occurred_at"], "TCR_ACCEPTED", None)
 
 
-def test_the_reason_is_of_the_latest_fact_that_stated_the_status_and_has_one() -> None:
+def test_the_reason_comes_from_the_latest_fact_with_the_status_and_a_reason() -> None:
     rejected = kind("MNO_REVIEW", "REJECTED")
     stream = [rejected | {"reason": "one"}, rejected | {"reason": "two"}, rejected]
     assert fold_campaign(facts(*stream))[0]["reason"] == "two"
@@ -41,7 +41,7 @@ def test_the_reason_is_of_the_latest_fact_that_stated_the_status_and_has_one() -
     assert fold_campaign(facts(kind("NOTHING", reason="of nothing")))[0]["reason"] is None
 
 
-def test_a_campaign_that_nobody_stated_a_status_of() -> None:
+def test_a_campaign_without_a_stated_status() -> None:
     row, transitions = fold_campaign(facts(kind("NUMBER_POOL_PROVISIONED", account="a", csp_id="TNX", brand_id="b")))
     assert transitions == []
     assert row == {
@@ -51,7 +51,7 @@ def test_a_campaign_that_nobody_stated_a_status_of() -> None:
     }  # fmt: skip
 
 
-def test_columns_of_a_campaign_are_the_latest_that_say_something() -> None:
+def test_campaign_columns_have_their_latest_known_values() -> None:
     row, _ = fold_campaign(
         facts(
             kind("NUMBER_POOL_PROVISIONED", brand_id="b1", csp_id="one", is_t_mobile_registered=True, account="a"),
@@ -92,7 +92,9 @@ BRAND_WORDS = [
 
 
 @pytest.mark.parametrize(("column", "word", "status", "value"), BRAND_WORDS)
-def test_a_word_about_a_brand(column: str, word: str, status: str | None, value: str | None) -> None:
+def test_a_brand_status_follows_the_words_of_its_fact(
+    column: str, word: str, status: str | None, value: str | None
+) -> None:
     lower = status and status.lower()
     other = {"registration_status": "vetting_status", "vetting_status": "registration_status"}[column]
     for fact in (kind(word, status), kind("TCR_BRAND_UPDATE", lower, word.lower())):
@@ -101,7 +103,7 @@ def test_a_word_about_a_brand(column: str, word: str, status: str | None, value:
     assert fold_brand(facts(kind(word, status), kind("SOMETHING"), kind(word, "odd")))[column] == value
 
 
-def test_columns_of_a_brand_are_the_latest_that_say_something() -> None:
+def test_brand_columns_have_their_latest_known_values() -> None:
     row = fold_brand(
         facts(
             kind("BRAND_ADD", brand_name="ACME", identity_status="UNVERIFIED", account="a"),
@@ -135,7 +137,7 @@ NUMBER_WORDS = [
 
 
 @pytest.mark.parametrize(("name", "status", "value"), NUMBER_WORDS)
-def test_a_word_about_a_number(name: str | None, status: str, value: str) -> None:
+def test_a_number_status_follows_the_words_of_its_fact(name: str | None, status: str, value: str) -> None:
     said = kind(name and name.lower(), status.lower(), "CAMPAIGN_ADD")
     assert fold_number(facts(said)) == {"status": value, "last_event_key": "key-000"}
     assert fold_number(facts(said, kind(name), kind("ASSIGNMENT", "ADDED"))) == fold_number(facts(said))
@@ -145,5 +147,5 @@ def test_a_word_about_a_number(name: str | None, status: str, value: str) -> Non
     ("name", "status"),
     [("ASSIGNMENT", "ADDED"), ("STATUS_UPDATE", "SUCCESS"), (None, "SUCCESS"), (None, None), ("MOVE", "FAILED")],
 )
-def test_other_words_make_no_number(name: str | None, status: str | None) -> None:
+def test_other_words_give_no_number_status(name: str | None, status: str | None) -> None:
     assert fold_number(facts(kind(name, status))) is None

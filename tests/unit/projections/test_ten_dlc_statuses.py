@@ -26,12 +26,12 @@ def after(status: str | None, fact: Fact) -> str | None:
     return result
 
 
-def test_the_statuses_are_the_vendors() -> None:
+def test_the_statuses_are_those_of_the_vendor() -> None:
     assert set(STATUSES) == CAMPAIGN_STATUSES
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_campaign_status_is_stated_whatever_else_is_said(status: str) -> None:
+def test_a_campaign_status_counts_before_everything_else(status: str) -> None:
     for before in AT:
         assert after(before, kind("REGISTRATION", "FAILED", "VERIFIED", campaign_status=status)) == status
 
@@ -48,13 +48,17 @@ STATED: list[tuple[Fact, str, Sequence[str | None]]] = [
     (kind("TCR_EVENT", word="CAMPAIGN_ADD"), "TCR_ACCEPTED", ()),
     (kind("TCR_EVENT", word="campaign_expired"), "TCR_EXPIRED", ()),
     (kind("TCR_EVENT", word="CAMPAIGN_RESUBMISSION"), "TCR_PENDING", ()),
-    (kind("CAMPAIGN_NUDGE"), "TCR_ACCEPTED", [one for one in AT if one not in ("TELNYX_FAILED", "MNO_REJECTED")]),
+    (
+        kind("CAMPAIGN_NUDGE"),
+        "TCR_ACCEPTED",
+        [status for status in AT if status not in ("TELNYX_FAILED", "MNO_REJECTED")],
+    ),
     (
         kind("TCR_EVENT", word="CAMPAIGN_NUDGE"),
         "TCR_ACCEPTED",
-        [one for one in AT if one not in ("TELNYX_FAILED", "MNO_REJECTED")],
+        [status for status in AT if status not in ("TELNYX_FAILED", "MNO_REJECTED")],
     ),
-    (kind("TCR_EVENT", word="CAMPAIGN_UPDATE"), "TCR_ACCEPTED", [one for one in AT if one != "TELNYX_FAILED"]),
+    (kind("TCR_EVENT", word="CAMPAIGN_UPDATE"), "TCR_ACCEPTED", [status for status in AT if status != "TELNYX_FAILED"]),
     (
         kind("TCR_EVENT", word="MNO_CAMPAIGN_OPERATION_REVIEW"),
         "MNO_PENDING",
@@ -102,7 +106,7 @@ def test_a_line_of_the_status_table(fact: Fact, states: str, nothing_at: Sequenc
         kind(),
     ],
 )
-def test_everything_else_states_nothing(fact: Fact) -> None:
+def test_other_facts_state_no_status(fact: Fact) -> None:
     assert [after(before, fact) for before in AT] == list(AT)
 
 
@@ -110,8 +114,8 @@ UNSUSPENDED = kind("TCR_EVENT", word="MNO_CAMPAIGN_OPERATION_UNSUSPENDED")
 DORMANT = kind("TELNYX_EVENT", "DORMANT")
 
 
-@pytest.mark.parametrize("before", [one for one in STATUSES if one != "TCR_SUSPENDED"])
-def test_unsuspended_leads_back_to_where_it_was_suspended(before: str) -> None:
+@pytest.mark.parametrize("before", [status for status in STATUSES if status != "TCR_SUSPENDED"])
+def test_unsuspended_returns_to_the_status_before_the_suspension(before: str) -> None:
     row, _ = fold_campaign(facts(*at(before), DORMANT, DORMANT, kind("NUMBER_POOL_PROVISIONED"), UNSUSPENDED))
     assert row["status"] == before
     assert after(before, UNSUSPENDED) == before
@@ -126,7 +130,7 @@ def test_unsuspended_twice_and_suspended_again() -> None:
     row, transitions = fold_campaign(
         facts(kind("VERIFIED"), DORMANT, UNSUSPENDED, UNSUSPENDED, *at("MNO_PENDING"), DORMANT, UNSUSPENDED)
     )
-    path = [one["to_status"] for one in transitions]
+    path = [transition["to_status"] for transition in transitions]
     assert path == [
         "MNO_PROVISIONED",
         "TCR_SUSPENDED",
@@ -147,7 +151,7 @@ MNO_REJECTED TCR_ACCEPTED, MNO_REJECTED MNO_PENDING, MNO_PROVISIONED TCR_SUSPEND
 """
 
 
-def test_exactly_these_transitions_are_documented() -> None:
+def test_only_these_transitions_are_documented() -> None:
     documented = set()
     for before in AT:
         for to in STATUSES:

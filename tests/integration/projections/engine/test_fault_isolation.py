@@ -1,4 +1,4 @@
-"""A fault of one projection stays its own: dead letters, suspension, and everything else goes on."""
+"""A projection that fails leaves dead letters or is suspended; everything else goes on."""
 
 from collections.abc import AsyncIterator
 
@@ -24,7 +24,7 @@ async def status(connection: asyncpg.Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in await connection.fetch("select name, status from telnyx.projection_state")}
 
 
-async def test_one_bad_event_dies_alone(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_one_bad_event_alone_becomes_a_dead_letter(projector: Projector, connection: asyncpg.Connection) -> None:
     await claim(connection, 0)
     good = [builders.message_sent(f"good-{number}") for number in range(20)]
     batch = bodies(*good[:11], builders.message_sent("bad"), builders.stop_received(), *good[11:])
@@ -37,7 +37,7 @@ async def test_one_bad_event_dies_alone(projector: Projector, connection: asyncp
     assert set((await status(connection)).values()) == {"live"}
 
 
-async def test_a_fault_in_the_database_is_found_by_bisection_as_well(
+async def test_an_error_of_the_database_is_found_by_bisection_too(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await connection.execute(
@@ -65,7 +65,9 @@ async def test_a_projection_that_fails_too_often_is_suspended_and_nothing_else_s
     assert len(await letters(connection)) == 6
 
 
-async def test_one_percent_of_a_thousand_is_too_often_too(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_more_than_one_percent_of_failures_suspends_too(
+    projector: Projector, connection: asyncpg.Connection
+) -> None:
     for batch in range(11):
         good = [builders.message_sent(f"good-{batch}-{number}") for number in range(40)]
         assert set((await status(connection)).values()) <= {"live"}
@@ -73,7 +75,7 @@ async def test_one_percent_of_a_thousand_is_too_often_too(projector: Projector, 
     assert (await status(connection))["deliveries"] == "suspended"
 
 
-async def test_an_outage_is_never_an_events_fault(
+async def test_an_outage_makes_no_dead_letter(
     projector: Projector, connection: asyncpg.Connection, database_url: str
 ) -> None:
     await projector.apply(bodies(builders.message_sent("a")))
@@ -89,7 +91,7 @@ async def test_an_outage_is_never_an_events_fault(
     assert (await projector.apply(bodies(builders.message_sent("b")))).stored == 1
 
 
-async def test_a_suspended_projection_of_another_process_is_left_alone(
+async def test_a_projection_that_another_process_suspended_is_not_written(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await projector.connect()
@@ -106,7 +108,7 @@ async def test_a_batch_that_is_rolled_back_counts_no_failures(
 ) -> None:
     await claim(connection, 0)
     bad = bodies(*(builders.message_sent(f"bad-{number}") for number in range(3)))
-    for _ in range(4):  # 12 failures in a row, were they counted
+    for _ in range(4):  # would be 12 failures in a row
         with pytest.raises(Fenced):
             await projector.apply(bad, [advance(0, 7, 8)])
     assert await letters(connection) == []

@@ -1,4 +1,4 @@
-"""The rules of a projection do not change without its version: who has rows of the old ones must be told to rebuild."""
+"""The rules of a projection change only with its version: stored rows of older rules need a rebuild."""
 
 from hashlib import blake2b
 
@@ -12,7 +12,7 @@ from tests.support.streams import Webhook
 from tests.support.webhooks.fixture_expectations import CASES, RECEIVED_AT, case_body
 
 
-async def test_a_version_stands_for_the_rows_that_it_makes(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_other_rows_need_another_version(database_url: str, connection: asyncpg.Connection) -> None:
     async with closing(new_projector(database_url)) as projector:
         await apply(projector, [[Webhook(case_body(name), "a", RECEIVED_AT)] for name in sorted(CASES)])
     found = {}

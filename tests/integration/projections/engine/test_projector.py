@@ -1,4 +1,4 @@
-"""The projector's transaction on a real Postgres: atomic, fenced, idempotent, and it believes no header."""
+"""The projector's transaction on a real Postgres: atomic, fenced, idempotent, and independent of headers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -30,7 +30,7 @@ async def count(connection: asyncpg.Connection, tables: Iterable[str]) -> list[i
     return [await connection.fetchval(f"select count(*) from telnyx.{table}") for table in tables]
 
 
-async def test_a_batch_twice_is_a_batch_once(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_a_repeated_batch_changes_nothing(projector: Projector, connection: asyncpg.Connection) -> None:
     batch = bodies(builders.message_finalized(), builders.message_sent(), builders.stop_received())
     assert await projector.apply(batch) == Applied(3, 0)
     before = await connection.fetch("select * from telnyx.events")
@@ -39,7 +39,7 @@ async def test_a_batch_twice_is_a_batch_once(projector: Projector, connection: a
     assert await count(connection, ["message_deliveries", "opt_outs", "message_contents"]) == [1, 1, 1]
 
 
-async def test_a_batch_of_new_events_is_copied_and_one_with_a_known_event_loses_nothing(
+async def test_new_events_are_copied_and_a_known_event_loses_nothing(
     projector: Projector, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied: list[str] = []
@@ -58,13 +58,13 @@ async def test_a_batch_of_new_events_is_copied_and_one_with_a_known_event_loses_
 
     monkeypatch.setattr(asyncpg.Connection, "copy_records_to_table", spied)
     assert await applied(0) == (Applied(30, 0), ["person_events", "events"])
-    assert await applied(25) == (Applied(25, 5), ["person_events"])  # it was refused, and then nothing was copied
+    assert await applied(25) == (Applied(25, 5), ["person_events"])  # COPY was refused, then nothing was copied
     assert await applied(55) == (Applied(30, 0), [])  # the batch before was not all new
     assert await applied(85) == (Applied(30, 0), ["person_events", "events"])
     assert await count(connection, ["events", "person_events", "message_deliveries"]) == [115, 115, 115]
 
 
-async def test_what_is_copied_is_what_is_merged(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_copied_rows_equal_merged_rows(projector: Projector, connection: asyncpg.Connection) -> None:
     """Every table whose rows never change, written by COPY and, in batches too small for it, by a merge."""
     tables = ("person_events", "opt_out_events", "spend_limit_events", "link_clicks")
     batch = bodies(
@@ -86,7 +86,7 @@ async def test_what_is_copied_is_what_is_merged(projector: Projector, connection
     assert await rows() == copied
 
 
-async def test_what_is_stored_is_what_was_signed(projector: Projector, connection: asyncpg.Connection) -> None:
+async def test_the_stored_body_is_the_signed_body(projector: Projector, connection: asyncpg.Connection) -> None:
     body = builders.encode(builders.message_received(text="Gr\u00fc\u00dfe \u0000 \U0001f600"))
     await projector.apply([incoming(body)])
     row = await connection.fetchrow("select body, signature, signed_timestamp, key_id, account from telnyx.events")
@@ -115,7 +115,7 @@ async def test_type_time_and_key_come_from_the_body(projector: Projector, connec
     assert tuple(row) == ("message.received", builders.NOON, "default")
 
 
-async def test_a_key_that_left_the_ring_still_proves_what_it_signed(database_url: str, projector: Projector) -> None:
+async def test_a_key_that_left_the_ring_still_verifies(database_url: str, projector: Projector) -> None:
     await projector.apply(bodies(builders.message_sent()))
     rotated = Projector(
         database_url,
@@ -129,7 +129,7 @@ async def test_a_key_that_left_the_ring_still_proves_what_it_signed(database_url
 
 
 @pytest.mark.parametrize("reason", ["stale_timestamp", "future_timestamp"])
-async def test_what_was_signed_outside_the_window_is_parked_and_may_come_again_in_time(
+async def test_a_delivery_outside_the_time_window_is_parked_and_may_come_again(
     projector: Projector, connection: asyncpg.Connection, reason: str
 ) -> None:
     body = builders.encode(builders.message_sent())
@@ -138,7 +138,7 @@ async def test_what_was_signed_outside_the_window_is_parked_and_may_come_again_i
     assert await count(connection, ["events", "quarantined_webhooks"]) == [1, 1]
 
 
-async def test_the_account_that_was_stored_first_counts_in_every_table(
+async def test_every_table_uses_the_account_that_was_stored_first(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     body = builders.encode(builders.message_finalized())
@@ -163,7 +163,7 @@ async def test_offsets_move_with_the_rows_or_not_at_all(projector: Projector, co
     assert await offsets(connection) == [(0, 2), (1, 5)]
 
 
-async def test_an_outage_is_told_as_one_and_the_next_batch_connects_again(
+async def test_an_outage_is_unavailable_and_the_next_batch_connects_again(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await projector.apply(bodies(builders.message_sent("a")))
@@ -178,9 +178,7 @@ async def test_an_outage_is_told_as_one_and_the_next_batch_connects_again(
     assert await projector.apply(bodies(builders.message_sent("b"))) == Applied(1, 0)
 
 
-async def test_a_partition_is_made_when_a_month_is_first_needed(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_month_is_created_when_it_is_first_needed(projector: Projector, connection: asyncpg.Connection) -> None:
     years = (1970, 2014, 2015, 2031, 2049, 2050, 2199)
     webhooks = [
         builders.message_sent(f"m{year}", at=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)) for year in years[:-1]
@@ -189,7 +187,7 @@ async def test_a_partition_is_made_when_a_month_is_first_needed(
     assert await count(connection, ["events"]) == [len(webhooks)]
 
 
-def hostile() -> Sequence[bytes]:
+def malformed_values() -> Sequence[bytes]:
     """Values that are legal JSON and that some layer below cannot hold."""
     deep_inside = b"[" * 250 + b"]" * 250
     wrap = b'{"data":{"event_type":"%b","id":%b,"occurred_at":"%b","payload":{"id":"%b",%b}}}'
@@ -216,10 +214,10 @@ def hostile() -> Sequence[bytes]:
     return [*found, wrap % long, wrap % (b"\\u0000" * 9, b"true", when, b"z", b'"a":1')]
 
 
-async def test_hostile_values_harm_neither_their_neighbours_nor_the_batch(
+async def test_malformed_values_harm_neither_their_neighbours_nor_the_batch(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
-    values = hostile()
+    values = malformed_values()
     healthy = [builders.message_finalized(f"healthy-{number}") for number in range(len(values))]
     batch = [item for pair in zip(values, healthy, strict=True) for item in pair]
     applied = await projector.apply(

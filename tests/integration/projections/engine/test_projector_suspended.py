@@ -1,5 +1,6 @@
-"""A projection with a bug in a group of two: it alone is suspended, the metrics say so, and after a rebuild nothing is
-missing. And the setting that trusts what ingest has verified.
+"""A projection with a bug in a group of two is suspended alone; a rebuild completes its tables.
+
+And the setting that switches the second verification off.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from schemas.settings import KafkaSettings
 from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import Member, member, project_settings, publish
-from tests.support.projections.offset_log import applied, by_stale_owners, keep_journal, tile
+from tests.support.projections.offset_log import applied, install_offset_log, moves_by_stale_owners, tile
 from tests.support.projections.projector_group import WITH_A_BUG, projector
 from tests.support.webhooks.builders import OTHER_KEY, message_received, message_sent, stop_received, unknown_event
 
@@ -44,17 +45,17 @@ async def live(one: Member, name: str) -> float | None:
 
 @asynccontextmanager
 async def watching(settings: ProjectSettings, one: Member) -> AsyncIterator[None]:
-    """Its metrics show which projections are live, as those of the program do."""
+    """A member whose metrics show which projections are live, as those of `project` do."""
     async with asyncio.TaskGroup() as tasks:
         shown = tasks.create_task(watch(settings.database_url, one.metrics, projections=PROJECTIONS, every_seconds=0.2))
         yield
         shown.cancel()
 
 
-async def test_a_projection_with_a_bug_is_suspended_alone_and_comes_back_after_its_rebuild_with_nothing_missing(
+async def test_a_projection_with_a_bug_is_suspended_alone_and_is_complete_after_its_rebuild(
     kafka_settings: KafkaSettings, database_url: str, connection: asyncpg.Connection
 ) -> None:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     settings = project_settings(kafka_settings, database_url)
     first, second = [projector(settings, "", projections=WITH_A_BUG) for _ in range(2)]
     async with member(settings, first) as one, member(settings, second) as two, watching(settings, one):
@@ -93,13 +94,13 @@ async def every_log_is_tiled(connection: asyncpg.Connection, settings: ProjectSe
         for partition in range(partitions):
             intervals = await applied(connection, topic, partition)
             assert tile(intervals, intervals[-1][1] if intervals else 0)
-    assert await by_stale_owners(connection) == []
+    assert await moves_by_stale_owners(connection) == []
 
 
-async def test_what_carries_no_good_signature_is_stored_only_where_verifying_is_off(
+async def test_an_unverified_event_is_stored_only_with_verification_off(
     kafka_settings: KafkaSettings, database_url: str, connection: asyncpg.Connection, programs: Programs
 ) -> None:
-    """In the program itself, since the setting has to find its way to the projector."""
+    """Runs the program: the setting has to reach the projector."""
     settings = project_settings(kafka_settings, database_url)
     environment = {
         "DATABASE_URL": database_url,

@@ -1,4 +1,4 @@
-"""Several projectors over one database: they never deadlock, and whoever polls `events` by position misses nothing.
+"""Several projectors on one database: they never deadlock, and polling `events` by position misses nothing.
 
 Each law is also held against a projector without the thing that makes it true, so that it is seen to be able to fail.
 """
@@ -35,7 +35,7 @@ fold = Table.fold
 
 @asynccontextmanager
 async def projectors(database_url: str, count: int) -> AsyncIterator[list[Projector]]:
-    """So many, each with a connection of its own."""
+    """This many projectors, each with a separate connection."""
     async with AsyncExitStack() as opened:
         found = []
         for number in range(count):
@@ -47,7 +47,7 @@ async def projectors(database_url: str, count: int) -> AsyncIterator[list[Projec
 
 
 def pool() -> list[Incoming]:
-    """Events of few messages and few people, so that whatever two batches hold, they meet in every table."""
+    """Events of few messages and few people: any two batches touch the same rows in every table."""
     return bodies(
         *[builders.message_sent(f"m{number}", person) for number, person in enumerate(PEOPLE)],
         *[builders.message_finalized(f"m{number}", person) for number, person in enumerate(PEOPLE)],
@@ -63,7 +63,7 @@ def pool() -> list[Incoming]:
 
 
 async def write(projector: Projector, batches: Iterable[Sequence[Incoming]]) -> int:
-    """Apply them one after the other, an event that is new in each. Gives how many were applied."""
+    """Apply the batches in turn, each with one new event. Returns the number of applied events."""
     applied = 0
     for batch in batches:
         await projector.apply(batch)
@@ -113,7 +113,7 @@ async def test_writers_that_do_not_sort_deadlock_at_once(
 
 
 async def poll(database_url: str, done: asyncio.Event) -> set[str]:
-    """The keys that a reader sees who remembers nothing but the last position, until there are no more."""
+    """The keys that a reader sees who keeps only the last position, until there are no more."""
     seen: set[str] = set()
     last = 0
     reader = await asyncpg.connect(database_url)
@@ -130,15 +130,15 @@ async def poll(database_url: str, done: asyncio.Event) -> set[str]:
 
 
 async def missed(database_url: str, connection: asyncpg.Connection, *, writers: int = 8, batches: int = 25) -> int:
-    """How many events a poller does not see while so many append."""
+    """The number of events that a poller misses while this many projectors append."""
     done = asyncio.Event()
     async with projectors(database_url, writers) as opened:
-        for one in opened:
-            await one.connect()
+        for projector in opened:
+            await projector.connect()
         poller = asyncio.create_task(poll(database_url, done))
         work = [
-            write(one, [bodies(*messages(f"{number}-{batch}")) for batch in range(batches)])
-            for number, one in enumerate(opened)
+            write(projector, [bodies(*messages(f"{number}-{batch}")) for batch in range(batches)])
+            for number, projector in enumerate(opened)
         ]
         await asyncio.gather(*work)
         done.set()
@@ -153,13 +153,13 @@ def messages(name: str) -> list[builders.Json]:
     return [builders.message_sent(f"{name}-{number}") for number in range(5)]
 
 
-async def test_whoever_polls_by_position_misses_nothing_of_eight_writers(
+async def test_polling_by_position_misses_no_event_of_eight_writers(
     database_url: str, connection: asyncpg.Connection
 ) -> None:
     assert await missed(database_url, connection) == 0
 
 
-async def test_without_the_append_lock_a_poller_misses_some(
+async def test_without_the_append_lock_polling_misses_events(
     database_url: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_store, "_SQL", {**event_store._SQL, "lock_append": "select 1"})

@@ -1,4 +1,4 @@
-"""The consumer against a real Kafka and a real Postgres: what it reads, where it goes on, when it stops a partition."""
+"""The consumer with a real Kafka and a real Postgres: which records it reads, and when it stops a partition."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,8 +18,15 @@ from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
 from tests.support.environment.kafka import admin, create_topics, delete_topics
 from tests.support.environment.waiting import eventually
-from tests.support.projections.kafka_records import Journalist, Member, member, produce, producing, project_settings
-from tests.support.projections.offset_log import applied, keep_journal, position, tile
+from tests.support.projections.kafka_records import (
+    Member,
+    OffsetProjector,
+    member,
+    produce,
+    producing,
+    project_settings,
+)
+from tests.support.projections.offset_log import applied, install_offset_log, stored_offset, tile
 
 REWIND = """
 update telnyx.projection_offsets set next_offset = 4, last_offset = null, owner = 'another'
@@ -29,7 +36,7 @@ where topic = $1 and partition = 0
 
 @pytest.fixture
 async def settings(kafka_settings: KafkaSettings, database_url: str, connection: asyncpg.Connection) -> ProjectSettings:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     return project_settings(kafka_settings, database_url)
 
 
@@ -38,18 +45,18 @@ def values(count: int, *, start: int = 0) -> list[bytes]:
 
 
 async def reaches(connection: asyncpg.Connection, topic: str, offset: int, *, partition: int = 0) -> None:
-    await eventually(lambda: position(connection, topic, partition), lambda seen: seen == offset)
+    await eventually(lambda: stored_offset(connection, topic, partition), lambda seen: seen == offset)
 
 
 def topics_of(settings: ProjectSettings) -> Topics:
     return Topics(settings.ledger_topic_prefix)
 
 
-async def stopped(one: Member, topic: str, partition: int = 0) -> float | None:
-    return one.gauge("ledger_projector_partition_stopped", topic=topic, partition=str(partition))
+async def stopped(reader: Member, topic: str, partition: int = 0) -> float | None:
+    return reader.gauge("ledger_projector_partition_stopped", topic=topic, partition=str(partition))
 
 
-async def test_every_record_is_applied_once_and_a_restart_goes_on_at_the_next(
+async def test_every_record_is_applied_once_across_a_restart(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -67,7 +74,7 @@ async def test_every_record_is_applied_once_and_a_restart_goes_on_at_the_next(
     assert tile(await applied(connection, topics.quarantine), 5)
 
 
-async def test_what_kafka_has_stored_as_the_groups_offset_counts_for_nothing(
+async def test_the_groups_offset_in_kafka_does_not_count(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -83,7 +90,7 @@ async def test_what_kafka_has_stored_as_the_groups_offset_counts_for_nothing(
         assert one.seen == values(20)
 
 
-async def test_an_error_after_the_commit_repeats_nothing_and_one_before_it_skips_nothing(
+async def test_an_error_before_or_after_a_commit_repeats_and_skips_nothing(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics = topics_of(settings)
@@ -95,7 +102,7 @@ async def test_an_error_after_the_commit_repeats_nothing_and_one_before_it_skips
     assert tile(await applied(connection, topics.other), 1500)
 
 
-class InDoubt(Journalist):
+class InDoubt(OffsetProjector):
     """Fails before its first and third commits and after its second and fourth."""
 
     doubts = 0
@@ -112,7 +119,7 @@ class InDoubt(Journalist):
             raise Unavailable("after")
 
 
-async def test_a_partition_that_another_process_moved_is_read_again_from_there(
+async def test_a_partition_that_another_process_moved_is_read_from_there(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -134,16 +141,14 @@ async def test_a_bug_in_the_projector_ends_the_process_with_that_error(
         await Member(settings, Broken(settings.database_url, "")).running
 
 
-class Broken(Journalist):
+class Broken(OffsetProjector):
     """Has a bug."""
 
     async def commit(self, *_work: object, **_advances: object) -> Applied:
         raise KeyError("planted")
 
 
-async def test_markers_of_transactions_are_holes_of_the_log_and_no_gap(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_markers_of_transactions_are_not_a_gap(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     async with member(settings) as one:
         async with producing(bootstrap, transactional_id=settings.ledger_topic_prefix) as producer:
@@ -158,7 +163,7 @@ async def test_markers_of_transactions_are_holes_of_the_log_and_no_gap(
         assert one.seen == values(1, start=3)
 
 
-async def test_topics_that_are_missing_at_the_start_are_waited_for_and_never_created(
+async def test_missing_topics_are_waited_for_and_never_created(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -172,7 +177,7 @@ async def test_topics_that_are_missing_at_the_start_are_waited_for_and_never_cre
         await reaches(connection, topics.other, 3)
 
 
-async def test_a_topic_that_was_made_again_stops_while_the_others_go_on_until_the_gap_is_accepted(
+async def test_a_recreated_topic_alone_stops_until_the_gap_is_accepted(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -181,12 +186,12 @@ async def test_a_topic_that_was_made_again_stops_while_the_others_go_on_until_th
         await reaches(connection, topics.other, 5)
     await delete_topics(bootstrap, (topics.other,))
     await create_topics(bootstrap, topics, only=topics.other)
-    await produce(bootstrap, topics.other, values(9, start=100))  # longer than the stored position
+    await produce(bootstrap, topics.other, values(9, start=100))  # longer than the stored stored_offset
     async with member(settings) as one:
         await eventually(lambda: stopped(one, topics.other), lambda seen: seen == 1)
         await produce(bootstrap, topics.messages, values(2))
         await reaches(connection, topics.messages, 2)
-        assert await position(connection, topics.other) == 5
+        assert await stored_offset(connection, topics.other) == 5
         gap = await accept_gap(settings.database_url, settings, f"{topics.other}:0")
         assert (gap.from_offset, gap.to_offset) == (5, 0)
         await reaches(connection, topics.other, 9)
@@ -194,7 +199,7 @@ async def test_a_topic_that_was_made_again_stops_while_the_others_go_on_until_th
         assert sorted(one.seen) == sorted(values(2) + values(9, start=100))
 
 
-async def test_a_topic_that_is_made_again_under_a_running_projector_stops(
+async def test_a_topic_that_is_recreated_under_a_running_projector_stops(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -205,12 +210,12 @@ async def test_a_topic_that_is_made_again_under_a_running_projector_stops(
         await create_topics(bootstrap, topics, only=topics.quarantine)
         await produce(bootstrap, topics.quarantine, values(9, start=100))
         await eventually(lambda: stopped(one, topics.quarantine), lambda seen: seen == 1)
-        assert await position(connection, topics.quarantine) == 5
+        assert await stored_offset(connection, topics.quarantine) == 5
         assert one.seen == values(5)
 
 
 @pytest.mark.parametrize("where", ["after", "before", "elsewhere"])
-async def test_a_position_that_does_not_fit_the_log_stops_its_partition_alone(
+async def test_a_stored_offset_that_does_not_fit_the_log_stops_its_partition_alone(
     where: str, settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -234,7 +239,7 @@ async def test_a_position_that_does_not_fit_the_log_stops_its_partition_alone(
         assert one.seen == values(2)
 
 
-async def test_a_log_whose_applied_part_was_deleted_is_read_on(
+async def test_a_log_whose_applied_part_was_deleted_is_read_from_there(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
@@ -250,6 +255,6 @@ async def test_a_log_whose_applied_part_was_deleted_is_read_on(
 
 
 @pytest.mark.parametrize("name", ["nothing", "telnyx.messages:x", "no.such.topic:0"])
-async def test_a_gap_is_accepted_of_an_existing_partition_only(name: str, settings: ProjectSettings) -> None:
+async def test_a_gap_is_accepted_only_for_a_partition_with_an_offset(name: str, settings: ProjectSettings) -> None:
     with pytest.raises(Misconfigured, match="--accept-gap"):
         await accept_gap(settings.database_url, settings, name)

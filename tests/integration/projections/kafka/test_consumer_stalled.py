@@ -1,4 +1,4 @@
-"""A member that never gets to read is replaced by a new client, whatever the old one believes of itself."""
+"""A new client replaces one that can never read."""
 
 import asyncpg
 import pytest
@@ -9,13 +9,13 @@ from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import member, produce, project_settings
-from tests.support.projections.offset_log import keep_journal, position
+from tests.support.projections.offset_log import install_offset_log, stored_offset
 
 
-async def test_one_that_places_nothing_for_long_joins_anew_and_reads(
+async def test_a_client_that_places_no_partition_is_replaced(
     database_url: str, kafka_settings: KafkaSettings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     place_due, clients = OffsetClaims.place_due, []
 
     async def wedged_in_the_first(self: OffsetClaims) -> None:
@@ -29,5 +29,5 @@ async def test_one_that_places_nothing_for_long_joins_anew_and_reads(
     topic = Topics(kafka_settings.ledger_topic_prefix).other
     await produce(kafka_settings.kafka_bootstrap_servers, topic, [b"{}"] * 5)
     async with member(project_settings(kafka_settings, database_url)):
-        await eventually(lambda: position(connection, topic, 0), lambda offset: offset == 5, timeout_seconds=60)
+        await eventually(lambda: stored_offset(connection, topic, 0), lambda offset: offset == 5, timeout_seconds=60)
     assert len(clients) >= 2

@@ -1,4 +1,4 @@
-"""Postgres dies in a batch, or the answer to a COMMIT is lost: nothing is lost, or twice, or a dead letter."""
+"""Postgres dies during a batch, or the answer to a COMMIT is lost: no event is lost, repeated or a dead letter."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from tests.support.environment.programs import Programs
 from tests.support.environment.tcp_proxy import proxied
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import Member, member, project_settings, publish
-from tests.support.projections.offset_log import applied, by_stale_owners, keep_journal, tile
-from tests.support.projections.projector_group import Halting, projector
+from tests.support.projections.offset_log import applied, install_offset_log, moves_by_stale_owners, tile
+from tests.support.projections.projector_group import PausingProjector, projector
 from tests.support.webhooks.builders import Json, message_finalized, message_sent, stop_received
 
 READ = "select coalesce(sum(next_offset), 0)::bigint from telnyx.projection_offsets"
@@ -31,13 +31,13 @@ def traffic(name: str, messages: int) -> list[Json]:
 
 
 async def everything_is_there_once(connection: asyncpg.Connection, settings: ProjectSettings, events: int) -> None:
-    """All of `traffic` in the tables, each log tiled, and no dead letter."""
+    """All of `traffic` is in the tables, each log is tiled, and there is no dead letter."""
     await eventually(lambda: connection.fetchval(READ), lambda seen: seen == events, timeout_seconds=40)
     topics = Topics(settings.ledger_topic_prefix)
     for partition in range(topics.partitions[topics.messages]):
         if intervals := await applied(connection, topics.messages, partition):
             assert tile(intervals, intervals[-1][1])
-    assert await by_stale_owners(connection) == []
+    assert await moves_by_stale_owners(connection) == []
     assert await connection.fetchval("select count(*) from telnyx.events") == events
     delivered = "select count(*) from telnyx.message_deliveries where status = 'delivered'"
     stops = "select count(*) from telnyx.opt_out_events"
@@ -48,10 +48,10 @@ async def everything_is_there_once(connection: asyncpg.Connection, settings: Pro
 
 
 @pytest.mark.parametrize("delivered", [True, False], ids=["the answer is lost", "the COMMIT is lost"])
-async def test_a_connection_that_breaks_at_a_commit_leaves_nothing_twice_and_nothing_out(
+async def test_a_connection_that_breaks_at_a_commit_repeats_and_loses_nothing(
     delivered: bool, kafka_settings: KafkaSettings, database_url: str, connection: asyncpg.Connection
 ) -> None:
-    await keep_journal(connection)
+    await install_offset_log(connection)
     async with proxied(database_url) as (proxy, url):
         settings = project_settings(kafka_settings, url)
         async with member(settings, projector(settings, "")) as one:
@@ -78,22 +78,22 @@ async def own_postgres(programs: Programs) -> AsyncIterator[Server]:
         yield server
 
 
-async def test_a_postgres_that_is_killed_in_the_middle_of_a_batch_loses_and_repeats_nothing(
+async def test_a_postgres_killed_during_a_batch_loses_and_repeats_nothing(
     kafka_settings: KafkaSettings, own_postgres: Server
 ) -> None:
     settings = project_settings(kafka_settings, own_postgres.url)
     connection = await asyncpg.connect(own_postgres.url)
-    await keep_journal(connection)
-    halting = projector(settings, "", Halting)
-    assert isinstance(halting, Halting)
-    async with member(settings, halting) as one:
+    await install_offset_log(connection)
+    pausing = projector(settings, "", PausingProjector)
+    assert isinstance(pausing, PausingProjector)
+    async with member(settings, pausing) as one:
         events = await publish(settings, traffic("before", 20))
         await eventually(lambda: connection.fetchval(READ), lambda seen: seen == events)
-        halting.halt()
+        pausing.pause_next_batch()
         events += await publish(settings, traffic("during", 20))
-        await asyncio.wait_for(halting.reached.wait(), 10)
+        await asyncio.wait_for(pausing.reached.wait(), 10)
         await asyncio.to_thread(own_postgres.kill)
-        halting.go_on.set()
+        pausing.go_on.set()
         await eventually(lambda: postgres_is_away(one), lambda seen: seen == 1)
         events += await publish(settings, traffic("after", 20))
         await asyncio.to_thread(own_postgres.start)

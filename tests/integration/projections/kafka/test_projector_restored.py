@@ -1,6 +1,7 @@
-"""Postgres is replaced by an older copy under a running projector: what that lacks is read again, or said to be gone.
+"""An older copy replaces the database under a running projector.
 
-The projector is not told and does not end; where topics are quiet, no fence tells it either.
+Missing records are read again, or stop their partition where Kafka has deleted them. The projector does not end. On
+quiet topics no fence reveals the change.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ Picture = dict[str, set[tuple[object, ...]]]
 
 
 def traffic(name: str) -> list[Json]:
-    """Messages to everybody, a third of whom then opt out; and events that make no rows."""
+    """Messages to all people, a third of whom then opt out; and events without rows."""
     return [
         *[message_sent(f"{name}-{person}", person) for person in PEOPLE],
         *[stop_received(f"{name}-stop-{person}", person) for person in PEOPLE[::3]],
@@ -49,13 +50,13 @@ def traffic(name: str) -> list[Json]:
 
 
 @pytest.fixture(autouse=True)
-def noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the time until it is noticed a test need not wait for all."""
+def short_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests need not wait for the full interval."""
     monkeypatch.setattr(membership, "CHECK_SECONDS", 1.5)
 
 
 async def picture(database_url: str) -> Picture:
-    """What the tables say. Over a connection of its own, since nobody may hold one open here."""
+    """The rows of the tables, read over a short connection: none may stay open here."""
     connection = await asyncpg.connect(database_url)
     try:
         return {name: {tuple(row) for row in await connection.fetch(query)} for name, query in QUERIES.items()}
@@ -64,7 +65,7 @@ async def picture(database_url: str) -> Picture:
 
 
 async def has_read(database_url: str, records: int) -> None:
-    """So many records were applied, whatever the partition."""
+    """Wait until this many records were applied, over all partitions."""
     connection = await asyncpg.connect(database_url)
     try:
         await eventually(
@@ -76,7 +77,7 @@ async def has_read(database_url: str, records: int) -> None:
 
 
 class Copy:
-    """An older copy of a database, and the exchange of the two."""
+    """An older copy of a database, which can replace it."""
 
     def __init__(self, server: PostgresServer, name: str) -> None:
         self._server, self._name = server, name
@@ -106,7 +107,7 @@ class Copy:
 
 @asynccontextmanager
 async def copied(server: PostgresServer, database_url: str) -> AsyncIterator[Copy]:
-    """A copy of the database as it is now; nobody may be connected to it."""
+    """A copy of the database as it is now; no session may be connected to it."""
     copy = await asyncio.to_thread(Copy, server, urlsplit(database_url).path[1:])
     try:
         yield copy
@@ -114,7 +115,7 @@ async def copied(server: PostgresServer, database_url: str) -> AsyncIterator[Cop
         await asyncio.to_thread(copy.drop)
 
 
-async def test_what_an_older_copy_lacks_is_read_again_by_a_projector_that_ran_all_along(
+async def test_a_running_projector_reads_again_what_an_older_copy_lacks(
     kafka_settings: KafkaSettings, database_url: str, postgres_server: PostgresServer
 ) -> None:
     settings = project_settings(kafka_settings, database_url)
@@ -132,7 +133,7 @@ async def test_what_an_older_copy_lacks_is_read_again_by_a_projector_that_ran_al
             nonlocal read
             read += await publish(settings, [unknown_event(call=f"meanwhile-{next(turns)}")])
             await eventually(lambda: is_away(one), lambda seen: seen == 1)
-            await asyncio.sleep(1)  # and it is tried again
+            await asyncio.sleep(1)  # until the next try
 
         await copy.restore(records_come)
         assert await picture(database_url) != complete
@@ -143,7 +144,7 @@ async def test_what_an_older_copy_lacks_is_read_again_by_a_projector_that_ran_al
         assert not one.running.done()
 
 
-async def test_what_an_older_copy_lacks_and_kafka_has_deleted_stops_that_partition_until_a_person_accepts_it(
+async def test_records_that_an_older_copy_and_kafka_lack_stop_their_partition(
     kafka_settings: KafkaSettings, database_url: str, postgres_server: PostgresServer
 ) -> None:
     settings = project_settings(kafka_settings, database_url)
