@@ -60,7 +60,7 @@ class ProjectorMetrics:
         )
         self.stopped = Gauge(
             "ledger_projector_partition_stopped",
-            "1 where the stored position does not fit the log: alert on it, and see `project --accept-gap`.",
+            "1 where the stored offset does not fit the log: alert on it, and see `project --accept-gap`.",
             PARTITION,
             registry=registry,
         )

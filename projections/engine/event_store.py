@@ -64,10 +64,11 @@ class Partitions:
 
     async def ensure(self, connection: asyncpg.Connection, rows: Sequence[EventRow]) -> None:
         """Create every month that these events need. Outside the batch's transaction: no lock on `events` is kept."""
-        wanted = {(row.retention_class, row.occurred_at.year, row.occurred_at.month) for row in rows}
-        for retention_class, year, month in sorted(wanted - self._made):
+        months = {(row.retention_class, row.occurred_at.year, row.occurred_at.month) for row in rows}
+        for retention_class, year, month in sorted(months - self._made):
             at = datetime(year, month, 1, tzinfo=UTC)
-            for _ in ("made", "known to every session"):  # each in a transaction of its own (r0011)
+            # The first call creates the month, the second shows it to every session: see ensure_partition.sql.
+            for _ in ("create", "show"):
                 await connection.execute(_SQL["ensure_partition"], retention_class, at)
             self._made.add((retention_class, year, month))
 

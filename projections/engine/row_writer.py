@@ -42,12 +42,12 @@ class RowBuilder:
 
     def folded(self) -> FoldedRows:
         """All rows, one per key."""
-        projection, given = self._projection, self._rows
+        projection, collected = self._projection, self._rows
         touched: set[tuple[Any, ...]] = set()
         if projection.refold is not None:
             names = projection.refold.touched
-            touched = {tuple([row[name] for name in names]) for row in given[projection.refold.facts.name]}
-        folded = [(table, table.fold(given[table.name])) for table in projection.tables if given[table.name]]
+            touched = {tuple([row[name] for name in names]) for row in collected[projection.refold.facts.name]}
+        folded = [(table, table.fold(collected[table.name])) for table in projection.tables if collected[table.name]]
         documents = [(table, table.document(rows)) for table, rows in folded]
         many = [(table, rows) for table, rows in folded if len(rows) >= COPY_ROWS]
         records = {table.name: table.records(rows) for table, rows in many if table.only_inserted}

@@ -21,7 +21,7 @@ def test_both_readings_of_a_body_agree(stream: list[Webhook]) -> None:
     stored = [columns(event) for event in read_from.values() if isinstance(event, Event)]
     for body, found in read_from.items():
         theirs = columns(found) if isinstance(found, Event) else None
-        # Each column of any other event in the place of its own, too.
+        # Also with each column replaced by that of any other event.
         rows = (
             [*stored, *((*theirs[:at], *row[at : at + 1], *theirs[at + 1 :]) for row in stored for at in range(5))]
             if theirs

@@ -26,6 +26,6 @@ async def test_other_rows_need_another_version(database_url: str, connection: as
         found[projection.name] = (projection.version, digest.hexdigest())
     changed = {name: found[name] for name in found if found[name] != PROJECTION_VERSIONS.get(name)}
     assert not changed, (
-        "raise the version of what makes other rows of the same examples, then write down what is found here"
+        "raise the version of each projection whose rows of the same examples changed, then write down the new digests"
         f" (where only examples or columns were added, it alone): {changed}"
     )

@@ -1,6 +1,6 @@
 """Several projectors on one database: they never deadlock, and polling `events` by position misses nothing.
 
-Each law is also held against a projector without the thing that makes it true, so that it is seen to be able to fail.
+Each law is also tried without the safeguard that makes it true, and then fails.
 """
 
 import asyncio

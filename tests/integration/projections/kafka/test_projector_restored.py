@@ -85,8 +85,10 @@ class Copy:
         self._newer = f"{name}_replaced"
 
     async def restore(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        """As an operator does it: nobody may connect, the database goes, the copy takes its name. Between each step
-        something else happens."""
+        """Replace the database as an operator does: refuse connections, rename it, rename the copy.
+
+        `meanwhile` runs between the steps.
+        """
         administrator = await asyncpg.connect(self._server.admin_url)
         try:
             await administrator.execute(f"alter database {self._name} allow_connections false")
