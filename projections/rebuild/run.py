@@ -44,9 +44,13 @@ Progress = Callable[[str, int, int], None]  # (activity, completed, total)
 _SQL = queries("rebuild")
 
 
+def no_progress(_activity: str, _completed: int, _total: int) -> None:
+    """For callers that show nothing."""
+
+
 @asynccontextmanager
 async def rebuild_run(
-    database_url: str, projections: Sequence[Projection], progress: Progress
+    database_url: str, projections: Sequence[Projection], progress: Progress = no_progress
 ) -> AsyncIterator["RebuildRun"]:
     """A run over its own session. Raises Misconfigured if the schema is not current."""
     session = await connect(database_url)

@@ -26,7 +26,7 @@ def _tables_are_what_events_give(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 def _check(url: str) -> None:
-    results = asyncio.run(check(url, PROJECTIONS, lambda *_: None))
+    results = asyncio.run(check(url, PROJECTIONS))
     assert [difference for result in results for difference in result.drift] == []
 
 

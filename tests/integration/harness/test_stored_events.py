@@ -31,7 +31,7 @@ async def stored(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
     await stored_events.prepare(database_url, ENDS_AT)
     for shard in stored_events.shards(EVENTS, ENDS_AT):
         await stored_events.copy(database_url, shard)
-    await rebuild(database_url, PROJECTIONS, lambda *_: None)
+    await rebuild(database_url, PROJECTIONS)
     await connection.execute("vacuum analyze")
     return connection
 

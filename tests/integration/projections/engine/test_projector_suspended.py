@@ -75,7 +75,7 @@ async def test_a_projection_with_a_bug_is_suspended_alone_and_is_complete_after_
         read += await publish(settings, [message_sent("late"), message_received("late-too")])
         await are_read(connection, read)
         assert await count(connection, "inbound_messages") == len(STOPS) + 1
-        [done] = await rebuild(database_url, [DELIVERIES], lambda *_: None)
+        [done] = await rebuild(database_url, [DELIVERIES])
         assert done.live
         read += await publish(settings, [message_sent("last")])
         await are_read(connection, read)

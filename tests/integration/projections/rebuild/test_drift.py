@@ -45,15 +45,12 @@ OTHER_VALUE = {
 }
 
 
-def quietly(_what: str, _done: int, _total: int) -> None: ...
-
-
 async def drift(url: str) -> list[Drift]:
-    return _all(await check(url, PROJECTIONS, quietly))
+    return _all(await check(url, PROJECTIONS))
 
 
 async def repaired(url: str) -> list[Drift]:
-    return _all(await rebuild(url, PROJECTIONS, quietly))
+    return _all(await rebuild(url, PROJECTIONS))
 
 
 def _all(results: list[RebuildResult]) -> list[Drift]:
@@ -160,7 +157,7 @@ async def test_events_between_the_comparison_and_the_lock_are_folded_from_repair
     )
     if suspended:
         await connection.execute("update telnyx.projection_state set status = 'suspended'")
-    async with rebuild_run(database_url, PROJECTIONS, quietly) as run:
+    async with rebuild_run(database_url, PROJECTIONS) as run:
         await run.compare()
         await apply(projector, [[Webhook(builders.encode(one), "a", NOON) for one in late]])
         await run.repair()

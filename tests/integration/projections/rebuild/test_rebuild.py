@@ -31,11 +31,8 @@ from tests.support.webhooks import builders
 REPAIRED = (DELIVERIES, INBOUND, OPT_OUTS)
 
 
-def quietly(_what: str, _done: int, _total: int) -> None: ...
-
-
 async def rebuilt(url: str, projection: Projection) -> RebuildResult:
-    [result] = await rebuild(url, [projection], quietly)
+    [result] = await rebuild(url, [projection])
     return result
 
 
@@ -82,13 +79,13 @@ async def test_no_event_is_missing_after_a_rebuild_under_traffic(
     sent: list[str] = []
 
     async def write(owner: str) -> None:
-        mended, number, after = projector(database_url, REPAIRED, owner), 0, 0
+        repaired, number, after = projector(database_url, REPAIRED, owner), 0, 0
         while after < 5:
             names = [f"{owner}-{number + item}" for item in range(20)]
-            assert (await mended.apply(bodies(*map(builders.message_sent, names)))).stored == 20
+            assert (await repaired.apply(bodies(*map(builders.message_sent, names)))).stored == 20
             sent.extend(names)
             number, after = number + 20, after + back.is_set()
-        await mended.close()
+        await repaired.close()
 
     writers = [asyncio.create_task(write(f"w{number}")) for number in range(3)]
     while len(sent) < 200:  # noqa: ASYNC110 -- there is no event to wait for

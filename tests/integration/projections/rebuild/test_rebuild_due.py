@@ -47,7 +47,7 @@ async def test_a_new_projection_is_suspended_until_its_rebuild(
     for _ in range(2):
         assert await started(database_url, DELIVERIES, INBOUND) == ["inbound"]
         assert await states(connection) == {"deliveries": ("live", DELIVERIES.version), "inbound": ("suspended", 0)}
-    await rebuild(database_url, [INBOUND], lambda *_: None)
+    await rebuild(database_url, [INBOUND])
     assert await states(connection) == {"deliveries": ("live", 1), "inbound": ("live", INBOUND.version)}
     assert await connection.fetchval("select count(*) from telnyx.inbound_messages") == 1
     assert await started(database_url, DELIVERIES, INBOUND) == []
@@ -58,7 +58,7 @@ async def test_a_newer_version_is_due_until_its_rebuild_and_stays_live(
 ) -> None:
     assert await started(database_url, NEWER) == ["deliveries"]
     assert await states(connection) == {"deliveries": ("live", DELIVERIES.version)}
-    await rebuild(database_url, [NEWER], lambda *_: None)
+    await rebuild(database_url, [NEWER])
     assert await states(connection) == {"deliveries": ("live", NEWER.version)}
     assert await started(database_url, NEWER) == []
     assert await started(database_url, DELIVERIES) == ["deliveries"]
