@@ -119,7 +119,7 @@ async def _check_quarantine(connection: asyncpg.Connection, keys: Mapping[str, K
                 checked.findings.append(Finding(str(key), "quarantine_key: it is not that of the body"))
             # A forgery has no valid signature. The other rows had one when they were quarantined.
             if reason != FORGED and key_id in keys and not signed_by(keys[key_id], stamp or "", signature or b"", body):
-                checked.findings.append(Finding(str(key), f"signature: {_why_not(stamp, key_id, keys)}"))
+                checked.findings.append(Finding(str(key), f"signature: {_signature_problem(stamp, key_id, keys)}"))
     return checked
 
 
@@ -153,7 +153,7 @@ async def _pages(
 def _signature_findings(page: Sequence[asyncpg.Record], keys: Mapping[str, Key]) -> Iterator[Finding]:
     for _, key, _, _, _, _, body, signature, stamp, key_id in page:
         if not signed_by(keys.get(key_id), stamp, signature, body):
-            yield Finding(str(key), f"signature: {_why_not(stamp, key_id, keys)}")
+            yield Finding(str(key), f"signature: {_signature_problem(stamp, key_id, keys)}")
 
 
 def _body_findings(page: Sequence[asyncpg.Record]) -> Iterator[Finding]:
@@ -181,7 +181,7 @@ def _matches_body(
         data = orjson.loads(body)["data"]
         return (
             blake2b(canonical(data, body), digest_size=16).digest() == key.bytes
-            and _kind(data["event_type"]) == (event_type, retention_class)
+            and _type_and_class(data["event_type"]) == (event_type, retention_class)
             and instant(data["occurred_at"]) == occurred_at
             and vendor_id(data.get("id")) == event_id
         )
@@ -190,13 +190,13 @@ def _matches_body(
 
 
 @lru_cache(maxsize=100)
-def _kind(sent_type: str) -> tuple[str | None, str]:
+def _type_and_class(sent_type: str) -> tuple[str | None, str]:
     """(event type, retention class). Telnyx repeats a few types, so the cache answers nearly always."""
     event_type = text(sent_type)
     return event_type, family_of(event_type or "").retention_class
 
 
-def _why_not(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:
+def _signature_problem(stamp: str | None, key_id: str, keys: Mapping[str, Key]) -> str:
     if key_id not in keys:
         return f"key {key_id} is not known here"
     digits = stamp is not None and stamp.isascii() and stamp.isdigit()
@@ -210,7 +210,7 @@ def _seal_problem(seal: Seal, positions: Sequence[int], leaves: Sequence[bytes])
     where = f"positions {seal.first_position} to {seal.last_position}"
     more = len(leaves) - seal.events
     if more < 0:
-        return f"events: {-more} of {seal.events} were taken out of {where}{_holes(seal, positions)}"
+        return f"events: {-more} of {seal.events} were taken out of {where}{_empty_positions(seal, positions)}"
     if more > 0:
         return f"events: {more} more than the {seal.events} that were sealed are in {where}"
     if tree_hash(leaves) != seal.root:
@@ -218,7 +218,7 @@ def _seal_problem(seal: Seal, positions: Sequence[int], leaves: Sequence[bytes])
     return None
 
 
-def _holes(seal: Seal, positions: Sequence[int]) -> str:
+def _empty_positions(seal: Seal, positions: Sequence[int]) -> str:
     """The empty positions, if they are few. A removed event and a position that was never used look the same."""
     if seal.last_position - seal.first_position + 1 - len(positions) > SHOWN_POSITIONS:
         return ""

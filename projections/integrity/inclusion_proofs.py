@@ -36,11 +36,11 @@ class Groups:
     first_positions: Sequence[int]
     roots: Sequence[bytes]
 
-    def of(self, position: int) -> int:
+    def number_of(self, position: int) -> int:
         """The number (from 0) of the group that holds the position."""
         return bisect_right(self.first_positions, position) - 1
 
-    def stretch(self, number: int) -> tuple[int, int]:
+    def bounds(self, number: int) -> tuple[int, int]:
         """The first and last position of a group."""
         ends = [*self.first_positions[1:], self.seal.last_position + 1]
         return self.first_positions[number], ends[number] - 1
@@ -58,9 +58,9 @@ async def proofs(
     """(proofs by event_key of the events that a seal covers, numbers of the seals that do not fit their events)."""
     covering = {key: seal for key, at in positions.items() if (seal := _covering(seals, at))}
     groups = await _groups(connection, {seal.seq: seal for seal in covering.values()})
-    wanted = {key: (seal.seq, groups[seal.seq].of(positions[key])) for key, seal in covering.items()}
+    wanted = {key: (seal.seq, groups[seal.seq].number_of(positions[key])) for key, seal in covering.items()}
     leaves = await _leaves(connection, groups, sorted(set(wanted.values())))
-    broken = {seq for seq, of_seal in groups.items() if tree_hash(of_seal.roots) != of_seal.seal.root}
+    broken = {seq for seq, seal_groups in groups.items() if tree_hash(seal_groups.roots) != seal_groups.seal.root}
     broken |= {
         seq for (seq, number), found in leaves.items() if tree_hash([*found.values()]) != groups[seq].roots[number]
     }
@@ -100,8 +100,8 @@ async def _leaves(
     found: dict[tuple[int, int], Leaves] = {group: {} for group in wanted}
     for start in range(0, len(wanted), GROUPS_AT_ONCE):
         some = wanted[start : start + GROUPS_AT_ONCE]
-        stretches = [groups[seq].stretch(number) for seq, number in some]
-        firsts, lasts = zip(*stretches, strict=True)
+        bounds = [groups[seq].bounds(number) for seq, number in some]
+        firsts, lasts = zip(*bounds, strict=True)
         for row in await connection.fetch(queries("seals")["leaves_between"], firsts, lasts):
             found[some[row["nth"] - 1]][row["position"]] = row["leaf"]
     return found

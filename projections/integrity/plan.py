@@ -48,7 +48,7 @@ async def plan_verification(connection: asyncpg.Connection, chains: Sequence[byt
     end = await last_position(connection)
     seals = [Seal(**row) for row in await connection.fetch(_SQL["seals"], timeout=LONGEST_SECONDS)]
     made = await connection.fetchval(_SQL["seal_count"])
-    ranges = [part for piece in _tile(seals, end) for part in await _cut(connection, piece)]
+    ranges = [part for piece in _ranges(seals, end) for part in await _split(connection, piece)]
     return VerificationPlan(
         identity=await connection.fetchval(_SQL["identity"]),
         seals=len(seals),
@@ -86,12 +86,12 @@ def _kept_elsewhere(seals: Sequence[Seal], chains: Sequence[bytes]) -> Iterator[
             yield Finding(f"chain {chain.hex()}", "no seal has it: the seal was changed or removed")
 
 
-def _tile(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:
+def _ranges(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:
     """Ranges of neighbouring seals with about EVENTS_A_SEAL events, and the ranges that no seal covers."""
     after, before, group, events = LOWEST_POSITION - 1, 0, list[Seal](), 0
     for seal in seals:
         if group and (seal.first_position != after + 1 or events + seal.events > EVENTS_A_SEAL):
-            yield _under(group)
+            yield _sealed_range(group)
             group, events = [], 0
         if seal.first_position > after + 1:
             # A missing seal is one finding, by its number. Where no seal is missing, each event was inserted later.
@@ -100,16 +100,16 @@ def _tile(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:
         events += seal.events
         after, before = max(after, seal.last_position), seal.seq
     if group:
-        yield _under(group)
+        yield _sealed_range(group)
     if end > after:
         yield EventRange(after + 1, end)
 
 
-def _under(group: Sequence[Seal]) -> EventRange:
+def _sealed_range(group: Sequence[Seal]) -> EventRange:
     return EventRange(group[0].first_position, group[-1].last_position, tuple(group))
 
 
-async def _cut(connection: asyncpg.Connection, piece: EventRange) -> list[EventRange]:
+async def _split(connection: asyncpg.Connection, piece: EventRange) -> list[EventRange]:
     """Cuts a range without seals into pieces of EVENTS_A_SEAL events."""
     if piece.seals:
         return [piece]
