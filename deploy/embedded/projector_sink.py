@@ -19,7 +19,6 @@ class ProjectorSink:
     def __init__(self, projector: Projector) -> None:
         self._projector = projector
         self._keys: KeyRing | None = None
-        self.projected = 0
         self.keys: Callable[[], KeyRing | None] = lambda: None
 
     async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
@@ -30,5 +29,4 @@ class ProjectorSink:
             self._keys = keys
         now = datetime.now(UTC)
         await self._projector.apply([Incoming(record.value, record.headers, now) for record in records])
-        self.projected += len(records)
         return [None] * len(records)
