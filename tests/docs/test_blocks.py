@@ -90,7 +90,7 @@ async def test_the_blocks_work_together(programs: Programs, broker: LocalKafka, 
             programs.start(*shlex.split(line)[1:], environment=environment)
             for line in shell("telnyx-ledger ingest").splitlines()
         ]
-        await served[0].says('"event":"listening"')
+        await served[0].prints('"event":"listening"')
         run_block(programs, shell("telnyx-ledger simulate"), environment)
         # The queries look for rare events: the same traffic each time, more of it than the example sends.
         url = f"http://127.0.0.1:{port}"
@@ -164,4 +164,4 @@ async def the_script_prints(page: str, line: str, programs: Programs, environmen
     script = programs.directory / f"{Path(page).stem}.py"
     script.write_text(block)
     program = programs.start(str(script), program=Path(sys.executable), environment=environment)
-    await program.says(line)
+    await program.prints(line)

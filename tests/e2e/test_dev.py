@@ -28,7 +28,7 @@ async def count(url: str, query: str) -> int:
 
 async def test_dev_shows_rows_and_leaves_nothing_running(programs: Programs) -> None:
     dev = programs.start("dev", "--simulate", LEDGER_PORT="0")
-    url = (await dev.says(DATABASE))[1]
+    url = (await dev.prints(DATABASE))[1]
 
     async def rows() -> int:
         return await count(url, "select count(*) from telnyx.message_deliveries")
@@ -51,7 +51,7 @@ async def test_dev_shows_rows_and_leaves_nothing_running(programs: Programs) -> 
 async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> None:
     port = str(free_port())
     dev = programs.start("dev", LEDGER_PORT=port)
-    url = (await dev.says(WEBHOOKS))[1]
+    url = (await dev.prints(WEBHOOKS))[1]
     sent = programs.directory / "sent.jsonl"
     simulate = programs.start("simulate", "--url", url, "--rate", "150", "--count", "600", "--out", str(sent))
 
@@ -68,7 +68,7 @@ async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> N
     }
 
     again = programs.start("dev", LEDGER_PORT=port)
-    database = (await again.says(DATABASE))[1]
+    database = (await again.prints(DATABASE))[1]
 
     async def missing() -> set[str]:
         connection = await asyncpg.connect(database)
@@ -86,7 +86,7 @@ async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> N
 async def test_a_second_dev_names_what_is_in_use(programs: Programs) -> None:
     port = str(free_port())
     first = programs.start("dev", LEDGER_PORT=port)
-    await first.says(WEBHOOKS)
+    await first.prints(WEBHOOKS)
     same_port = programs.run("dev", LEDGER_PORT=port)
     assert (same_port.returncode, same_port.stdout) == (2, "")
     (line,) = same_port.stderr.splitlines()
@@ -102,7 +102,7 @@ async def test_a_second_dev_names_what_is_in_use(programs: Programs) -> None:
 async def test_dev_migrates_and_uses_a_configured_database(programs: Programs, empty_database_url: str) -> None:
     key = b64encode(bytes(SigningKey.generate().verify_key)).decode()
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=empty_database_url, TELNYX_PUBLIC_KEYS=f"acme:{key}")
-    url = (await dev.says(WEBHOOKS))[1]
+    url = (await dev.prints(WEBHOOKS))[1]
     assert await count(empty_database_url, "select count(*) from telnyx.error_codes") > 60
     assert not (programs.directory / "data").exists()
     assert empty_database_url not in dev.output, "a password of the user's stays out of terminals"
@@ -115,8 +115,8 @@ async def test_dev_migrates_and_uses_a_configured_database(programs: Programs, e
 
 async def test_chaos_is_answered_by_the_contract_and_stored_once(programs: Programs) -> None:
     dev = programs.start("dev", LEDGER_PORT="0")
-    url = (await dev.says(WEBHOOKS))[1]
-    database = (await dev.says(DATABASE))[1]
+    url = (await dev.prints(WEBHOOKS))[1]
+    database = (await dev.prints(DATABASE))[1]
     chaos = ("simulate", "--url", url, "--seed", "11", "--count", "300", "--rate", "0", "--chaos", "--json")
     first, second = programs.run(*chaos), programs.run(*chaos)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr

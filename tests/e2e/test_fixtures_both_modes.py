@@ -29,8 +29,8 @@ async def test_in_kafka_mode(programs: Programs, broker: LocalKafka, empty_datab
 
 async def test_in_embedded_mode(programs: Programs) -> None:
     dev = programs.start("dev", LEDGER_PORT="0", TELNYX_PUBLIC_KEYS=public_key_setting(account=ACCOUNT))
-    port = int((await dev.says(r"^Webhook URL:  http://127\.0\.0\.1:(\d+)/"))[1])
-    database_url = (await dev.says(r"^Database URL: (postgresql://\S+)$"))[1]
+    port = int((await dev.prints(r"^Webhook URL:  http://127\.0\.0\.1:(\d+)/"))[1])
+    database_url = (await dev.prints(r"^Database URL: (postgresql://\S+)$"))[1]
     await the_answers_and_the_rows_are_right(port, database_url)
 
 

@@ -18,7 +18,7 @@ STACK = ("-m", "deploy.local_kafka.stack")
 async def test_the_kafka_mode_shows_rows_and_leaves_nothing_running(kafka_programs: None, programs: Programs) -> None:
     port = str(free_port())
     running = programs.start(*STACK, program=Path(sys.executable), LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
-    url = (await running.says(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
+    url = (await running.prints(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
     connection = await asyncpg.connect(url)
 
     async def rows() -> int:

@@ -136,11 +136,11 @@ async def test_quarantine_is_requeued_to_kafka_and_a_new_key_reaches_the_project
     # A rotation in the wrong order: ingest knows the new key first, the projector parks what it signed.
     ring.write_text(public_key_setting() + "\n" + public_key_setting(OTHER_KEY, "acme") + "\n")
     ingest.program.process.send_signal(signal.SIGHUP)
-    await ingest.program.says('"event":"keys_loaded"')
+    await ingest.program.prints('"event":"keys_loaded"')
     assert (await post(ingest.port, encode(message_sent("new key")), key=OTHER_KEY)).status == 200
     await eventually(parked, lambda found: found == 3)
     project.program.process.send_signal(signal.SIGHUP)
-    await project.program.says('"event":"keys_loaded"')
+    await project.program.prints('"event":"keys_loaded"')
     assert (await post(ingest.port, encode(message_sent("newer")), key=OTHER_KEY)).status == 200
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 2)
     released = programs.run("quarantine", "requeue", "--reason", "forged", environment=mode.environment)
@@ -159,7 +159,7 @@ async def test_in_embedded_mode_quarantine_is_requeued_into_the_tables(
     programs: Programs, database_url: str, connection: asyncpg.Connection
 ) -> None:
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS=public_key_setting())
-    port = int((await dev.says(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
+    port = int((await dev.prints(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
     late = encode(message_sent("late"))
     assert (await post(port, late, signed_timestamp=int(time.time()) - 3600)).status == 403
     await eventually(counting(connection, "quarantined_webhooks"), lambda found: found == 1)
@@ -191,11 +191,11 @@ async def test_in_embedded_mode_a_new_key_reaches_the_projector(
     ring = programs.directory / "keys"
     ring.write_text(public_key_setting() + "\n")
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS_FILE=str(ring))
-    port = int((await dev.says(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
+    port = int((await dev.prints(r"^Webhook URL:  http://127.0.0.1:(\d+)/"))[1])
     await send(port, "old key")
     ring.write_text(public_key_setting(OTHER_KEY, "acme") + "\n")
     dev.process.send_signal(signal.SIGHUP)
-    await dev.says('"event":"keys_loaded"')
+    await dev.prints('"event":"keys_loaded"')
     assert (await post(port, encode(message_sent("new key")), key=OTHER_KEY)).status == 200
     await eventually(counting(connection, "message_deliveries"), lambda found: found == 2)
     assert await counting(connection, "quarantined_webhooks")() == 0

@@ -156,15 +156,15 @@ async def test_an_interrupted_replay_continues_where_it_stopped(mode: KafkaMode,
     slow = programs.start("replay", "--rate", "2", environment=environment)
     await eventually(lambda: records(mode.bootstrap, prefix), lambda found: len(found) >= 2)
     assert slow.ends(signal.SIGINT) == 1
-    told = re.search(
+    interrupted = re.search(
         r"^interrupted: (\d+) events replayed; continue with the same command and `--after (\d+)`$",
         slow.output,
         re.MULTILINE,
     )
-    assert told is not None, slow.output
-    assert 2 <= int(told[1]) < EVENTS
-    done = programs.run("replay", "--after", told[2], environment=environment)
-    assert (done.returncode, done.stdout.split()[0]) == (0, str(EVENTS - int(told[1]))), done.stderr
+    assert interrupted is not None, slow.output
+    assert 2 <= int(interrupted[1]) < EVENTS
+    done = programs.run("replay", "--after", interrupted[2], environment=environment)
+    assert (done.returncode, done.stdout.split()[0]) == (0, str(EVENTS - int(interrupted[1]))), done.stderr
     found = await records(mode.bootstrap, prefix)
     assert {event_key(record) for record in found} == set(await as_published(mode))
     assert len({mark(record) for record in found}) == 2

@@ -24,7 +24,7 @@ def explained(programs: Programs, *, replay: str = "") -> Iterator[None]:
     try:
         yield
     except BaseException as failure:
-        for name, lines in programs.said():
+        for name, lines in programs.outputs():
             for line in lines:
                 if '"event":"quarantined"' not in line:  # of which there are hundreds
                     failure.add_note(f"{name}: {line}")

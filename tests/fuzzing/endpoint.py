@@ -62,7 +62,7 @@ class Endpoint:
             LEDGER_PORT=str(port),
             LEDGER_SPOOL_DIR="fuzzed-spool",
         )
-        await program.says('"event":"listening"')
+        await program.prints('"event":"listening"')
         endpoint = cls(Served(program, port), programs.directory / "fuzzed-spool" / "spool.sqlite3")
         yield endpoint
         assert program.process.poll() is None, program.output

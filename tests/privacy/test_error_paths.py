@@ -91,7 +91,7 @@ async def test_ingest_leaks_nothing_with_kafka_and_postgres_unavailable_and_a_da
         "LEDGER_LOG_LEVEL": "debug",
     }
     first = programs.start("ingest", environment=environment)
-    await first.says('"event":"listening"')
+    await first.prints('"event":"listening"')
     seen = [answer async for answer in answers(port)]
     assert {answer.status for answer in seen} >= {200, 400, 403, 404, 405, 413, 415, 431}
     assert [leaks(f"{answer.headers} {answer.body.decode()}") for answer in seen if leaks(answer.body.decode())] == []
@@ -104,7 +104,7 @@ async def test_ingest_leaks_nothing_with_kafka_and_postgres_unavailable_and_a_da
     spool.with_name("spool.sqlite3-wal").unlink(missing_ok=True)
     spool.write_bytes(spool.read_bytes()[:-5000] + BODY + bytes(5000 - len(BODY) % 5000))
     second = programs.start("ingest", environment=environment)
-    await second.says('"event":"listening"')
+    await second.prints('"event":"listening"')
     assert [leaks(answer.body.decode()) for answer in [answer async for answer in answers(port)]].count([]) == len(seen)
     second.process.terminate()
     assert await asyncio.to_thread(second.ends) == 0
@@ -122,7 +122,7 @@ async def test_a_refused_record_is_logged_without_its_content(
     async with WebhookConnection(ingest.port) as connection:
         answer = await connection.webhook(BODY)
         assert answer.status == 200  # it is in the spool
-        await ingest.program.says('"event":"record_refused"')
+        await ingest.program.prints('"event":"record_refused"')
         metrics = await connection.request("GET", "/metrics")
     for text in (answer.body.decode(), metrics.body.decode(), ingest.program.output):
         assert leaks(text) == [], text

@@ -30,7 +30,7 @@ def quietly(_done: int, _total: int) -> None: ...
 
 
 @pytest.fixture
-def told(database_url: str) -> Dossier:
+def story(database_url: str) -> Dossier:
     """Return the dossier of the story, whose events are in the test's database."""
     found = []
 
@@ -44,26 +44,26 @@ def told(database_url: str) -> Dossier:
     return found[0]
 
 
-def test_a_folder_that_cannot_be_written_leaves_nothing(told: Dossier, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_leaves_nothing(story: Dossier, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     for out, problem in (("full", "not empty"), ("full/file", "not a directory"), ("missing/out", "make it first")):
         with pytest.raises(Misconfigured, match=problem):
-            write_folder(told, tmp_path / out, quietly)
+            write_folder(story, tmp_path / out, quietly)
 
     def stop(done: int, _total: int) -> None:
         if done == 5:
             raise LedgerError("stopped")
 
     with pytest.raises(LedgerError, match="stopped"):
-        write_folder(told, tmp_path / "out", stop)
+        write_folder(story, tmp_path / "out", stop)
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
     (tmp_path / "empty").mkdir()
-    write_folder(told, tmp_path / "empty", quietly)
+    write_folder(story, tmp_path / "empty", quietly)
     assert (tmp_path / "empty" / "verify.py").exists()
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("story")
 def test_the_command_reports_its_result_and_every_problem(programs: Programs, database_url: str) -> None:
     out = programs.directory / "out"
     made = programs.run("evidence", "--phone", "1 (312) 555-0001", "--out", "out", DATABASE_URL=database_url)
@@ -74,7 +74,7 @@ def test_the_command_reports_its_result_and_every_problem(programs: Programs, da
     assert digest.split()[0] in made.stdout
     machine = programs.run("evidence", "--phone", PERSON, "--out", "two", "--json", DATABASE_URL=database_url)
     assert json.loads(machine.stdout)["originals"] == THEIRS
-    for arguments, status, said in (
+    for arguments, status, problem in (
         (["--phone", PERSON, "--out", "out"], 2, "--out: "),
         (["--phone", PERSON, "--out", "x", "--at", "yesterday"], 2, "--at: 'yesterday' is not a time"),
         (["--phone", PERSON, "--out", "x", "--at", "2199-01-01T00:00:00Z"], 2, "--at: 2199"),
@@ -84,7 +84,7 @@ def test_the_command_reports_its_result_and_every_problem(programs: Programs, da
         refused = programs.run("evidence", *arguments, DATABASE_URL=database_url)
         assert (refused.returncode, refused.stdout) == (status, "")
         (line,) = refused.stderr.splitlines()
-        assert said in line
+        assert problem in line
     assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
 
 
@@ -104,18 +104,18 @@ async def test_an_altered_body_is_reported_when_the_folder_is_made(
     made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
     assert made.returncode == 1, made.stdout
     assert made.stderr.splitlines()[0] == f"{changed}: not signed by the key that it names"
-    said = checked(bare_python(tmp_path / "bare"), programs.directory / "out").stdout
-    assert "the signature does not match this text and time" in said
-    assert "the event_key does not follow from this text" in said
+    output = checked(bare_python(tmp_path / "bare"), programs.directory / "out").stdout
+    assert "the signature does not match this text and time" in output
+    assert "the event_key does not follow from this text" in output
 
 
 async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, database_url: str, tmp_path: Path) -> None:
     """The limit is 5 s. Other tests may run at the same time, so this test allows more."""
     minutes = [NOON + timedelta(minutes=nth) for nth in range(250)]
     makers = (builders.message_sent, builders.message_finalized, builders.message_read, builders.message_received)
-    told = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
+    webhooks = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
     async with closing(new_projector(database_url)) as projector:
-        await apply(projector, [told])
+        await apply(projector, [webhooks])
     connection = await asyncpg.connect(database_url)
     assert len([seal async for seal in seal_now(connection, events_a_seal=10)]) == 100
     await connection.close()
@@ -128,7 +128,7 @@ async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, dat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 async def test_a_stopped_process_leaves_no_folder(
-    programs: Programs, told: Dossier, database_url: str, number: signal.Signals
+    programs: Programs, story: Dossier, database_url: str, number: signal.Signals
 ) -> None:
     """A killed process leaves a hidden directory, which the next process removes."""
     out = programs.directory / "out"
@@ -148,11 +148,11 @@ async def test_a_stopped_process_leaves_no_folder(
 
     await eventually(begun, bool)
     with pytest.raises(LedgerError, match="another process is writing"):
-        write_folder(told, out, quietly)
+        write_folder(story, out, quietly)
     running.process.send_signal(number)
     assert running.ends() != 0
     assert not out.exists()
     assert (programs.directory / ".out.unfinished").exists() == (number == signal.SIGKILL)
-    write_folder(told, out, quietly)
+    write_folder(story, out, quietly)
     assert out.exists()
     assert not (programs.directory / ".out.unfinished").exists()

@@ -109,7 +109,7 @@ def relist(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "problem"),
     [
         (lambda evidence: evidence["events"][0].update(signed_timestamp="1772366401"), "the signature does not match"),
         (lambda evidence: evidence["events"][0].update(event_key=evidence["events"][1]["event_key"]), "listed twice"),
@@ -126,7 +126,7 @@ def relist(folder: Path) -> None:
     ],
 )
 def test_a_forger_who_rewrites_the_manifest_is_found_by_signatures_and_seals(
-    folder: Path, python: Path, change: Callable[[object], object], said: str
+    folder: Path, python: Path, change: Callable[[object], object], problem: str
 ) -> None:
     path = folder / "evidence.json"
     evidence = json.loads(path.read_text())
@@ -135,16 +135,16 @@ def test_a_forger_who_rewrites_the_manifest_is_found_by_signatures_and_seals(
     relist(folder)
     done = checked(python, folder)
     assert done.returncode == 1
-    assert said in done.stdout, done.stdout + done.stderr
+    assert problem in done.stdout, done.stdout + done.stderr
 
 
 def test_a_forged_original_and_a_forged_key_are_found(folder: Path, python: Path) -> None:
     original = folder / "originals" / "0001.json"
     original.write_bytes(original.read_bytes().replace(b"tomorrow", b"today   "))
     relist(folder)
-    said = checked(python, folder).stdout
-    assert "originals/0001.json: the signature does not match" in said
-    assert "originals/0001.json: the event_key does not follow" in said
+    output = checked(python, folder).stdout
+    assert "originals/0001.json: the signature does not match" in output
+    assert "originals/0001.json: the event_key does not follow" in output
     (key,) = (folder / "keys").iterdir()
     key.write_text("A" * 43 + "=\n")
     relist(folder)

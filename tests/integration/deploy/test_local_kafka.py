@@ -60,15 +60,15 @@ async def test_a_broker_ends_with_its_killed_parent_and_keeps_its_data(kafka_pro
 async def test_it_prints_the_address_and_ends_at_ctrl_c(kafka_programs: None, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     arguments = [str(ROOT / "deploy/local_kafka/broker.py"), "--port", str(port), "--directory", str(tmp_path)]
-    person = await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, cwd=tmp_path
     )
-    assert person.stdout is not None
-    said = [(await person.stdout.readline()).decode() for _ in range(4)]
-    assert f"127.0.0.1:{port}" in said[1]
-    assert "telnyx-ledger topics" in said[3]
-    person.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(person.wait(), 20) == 0
+    assert process.stdout is not None
+    lines = [(await process.stdout.readline()).decode() for _ in range(4)]
+    assert f"127.0.0.1:{port}" in lines[1]
+    assert "telnyx-ledger topics" in lines[3]
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
     assert port_is_free(port)
 
 

@@ -78,7 +78,7 @@ class KafkaMode:
         port = port or free_port()
         own = {"LEDGER_PORT": str(port), "LEDGER_SPOOL_DIR": spool, **variables}
         program = self.programs.start("ingest", program=self.program, environment=self.environment, **own)
-        await program.says('"event":"listening"')
+        await program.prints('"event":"listening"')
         return Served(program, port)
 
     async def project(self) -> Served:

@@ -34,7 +34,7 @@ class Program:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    async def says(self, pattern: str, *, timeout_seconds: float = 60) -> re.Match[str]:
+    async def prints(self, pattern: str, *, timeout_seconds: float = 60) -> re.Match[str]:
         """Wait until a line of the output matches. Fails with the whole output if the program ends first."""
         deadline = time.monotonic() + timeout_seconds
         while True:
@@ -99,7 +99,7 @@ class Programs:
             check=False,
         )
 
-    def said(self) -> Iterator[tuple[str, list[str]]]:
+    def outputs(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each program's name and output lines, in the order of their start."""
         for program in self._started:
             yield program.log.stem, program.output.splitlines()
@@ -142,8 +142,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Add the last output lines of each program to the report of a failed test."""
     report = yield
     if report.failed:
-        said = [item for programs in _running for item in programs.said()]
-        report.sections += [(f"said by {name}", "\n".join(lines[-LAST_LINES:])) for name, lines in said]
+        outputs = [item for programs in _running for item in programs.outputs()]
+        report.sections += [(f"output of {name}", "\n".join(lines[-LAST_LINES:])) for name, lines in outputs]
     return report
 
 

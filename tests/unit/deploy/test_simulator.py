@@ -111,17 +111,17 @@ def test_the_first_minute_contains_a_campaign_that_may_send() -> None:
     """`make run` sends five webhooks a second."""
     first_minute = events(sent(6, 300))
     senders = {event.payload.get("tcr_campaign_id") for event in of_messages(first_minute)} - {None}
-    told = [event.payload for event in first_minute if event.type.startswith("10dlc.")]
-    provisioned = {payload["campaignId"] for payload in told if payload["type"] == "VERIFIED"}
-    known = {payload.get("tcrCampaignId") for payload in told if payload.get("campaignId") in provisioned}
+    payloads = [event.payload for event in first_minute if event.type.startswith("10dlc.")]
+    provisioned = {payload["campaignId"] for payload in payloads if payload["type"] == "VERIFIED"}
+    known = {payload.get("tcrCampaignId") for payload in payloads if payload.get("campaignId") in provisioned}
     assert senders <= known
 
 
 def test_registrations_take_every_path_of_the_state_table() -> None:
     world = World(Random(6), seeded_clock())
     steps = itertools.chain.from_iterable(ten_dlc.registration(world) for _ in range(150))
-    told = [event.payload for event in events([step for step in steps if isinstance(step, Webhook)])]
-    types = {(payload["type"], payload.get("status", "")) for payload in told}
+    payloads = [event.payload for event in events([step for step in steps if isinstance(step, Webhook)])]
+    types = {(payload["type"], payload.get("status", "")) for payload in payloads}
     assert {
         *(("REGISTRATION", "failed"), ("TELNYX_REVIEW", "ACCEPTED"), ("TELNYX_REVIEW", "REJECTED")),
         *(("MNO_REVIEW", "ACCEPTED"), ("MNO_REVIEW", "REJECTED"), ("VERIFIED", ""), ("CAMPAIGN_NUDGE", "")),
@@ -129,12 +129,12 @@ def test_registrations_take_every_path_of_the_state_table() -> None:
         *(("DELETION", "failed"), ("STATUS_UPDATE", "ADDED"), ("STATUS_UPDATE", "PENDING"), ("REVET", "success")),
         *(("NUMBER_POOL_PROVISIONED", ""), ("NUMBER_POOL_DEPROVISIONED", ""), ("ORDER_EXTERNAL_VETTING", "success")),
     } <= types
-    assert {payload["eventType"] for payload in told if "eventType" in payload} >= {
+    assert {payload["eventType"] for payload in payloads if "eventType" in payload} >= {
         *("BRAND_ADD", "BRAND_APPEAL_ADD", "BRAND_APPEAL_COMPLETE", "CAMPAIGN_ADD", "CAMPAIGN_EXPIRED"),
         *("CAMPAIGN_RESUBMISSION", "MNO_CAMPAIGN_OPERATION_SUSPENDED", "MNO_CAMPAIGN_OPERATION_UNSUSPENDED"),
     }
-    by_registry_id = {payload["campaignId"] for payload in told if len(payload.get("campaignId", "")) == 7}
-    learnt_late = {payload["tcrCampaignId"] for payload in told if "tcrCampaignId" in payload}
+    by_registry_id = {payload["campaignId"] for payload in payloads if len(payload.get("campaignId", "")) == 7}
+    learnt_late = {payload["tcrCampaignId"] for payload in payloads if "tcrCampaignId" in payload}
     assert by_registry_id & learnt_late
 
 
