@@ -6,7 +6,7 @@ An upgrade that removes one fails at import, with the name and the versions that
 import httptools
 from uvicorn.server import Server, ServerState
 
-from ingest.library_internals import lacking, untried, used_in
+from schemas.library_internals import lacking, untried, used_in
 
 TRIED = "0.54.0"
 

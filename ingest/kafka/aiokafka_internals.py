@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka.cluster import ClusterMetadata
 
-from ingest.library_internals import lacking, untried, used_in
+from schemas.library_internals import lacking, untried, used_in
 
 TRIED = "0.14.0"
 

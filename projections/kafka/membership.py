@@ -23,6 +23,7 @@ from aiokafka.structs import TopicPartition
 from projections.engine.batch import Incoming, PreparedBatch
 from projections.engine.offsets import Advance
 from projections.engine.projector import Applied, Fenced
+from projections.kafka.aiokafka_internals import close_client
 from projections.kafka.assignment import Assignment
 from projections.kafka.batches import Batch, advances, batches, incoming
 from projections.kafka.log_bounds import ANSWER_SECONDS, KAFKA_ERRORS
@@ -251,10 +252,9 @@ class GroupMembership:
             if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():
                 raise
             log.warning("group_left_without_goodbye", error=type(error).__name__)
-            # The end of stop(): without it the client's background task never ends.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_SECONDS):
-                    await self._consumer._client.close()
+                    await close_client(self._consumer)
 
 
 async def _wait_for_first(tasks: Sequence[asyncio.Task[Any]]) -> None:

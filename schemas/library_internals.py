@@ -1,4 +1,4 @@
-"""Fails at import when a private name of a library is gone, instead of at the first webhook."""
+"""Fails at import when a private name of a library is gone, instead of at the first webhook or outage."""
 
 from collections.abc import Collection, Iterable
 from importlib.metadata import version
