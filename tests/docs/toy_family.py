@@ -149,7 +149,7 @@ INSERTED = {
         ),
         Insertion('    "persons": (1,', '    "porting_orders": (1, "e4a6a0577479b2b4"),\n'),
     ),
-    "tests/oracle/accounts.py": (
+    "tests/oracle/resources.py": (
         Insertion(
             "def link_clicks(",
             """\
@@ -171,9 +171,9 @@ def porting_orders(events: Sequence[Event]) -> Rows:
 """,
         ),
     ),
-    "tests/support/streams/accounts.py": (
+    "tests/support/streams/resources.py": (
         Insertion(
-            "ACCOUNT_THINGS = weighted(\n",
+            "RESOURCES = weighted(\n",
             'PORTING = st.fixed_dictionaries({"id": pool("po1", "po2", 7), "status": pool("draft", " In Process ")})\n',
         ),
         Insertion(
@@ -210,10 +210,10 @@ from tests.oracle import compare
 from tests.oracle.tables import tables
 from tests.support.projections.apply import allow_clearing, apply, clear, closing, expected_delivery, new_projector
 from tests.support.streams import BASE, Webhook, body_of, webhooks
-from tests.support.streams.accounts import ACCOUNT_THINGS, PORTING
+from tests.support.streams.resources import RESOURCES, PORTING
 from tests.support.streams.pools import an_event
 
-TOYS = an_event(("porting_order.status_changed",), PORTING) | ACCOUNT_THINGS
+TOYS = an_event(("porting_order.status_changed",), PORTING) | RESOURCES
 STREAMS = st.lists(webhooks(TOYS.map(body_of)), min_size=3, max_size=9)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.faults.catalogue import FAULTS, plan
 from tests.faults.injected.kafka_outage import kafka_outage
-from tests.faults.resources import Held
+from tests.faults.process_samples import Held
 from tests.faults.run import explained, run
 from tests.support.environment.programs import starting
 

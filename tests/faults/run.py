@@ -12,7 +12,7 @@ import tests.faults.injected.projector_faults  # noqa: F401 -- both register the
 from tests.faults.catalogue import FAULTS
 from tests.faults.cluster.brokers import proxied_kafka
 from tests.faults.cluster.cluster import Cluster
-from tests.faults.resources import Resources
+from tests.faults.process_samples import Resources
 from tests.support.environment.programs import Programs
 
 log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO, and with every failure

@@ -99,7 +99,7 @@ async def test_any_restart_gives_the_same_rows(
 
 
 @LAW
-@given(stream=streams(messages=18, ten_dlc=0, account_things=0), seed=SEEDS, at=MOMENTS, known_at=st.none() | MOMENTS)
+@given(stream=streams(messages=18, ten_dlc=0, resources=0), seed=SEEDS, at=MOMENTS, known_at=st.none() | MOMENTS)
 async def test_opt_outs_as_of_a_moment_follow_the_events_up_to_it(
     projector: Projector,
     ledger: asyncpg.Connection,

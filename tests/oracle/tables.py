@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.contract import tables as contract
-from tests.oracle import accounts, deliveries, inbound, opt_outs, persons
+from tests.oracle import deliveries, inbound, opt_outs, persons, resources
 from tests.oracle.bodies import Delivery, Event, Quarantined, read
 from tests.oracle.rows import Rows
 from tests.oracle.ten_dlc import brands, campaigns, facts, ids
 
-MODULES = (accounts, deliveries, inbound, opt_outs, persons, brands, campaigns, facts, ids)
+MODULES = (deliveries, inbound, opt_outs, persons, resources, brands, campaigns, facts, ids)
 # A function that has the name of a table of the contract computes that table from the stored events.
 FOLDS: dict[str, Callable[[Sequence[Event]], Rows]] = {
     table: getattr(module, table) for table in contract.TABLES for module in MODULES if hasattr(module, table)

@@ -33,9 +33,9 @@ from tests.support.streams import BASE, Webhook, streams
 from tests.support.webhooks import builders
 
 FAMILIES = {
-    "messages": {"messages": 30, "ten_dlc": 0, "account_things": 0},
-    "ten_dlc": {"messages": 0, "ten_dlc": 30, "account_things": 0},
-    "account_things": {"messages": 0, "ten_dlc": 0, "account_things": 40},
+    "messages": {"messages": 30, "ten_dlc": 0, "resources": 0},
+    "ten_dlc": {"messages": 0, "ten_dlc": 30, "resources": 0},
+    "resources": {"messages": 0, "ten_dlc": 0, "resources": 40},
 }
 # Folded tables, and the table of their facts.
 FACTS = {
@@ -203,4 +203,4 @@ async def test_a_planted_error_is_reported_for_its_column(
 def family_of(table: str) -> str:
     if table.startswith("ten_dlc"):
         return "ten_dlc"
-    return "messages" if table.startswith(("message", "inbound", "opt_out")) else "account_things"
+    return "messages" if table.startswith(("message", "inbound", "opt_out")) else "resources"

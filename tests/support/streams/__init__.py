@@ -13,9 +13,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.streams.accounts import ACCOUNT_THINGS
 from tests.support.streams.messages import MESSAGES
 from tests.support.streams.pools import ACCOUNTS, BASE, LAST_STEP, STEP, weighted
+from tests.support.streams.resources import RESOURCES
 from tests.support.streams.ten_dlc import TEN_DLC
 from tests.support.webhooks.malformed import BROKEN, written
 
@@ -57,14 +57,14 @@ def webhooks(bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[Webhook]:
     )
 
 
-FAMILIES = [data.map(body_of) for data in (MESSAGES, TEN_DLC, ACCOUNT_THINGS)]
+FAMILIES = [data.map(body_of) for data in (MESSAGES, TEN_DLC, RESOURCES)]
 NO_WEBHOOKS = st.sampled_from(BROKEN)
 BODIES = weighted(*((5, bodies) for bodies in FAMILIES), (1, NO_WEBHOOKS))
 
 
-def streams(messages: int = 9, ten_dlc: int = 12, account_things: int = 7) -> st.SearchStrategy[list[Webhook]]:
+def streams(messages: int = 9, ten_dlc: int = 12, resources: int = 7) -> st.SearchStrategy[list[Webhook]]:
     """Streams of deliveries by arrival, with at most so many of each family, in turn."""
-    sizes = zip(FAMILIES, (messages, ten_dlc, account_things), strict=True)
+    sizes = zip(FAMILIES, (messages, ten_dlc, resources), strict=True)
     families = [st.lists(webhooks(bodies), min_size=size // 2, max_size=size) for bodies, size in sizes]
     return st.tuples(*families, st.lists(webhooks(NO_WEBHOOKS), max_size=2)).map(_in_turn)
 

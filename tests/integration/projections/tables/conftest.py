@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from tests.support.projections.account_tables import Ledger
 from tests.support.projections.apply import allow_clearing, closing, new_projector
+from tests.support.projections.resource_tables import Ledger
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.projections.account_tables import Ledger, key_of, minutes
+from tests.support.projections.resource_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, Json, hosted_order
 

@@ -1,6 +1,6 @@
 """Link clicks: one row for each, with its own time or else that of the event."""
 
-from tests.support.projections.account_tables import Ledger, key_of, minutes
+from tests.support.projections.resource_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, link_clicked
 

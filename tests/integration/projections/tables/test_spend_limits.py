@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.support.projections.account_tables import Ledger, key_of
+from tests.support.projections.resource_tables import Ledger, key_of
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, spend_limit_reached
 

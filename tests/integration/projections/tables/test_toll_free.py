@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.projections.account_tables import Ledger, key_of, minutes
+from tests.support.projections.resource_tables import Ledger, key_of, minutes
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import Json, toll_free_update
 

@@ -2,7 +2,7 @@
 
 import itertools
 
-from tests.support.projections.account_tables import Ledger, key_of, minutes
+from tests.support.projections.resource_tables import Ledger, key_of, minutes
 from tests.support.webhooks.builders import Json, hosted_order, link_clicked, spend_limit_reached, toll_free_update
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.resources import Held, Sample, thirds
+from tests.faults.process_samples import Held, Sample, thirds
 
 
 @pytest.mark.parametrize(

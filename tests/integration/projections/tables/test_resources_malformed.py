@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from schemas.reading.event import Event, read
-from tests.support.projections.account_tables import Ledger
+from tests.support.projections.resource_tables import Ledger
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import Json
 from tests.support.webhooks.malformed import HOSTILE, written

@@ -65,7 +65,7 @@ CLICK: dict[str, st.SearchStrategy[Any]] = {
 LINK_CLICK = st.fixed_dictionaries(
     {"record_type": pool("link_clicked", "Link_Clicked ")}, optional={**CLICK, "occurred_at": TIMES}
 )
-ACCOUNT_THINGS = weighted(
+RESOURCES = weighted(
     (4, an_event(HOSTED_TYPES, HOSTED)),
     (5, an_event(HOSTED_TYPES[:4], COURSE)),
     (
