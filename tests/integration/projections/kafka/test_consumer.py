@@ -61,15 +61,15 @@ async def test_every_record_is_applied_once_across_a_restart(
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     await produce(bootstrap, topics.messages, values(1200), partition=3)
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await reaches(connection, topics.messages, 1200, partition=3)
-        assert one.seen == values(1200)
+        assert reader.seen == values(1200)
     await produce(bootstrap, topics.messages, values(10, start=1200), partition=3)
     await produce(bootstrap, topics.quarantine, values(5))
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await reaches(connection, topics.messages, 1210, partition=3)
         await reaches(connection, topics.quarantine, 5)
-        assert sorted(one.seen) == sorted(values(10, start=1200) + values(5))
+        assert sorted(reader.seen) == sorted(values(10, start=1200) + values(5))
     assert tile(await applied(connection, topics.messages, 3), 1210)
     assert tile(await applied(connection, topics.quarantine), 5)
 
@@ -85,9 +85,9 @@ async def test_the_groups_offset_in_kafka_does_not_count(
     consumer.assign([TopicPartition(topics.other, 0)])
     await consumer.commit({TopicPartition(topics.other, 0): 15})
     await consumer.stop()
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await reaches(connection, topics.other, 20)
-        assert one.seen == values(20)
+        assert reader.seen == values(20)
 
 
 async def test_an_error_before_or_after_a_commit_repeats_and_skips_nothing(
@@ -124,13 +124,13 @@ async def test_a_partition_that_another_process_moved_is_read_from_there(
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     await produce(bootstrap, topics.other, values(10))
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await reaches(connection, topics.other, 10)
         await connection.execute(REWIND, topics.other)
         await produce(bootstrap, topics.other, values(1, start=10))
         await reaches(connection, topics.other, 11)
-        assert one.gauge("ledger_projector_fenced_total") == 1
-    assert one.seen == values(10) + values(7, start=4)
+        assert reader.gauge("ledger_projector_fenced_total") == 1
+    assert reader.seen == values(10) + values(7, start=4)
 
 
 async def test_a_bug_in_the_projector_ends_the_process_with_that_error(
@@ -150,17 +150,17 @@ class Broken(OffsetProjector):
 
 async def test_markers_of_transactions_are_not_a_gap(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
-    async with member(settings) as one:
+    async with member(settings) as reader:
         async with producing(bootstrap, transactional_id=settings.ledger_topic_prefix) as producer:
             for number in range(3):
                 async with producer.transaction():
                     await producer.send_and_wait(topics.other, values(1, start=number)[0], partition=0)
                 await reaches(connection, topics.other, 2 * number + 1)
-        assert one.seen == values(3)
-    async with member(settings) as one:  # its first fetch begins at a marker
+        assert reader.seen == values(3)
+    async with member(settings) as reader:  # its first fetch begins at a marker
         await produce(bootstrap, topics.other, values(1, start=3))
         await reaches(connection, topics.other, 7)
-        assert one.seen == values(1, start=3)
+        assert reader.seen == values(1, start=3)
 
 
 async def test_missing_topics_are_waited_for_and_never_created(
@@ -187,16 +187,16 @@ async def test_a_recreated_topic_alone_stops_until_the_gap_is_accepted(
     await delete_topics(bootstrap, (topics.other,))
     await create_topics(bootstrap, topics, only=topics.other)
     await produce(bootstrap, topics.other, values(9, start=100))  # longer than the stored stored_offset
-    async with member(settings) as one:
-        await eventually(lambda: stopped(one, topics.other), lambda seen: seen == 1)
+    async with member(settings) as reader:
+        await eventually(lambda: stopped(reader, topics.other), lambda seen: seen == 1)
         await produce(bootstrap, topics.messages, values(2))
         await reaches(connection, topics.messages, 2)
         assert await stored_offset(connection, topics.other) == 5
         gap = await accept_gap(settings.database_url, settings, f"{topics.other}:0")
         assert (gap.from_offset, gap.to_offset) == (5, 0)
         await reaches(connection, topics.other, 9)
-        assert await stopped(one, topics.other) == 0
-        assert sorted(one.seen) == sorted(values(2) + values(9, start=100))
+        assert await stopped(reader, topics.other) == 0
+        assert sorted(reader.seen) == sorted(values(2) + values(9, start=100))
 
 
 async def test_a_topic_that_is_recreated_under_a_running_projector_stops(
@@ -204,14 +204,14 @@ async def test_a_topic_that_is_recreated_under_a_running_projector_stops(
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     await produce(bootstrap, topics.quarantine, values(5))
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await reaches(connection, topics.quarantine, 5)
         await delete_topics(bootstrap, (topics.quarantine,))
         await create_topics(bootstrap, topics, only=topics.quarantine)
         await produce(bootstrap, topics.quarantine, values(9, start=100))
-        await eventually(lambda: stopped(one, topics.quarantine), lambda seen: seen == 1)
+        await eventually(lambda: stopped(reader, topics.quarantine), lambda seen: seen == 1)
         assert await stored_offset(connection, topics.quarantine) == 5
-        assert one.seen == values(5)
+        assert reader.seen == values(5)
 
 
 @pytest.mark.parametrize("where", ["after", "before", "elsewhere"])
@@ -232,11 +232,11 @@ async def test_a_stored_offset_that_does_not_fit_the_log_stops_its_partition_alo
     if where == "before":
         async with admin(bootstrap) as client:
             await client.delete_records({TopicPartition(topics.other, 0): RecordsToDelete(4)})
-    async with member(settings) as one:
-        await eventually(lambda: stopped(one, topics.other), lambda seen: seen == 1)
+    async with member(settings) as reader:
+        await eventually(lambda: stopped(reader, topics.other), lambda seen: seen == 1)
         await produce(bootstrap, topics.messages, values(2))
         await reaches(connection, topics.messages, 2)
-        assert one.seen == values(2)
+        assert reader.seen == values(2)
 
 
 async def test_a_log_whose_applied_part_was_deleted_is_read_from_there(
@@ -248,10 +248,10 @@ async def test_a_log_whose_applied_part_was_deleted_is_read_from_there(
         await reaches(connection, topics.other, 6)
     async with admin(bootstrap) as client:
         await client.delete_records({TopicPartition(topics.other, 0): RecordsToDelete(6)})
-    async with member(settings) as one:
+    async with member(settings) as reader:
         await produce(bootstrap, topics.other, values(2, start=6))
         await reaches(connection, topics.other, 8)
-        assert one.seen == values(2, start=6)
+        assert reader.seen == values(2, start=6)
 
 
 @pytest.mark.parametrize("name", ["nothing", "telnyx.messages:x", "no.such.topic:0"])

@@ -54,7 +54,7 @@ async def test_a_connection_that_breaks_at_a_commit_repeats_and_loses_nothing(
     await install_offset_log(connection)
     async with proxied(database_url) as (proxy, url):
         settings = project_settings(kafka_settings, url)
-        async with member(settings, projector(settings, "")) as one:
+        async with member(settings, projector(settings, "")) as reader:
             events = await publish(settings, traffic("before", 20))
             await eventually(lambda: connection.fetchval(READ), lambda seen: seen == events)
             for turn in range(3):
@@ -63,12 +63,12 @@ async def test_a_connection_that_breaks_at_a_commit_repeats_and_loses_nothing(
                 await eventually(lambda: connection.fetchval(READ), lambda seen, want=events: seen == want)  # type: ignore[misc]
                 assert proxy.broke
             await everything_is_there_once(connection, settings, events)
-            duplicates = one.gauge("ledger_projector_events_duplicate_total")
+            duplicates = reader.gauge("ledger_projector_events_duplicate_total")
             assert duplicates == 0
 
 
-async def postgres_is_away(one: Member) -> float | None:
-    return one.gauge("ledger_projector_away", part="postgres")
+async def postgres_is_away(reader: Member) -> float | None:
+    return reader.gauge("ledger_projector_away", part="postgres")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_a_postgres_killed_during_a_batch_loses_and_repeats_nothing(
     await install_offset_log(connection)
     pausing = projector(settings, "", PausingProjector)
     assert isinstance(pausing, PausingProjector)
-    async with member(settings, pausing) as one:
+    async with member(settings, pausing) as reader:
         events = await publish(settings, traffic("before", 20))
         await eventually(lambda: connection.fetchval(READ), lambda seen: seen == events)
         pausing.pause_next_batch()
@@ -94,10 +94,10 @@ async def test_a_postgres_killed_during_a_batch_loses_and_repeats_nothing(
         await asyncio.wait_for(pausing.reached.wait(), 10)
         await asyncio.to_thread(own_postgres.kill)
         pausing.go_on.set()
-        await eventually(lambda: postgres_is_away(one), lambda seen: seen == 1)
+        await eventually(lambda: postgres_is_away(reader), lambda seen: seen == 1)
         events += await publish(settings, traffic("after", 20))
         await asyncio.to_thread(own_postgres.start)
         connection = await asyncpg.connect(own_postgres.url)
         await everything_is_there_once(connection, settings, events)
         await connection.close()
-    assert one.gauge("ledger_projector_events_duplicate_total") == 0
+    assert reader.gauge("ledger_projector_events_duplicate_total") == 0

@@ -124,7 +124,7 @@ async def test_a_running_projector_reads_again_what_an_older_copy_lacks(
     read = await publish(settings, traffic("before"))
     async with member(settings, projector(settings, "")):
         await has_read(database_url, read)
-    async with copied(postgres_server, database_url) as copy, member(settings, projector(settings, "")) as one:
+    async with copied(postgres_server, database_url) as copy, member(settings, projector(settings, "")) as reader:
         finished = [message_finalized(f"before-{person}", person) for person in PEOPLE]
         read += await publish(settings, [*traffic("after"), *finished])
         await has_read(database_url, read)
@@ -134,7 +134,7 @@ async def test_a_running_projector_reads_again_what_an_older_copy_lacks(
         async def records_come() -> None:
             nonlocal read
             read += await publish(settings, [unknown_event(call=f"meanwhile-{next(turns)}")])
-            await eventually(lambda: is_away(one), lambda seen: seen == 1)
+            await eventually(lambda: is_away(reader), lambda seen: seen == 1)
             await asyncio.sleep(1)  # until the next try
 
         await copy.restore(records_come)
@@ -143,7 +143,7 @@ async def test_a_running_projector_reads_again_what_an_older_copy_lacks(
         restored = await picture(database_url)
         assert all(restored[name] == complete[name] for name in ("deliveries", "opt_outs", "opt_out_events"))
         assert restored["events"] > complete["events"]
-        assert not one.running.done()
+        assert not reader.running.done()
 
 
 async def test_records_that_an_older_copy_and_kafka_lack_stop_their_partition(
@@ -154,7 +154,7 @@ async def test_records_that_an_older_copy_and_kafka_lack_stop_their_partition(
     read = await publish(settings, traffic("before"))
     async with member(settings, projector(settings, "")):
         await has_read(database_url, read)
-    async with copied(postgres_server, database_url) as copy, member(settings, projector(settings, "")) as one:
+    async with copied(postgres_server, database_url) as copy, member(settings, projector(settings, "")) as reader:
         read += await publish(settings, traffic("after"))
         await has_read(database_url, read)
         complete = await picture(database_url)
@@ -166,7 +166,7 @@ async def test_records_that_an_older_copy_and_kafka_lack_stop_their_partition(
         with capture_logs() as logs:
             await copy.restore(lambda: asyncio.sleep(0.5))
             restored_at = time.monotonic()
-            await eventually(lambda: stopped(one, topic), lambda seen: seen == {"0": 0, "1": 1, "2": 0})
+            await eventually(lambda: stopped(reader, topic), lambda seen: seen == {"0": 0, "1": 1, "2": 0})
             await eventually(lambda: picture(database_url), lambda seen: seen["deliveries"] == complete["deliveries"])
             print(f"noticed and read again after {time.monotonic() - restored_at:.1f} s")  # noqa: T201
         (command,) = [line["accept_the_gap_with"] for line in logs if line["event"] == "partition_stopped"]
@@ -177,12 +177,12 @@ async def test_records_that_an_older_copy_and_kafka_lack_stop_their_partition(
         restored = await picture(database_url)
         assert len(restored["events"]) == len(complete["events"]) - gap.skipped_records
         assert restored | {"events": set()} == complete | {"events": set()}
-        await eventually(lambda: stopped(one, topic), lambda seen: seen == {"0": 0, "1": 0, "2": 0})
+        await eventually(lambda: stopped(reader, topic), lambda seen: seen == {"0": 0, "1": 0, "2": 0})
 
 
-async def is_away(one: Member) -> float | None:
-    return one.gauge("ledger_projector_away", part="postgres")
+async def is_away(reader: Member) -> float | None:
+    return reader.gauge("ledger_projector_away", part="postgres")
 
 
-async def stopped(one: Member, topic: str) -> dict[str, float | None]:
-    return {number: one.gauge(STOPPED, topic=topic, partition=number) for number in ("0", "1", "2")}
+async def stopped(reader: Member, topic: str) -> dict[str, float | None]:
+    return {number: reader.gauge(STOPPED, topic=topic, partition=number) for number in ("0", "1", "2")}
