@@ -1,1 +1,1 @@
-"""What do we know now? The event store and the tables that are functions of the set of its events."""
+"""The event store, and the tables that are functions of the set of its events."""
