@@ -157,7 +157,7 @@ async def test_ingest_publishes_what_the_contract_says(
         for sent in ALL:
             record = by_id[sent.id]
             where_it_is(mode, sent, record)
-            what_it_says(sent, record)
+            check_record(sent, record)
             what_proves_it(sent, record, stamps[sent.id], began)
             what_the_sdk_makes_of_it(sent, record)
         await partitions_are_those_of_another_client(mode, records)
@@ -212,7 +212,7 @@ def where_it_is(mode: KafkaMode, sent: Sent, record: ConsumerRecord) -> None:
     assert record.value == sent.body
 
 
-def what_it_says(sent: Sent, record: ConsumerRecord) -> None:
+def check_record(sent: Sent, record: ConsumerRecord) -> None:
     names = [name for name, _ in record.headers]
     assert len(names) == len(set(names))
     assert set(names) == CONTEXT | EVIDENCE | ({"ledger_reason"} if sent.reason else {"ce_time"})
