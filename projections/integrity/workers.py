@@ -56,6 +56,9 @@ def running_checks(setup: WorkerSetup, checks: Sequence[Check]) -> Iterator[Iter
             for process in multiprocessing.active_children():
                 if process not in others:
                     process.kill()  # it only reads
+            # A worker that dies within a long result leaves the pool waiting for the rest. Without a writer the pool
+            # reads the end of the pipe instead. This name is private; tried with Python 3.11, 3.12 and 3.13.
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
 
 
 def _results(checks: Mapping[Future[CheckResult], Check]) -> Iterator[tuple[Check, CheckResult]]:

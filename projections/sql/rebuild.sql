@@ -63,8 +63,8 @@ where {live_is_differing}
   and not exists (select from pg_temp.{table} as shadow where {shadow_is_differing});
 
 -- name: put_right
--- Inserts new rows in the order of their events, as live traffic would: the rows of one month lie together. No other
--- process writes meanwhile, so the order of locks does not matter.
+-- Inserts new rows in the order of their events, as live traffic would: the rows of one month lie together. No projector
+-- writes meanwhile, so the order of locks does not matter to them.
 insert into telnyx.{table} as live ({written})
 select {shadow_written}
 from pg_temp.differing_{table} as differing join pg_temp.{table} as shadow using ({key})
