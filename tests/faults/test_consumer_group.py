@@ -74,7 +74,7 @@ async def test_partitions_change_owner_without_gap_or_overlap(
     await third.leave()
 
 
-async def test_one_that_is_killed_and_one_that_is_frozen_in_its_transaction_are_replaced_within_15_s(
+async def test_a_killed_and_a_frozen_projector_are_replaced_within_15_s(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages

@@ -65,7 +65,7 @@ def _order_status(event: Event) -> str | None:
 
 
 def _decision(event: Event) -> str | None:
-    # Ambiguous: the two fields are weighed in each event by itself.
+    # Ambiguous: the two fields are compared within each event alone.
     return lower(event.p.get("decision")) or lower(event.p.get("approval_decision"))
 
 

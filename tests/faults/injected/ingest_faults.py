@@ -12,7 +12,7 @@ from tests.faults.cluster.cluster import STOP_SECONDS, Cluster, counts, wait_lon
 from tests.support.environment.kafka import limit_records
 from tests.support.environment.programs import free_port
 
-SLOW_SECONDS = 1.2  # longer than anybody waits for an acknowledgement
+SLOW_SECONDS = 1.2  # longer than ingest waits for an acknowledgement
 BLOCKED_SECONDS = 0.3
 SMALL_BYTES = 1_700  # beyond it are one in five records of traffic.py
 FULL_BYTES = 256 * 1024
@@ -20,7 +20,7 @@ FULL_BYTES = 256 * 1024
 
 @asynccontextmanager
 async def ingest_cut_off_from_kafka(cluster: Cluster) -> AsyncIterator[None]:
-    """Ingest cannot reach Kafka during the block; everybody else can."""
+    """In the block ingest cannot reach Kafka; all other programs can."""
     await cluster.kafka.cut()
     try:
         yield

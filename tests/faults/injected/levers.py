@@ -94,7 +94,7 @@ def at_commit(act: Callable[[], object], *, sent: bool) -> None:
 
 def break_projection(name: str, events: str) -> None:
     """Makes a projection fail for the next so many events, and for these every time."""
-    [projection] = [one for one in PROJECTIONS if one.name == name]
+    [projection] = [known for known in PROJECTIONS if known.name == name]
     poisoned: set[Any] = set()
 
     def rows(event: Any, delivery: Any) -> Any:
@@ -109,7 +109,7 @@ def break_projection(name: str, events: str) -> None:
 
 def heal_projection(name: str) -> None:
     """Restores a broken projection."""
-    [projection] = [one for one in PROJECTIONS if one.name == name]
+    [projection] = [known for known in PROJECTIONS if known.name == name]
     object.__setattr__(projection, "rows", _healthy[name])
 
 

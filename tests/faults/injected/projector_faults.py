@@ -36,8 +36,8 @@ async def projector_stopped(cluster: Cluster) -> None:
 
 @fault("projector killed between COMMIT and its answer", "projector", ends=True)
 async def killed_at_commit(cluster: Cluster) -> None:
-    await asyncio.gather(*(cluster.order(one, "die-at-commit") for one in cluster.projectors))
-    dying = [asyncio.create_task(cluster.wait_until_killed(one)) for one in cluster.projectors]
+    await asyncio.gather(*(cluster.order(projector, "die-at-commit") for projector in cluster.projectors))
+    dying = [asyncio.create_task(cluster.wait_until_killed(projector)) for projector in cluster.projectors]
     # A projector without partitions commits nothing until the other one has gone.
     await asyncio.wait(dying, return_when=asyncio.FIRST_COMPLETED)
     for number in range(len(cluster.projectors)):
@@ -109,20 +109,21 @@ async def postgres_restored(cluster: Cluster) -> None:
 
 @fault("poison events for one projection inside healthy batches", "projector")
 async def poison(cluster: Cluster) -> None:
-    await asyncio.gather(*(cluster.order(one, f"break inbound {POISON_EVENTS}") for one in cluster.projectors))
+    breaking = (cluster.order(projector, f"break inbound {POISON_EVENTS}") for projector in cluster.projectors)
+    await asyncio.gather(*breaking)
     await wait_long_for(lambda: cluster.fetchval(ARE_BROKEN), lambda count: count >= POISON_EVENTS)
     assert await cluster.fetchval(STATUS) == "live"
-    await asyncio.gather(*(cluster.order(one, "heal inbound") for one in cluster.projectors))
+    await asyncio.gather(*(cluster.order(projector, "heal inbound") for projector in cluster.projectors))
     await cluster.wait_until_stored(20)  # the batches that were prepared by then are through
     await cluster.command("dead-letters", "retry")
 
 
 @fault("a projection with a bug", "projector")
 async def bug(cluster: Cluster) -> None:
-    await asyncio.gather(*(cluster.order(one, f"break inbound {BUG_EVENTS}") for one in cluster.projectors))
+    await asyncio.gather(*(cluster.order(projector, f"break inbound {BUG_EVENTS}") for projector in cluster.projectors))
     await wait_long_for(lambda: cluster.fetchval(STATUS), lambda status: status == "suspended")
     await cluster.wait_until_stored(50)  # the others go on
-    await asyncio.gather(*(cluster.order(one, "heal inbound") for one in cluster.projectors))
+    await asyncio.gather(*(cluster.order(projector, "heal inbound") for projector in cluster.projectors))
     await cluster.wait_until_stored(20)
     await cluster.command("rebuild", "inbound")
     assert await cluster.fetchval(STATUS) == "live"
@@ -193,7 +194,7 @@ async def _end(cluster: Cluster, topic: str) -> int:
 
 async def _stopped(cluster: Cluster, topic: str) -> int:
     """Of the partitions of a topic, as far as projectors show it."""
-    shown = [await one.metrics() for one in cluster.projectors]
+    shown = [await projector.metrics() for projector in cluster.projectors]
     return sum(
         value > 0 and name == "ledger_projector_partition_stopped" and ("topic", topic) in labels
         for metrics in shown

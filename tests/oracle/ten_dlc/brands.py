@@ -70,7 +70,7 @@ def _registration(fact: Fact) -> str | None:
 
 
 def _identity(fact: Fact) -> str | None:
-    # Ambiguous: the two fields are weighed in each fact by itself; a later identityStatus outdoes an earlier
+    # Ambiguous: the two fields are compared within each fact alone; a later identityStatus wins over an earlier
     # brandIdentityStatus.
     return upper(fact.p.get("brandIdentityStatus")) or upper(fact.p.get("identityStatus"))
 

@@ -63,7 +63,7 @@ class Fact:
 
     @property
     def own_tcr_campaign_id(self) -> str | None:
-        """As a field of its own says it."""
+        """The id that a field gives."""
         return id_(self.p.get("tcrCampaignId"))
 
     @property

@@ -45,7 +45,7 @@ def _link(fact: Fact, entity: str, tcr_id: str | None, telnyx_id: str | None, *,
 
 
 class Ids:
-    """What the links of all facts together say."""
+    """The ids that the links of all facts give."""
 
     def __init__(self, found: Sequence[Fact]) -> None:
         self.links = sorted(links(found), key=lambda link: link.rank)

@@ -51,7 +51,7 @@ class Server:
         for pid in self._pids():
             try:
                 os.kill(pid, number)
-            except ProcessLookupError:  # a backend that ended by itself in this moment
+            except ProcessLookupError:  # a backend that has just ended
                 continue
 
     def _pids(self) -> list[int]:

@@ -40,7 +40,7 @@ async def tell(database_url: str, *, events_a_seal: int | None = None) -> None:
     """Stores the story; with `events_a_seal`, seals all but its last two events."""
     story = [Webhook(builders.encode(told), "a", NOON + (at + late) * MINUTE) for at, late, told in STORY]
     async with closing(new_projector(database_url)) as projector:
-        await apply(projector, [[one] for one in story[:-2]])
+        await apply(projector, [[webhook] for webhook in story[:-2]])
         if events_a_seal:
             connection = await asyncpg.connect(database_url)
             _ = [seal async for seal in seal_now(connection, events_a_seal=events_a_seal)]

@@ -47,7 +47,7 @@ def headers_of(record: Record) -> dict[str, str]:
 
 
 def records_document() -> bytes:
-    """What `schemas/examples/records.json` must hold."""
+    """The expected content of the published `records.json`."""
     records: list[dict[str, Any]] = []
     for name, body in bodies().items():
         record = record_of(body)
