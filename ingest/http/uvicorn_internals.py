@@ -60,7 +60,7 @@ def missing_names() -> list[str]:
     return [
         *lacking("HttpToolsProtocol", dir(protocol), *METHODS),
         *lacking("HttpToolsProtocol", used_in(protocol, "__init__"), *ATTRIBUTES),
-        # What uvicorn asks of a request cycle: RequestCycle has these.
+        # uvicorn uses these attributes of a request cycle. RequestCycle has them.
         *lacking("HttpToolsProtocol._start_asgi_task", starts, "create_task", "run_asgi"),
         *lacking("HttpToolsProtocol.shutdown", shutdown, "cycle", "response_complete", "keep_alive"),
         *lacking("FlowControl", dir(FlowControl), "pause_reading", "resume_reading"),

@@ -12,7 +12,7 @@ from schemas.families.envelope import Amount, Id, Number, Time, Webhook
 
 
 class Party(Struct, frozen=True):
-    """Who wrote, or to whom: a number, or an RCS agent."""
+    """A sender or an addressee: a number, or an RCS agent."""
 
     phone_number: Number | None = None
     agent_id: str | None = None
@@ -41,7 +41,7 @@ class Cost(Struct, frozen=True):
 
 
 class CostBreakdown(Struct, frozen=True):
-    """What the cost is made of."""
+    """The parts of a cost."""
 
     carrier_fee: Cost | None = None
     rate: Cost | None = None
@@ -59,7 +59,7 @@ class Media(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True):
-    """Why a send failed: see the table `error_codes`."""
+    """The reason why a send failed: see the table `error_codes`."""
 
     code: Annotated[str | int | None, Meta(examples=["40300"])] = None
     title: str | None = None
@@ -69,7 +69,7 @@ class Error(Struct, frozen=True):
 
 
 class Location(Struct, frozen=True):
-    """Where a person says to be."""
+    """A location that a person shared."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -83,7 +83,7 @@ class Suggestion(Struct, frozen=True):
 
 
 class MessageBody(Struct, frozen=True):
-    """What an RCS or WhatsApp message holds; usually one of these."""
+    """The content of an RCS or WhatsApp message: usually one of these fields."""
 
     text: str | dict[str, Any] | None = None
     user_file: dict[str, Any] | None = None
@@ -97,7 +97,7 @@ class MessageBody(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True):
-    """What both directions have. `id` is the message's and the same in all of its events."""
+    """The fields of both directions. `id` is the message's and the same in all of its events."""
 
     id: Id | None = None
     record_type: str | None = None

@@ -12,16 +12,16 @@ from schemas.families.envelope import Id, Number, Time, Webhook
 
 
 class Reason(Struct, frozen=True):
-    """Why something failed, and which fields of the registration it is about."""
+    """The reason of a failure, and the fields of the registration that it concerns."""
 
     fields: list[str] | None = None
     description: str | None = None
 
 
 class TenDlc(Struct, frozen=True, rename="camel"):
-    """What all 10DLC events may have. Words come in mixed case: compare them without it."""
+    """The fields that every 10DLC event may have. Telnyx mixes upper and lower case: compare without regard to it."""
 
-    type: Annotated[str | None, Meta(description="What kind of notice this is; decides what `status` means.")] = None
+    type: Annotated[str | None, Meta(description="The kind of notice. It decides the meaning of `status`.")] = None
     event_type: Annotated[
         str | None, Meta(description="The Campaign Registry's own event, where this passes one on.")
     ] = None

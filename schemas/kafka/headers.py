@@ -62,7 +62,7 @@ class EventHeaders(_Evidence, frozen=True, kw_only=True):
 
 
 class QuarantineHeaders(_Evidence, frozen=True, kw_only=True):
-    """Headers of a signed body that is not, or not yet, an event. No ce_time: nobody knows when it occurred."""
+    """Headers of a signed body that is not, or not yet, an event. No ce_time: the time of occurrence is unknown."""
 
     ce_id: Annotated[Key, Meta(description="The quarantine key. Duplicates have the same.")]
     ce_type: Literal["ledger.quarantined"]

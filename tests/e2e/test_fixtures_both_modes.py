@@ -17,7 +17,7 @@ from tests.support.environment.waiting import eventually
 from tests.support.webhooks.builders import KEY, key_id, public_key, public_key_setting
 from tests.support.webhooks.fixture_expectations import CASES, case_body, expected_rows, key_of
 
-# What the hand cannot know: it is another one each time.
+# These values differ at every run, so no expectation can name them.
 EVIDENCE = frozenset({"received_at", "signature", "signed_timestamp", "key_id", "requeued_at"})
 PROOFS = {"events": "event_key", "quarantined_webhooks": "quarantine_key"}
 

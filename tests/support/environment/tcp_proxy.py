@@ -53,7 +53,7 @@ class TcpProxy:
         task.add_done_callback(self._tasks.discard)
         try:
             there, onward = await asyncio.open_connection(*self._target)
-        except (OSError, asyncio.CancelledError):  # nobody there: nobody here either
+        except (OSError, asyncio.CancelledError):  # the server is unreachable, so this side closes too
             writer.transport.abort()
             return
         answers = asyncio.create_task(self._answers(there, writer))

@@ -18,7 +18,7 @@ COLUMNS = """event_key, event_id, account, event_type, retention_class, occurred
     signed_timestamp, key_id"""
 EVERY_EVENT = list(range(1, EVENTS + 1))
 
-# What is done, and what is found: events by their position.
+# Each damage, and the finding that it must give. Events are named by position.
 DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     "a byte of a body": (
         "update telnyx.events set body = set_byte(body, 40, get_byte(body, 40) # 1) where position = 3",
