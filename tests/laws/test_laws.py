@@ -25,6 +25,8 @@ LAW = settings(
     derandomize=True,  # the same streams in every run
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+# 200 examples of a law take 100 s on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # asyncpg's 'infinity'
 SEEDS = st.integers(0, 2**32)
 
