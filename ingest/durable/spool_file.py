@@ -8,8 +8,8 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -19,6 +19,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from ingest.durable.spool_replacement import (
+    carry_over_left_files,
+    finish_replacement,
+    free_bytes,
+    is_corrupt,
+    left_files,
+    malformed_files,
+    replace,
+    sync_directory,
+)
 from schemas.kafka.record import Record, unpack
 
 RECENT_KEYS = 100_000
@@ -26,7 +36,6 @@ CHECK_BYTES = 256 * 1024
 RESERVE_BYTES = 16 * 1024 * 1024  # more than the write-ahead log grows to before a checkpoint
 PAGE_BYTES = 8192  # a page of 4 KiB holds one entry, of 8 KiB three: a third fewer bytes to write and sync
 SPARE_PAGES = 128  # free pages that the file keeps
-CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # seq, topic, event_key, bytes, checksum, blob
 SpoolRow = tuple[int, str, str, int, bytes, bytes]
@@ -37,9 +46,6 @@ _DELETE = "delete from pending where seq = ?"
 _SIZE = "select bytes from pending indexed by pending_keys where seq = ?"
 _REFUSE = "insert into refused select seq, topic, event_key, bytes, checksum, blob, ?, ? from pending where seq = ?"
 _MOVE_DAMAGED = "insert into damaged select seq, bytes, checksum, blob, ? from pending where seq = ?"
-_SAVE = "insert or ignore into pending values (?, ?, ?, ?, ?, ?)"
-_SAVE_REFUSED = "insert or ignore into refused values (?, ?, ?, ?, ?, ?, ?, ?)"
-_SAVE_DAMAGED = "insert or ignore into damaged values (?, ?, ?, ?, ?)"
 _KEYS = "select topic, event_key from pending indexed by pending_keys order by seq desc limit ?"
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +61,10 @@ class SpoolEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The content of a file when it is opened. `keys` are (topic, event_key) of the newest entries, newest first."""
+    """The content of a file when it is opened. `keys` are (topic, event_key) of the newest entries, newest first.
+
+    `malformed_files` lie beside it.
+    """
 
     entries: int
     refused: int
@@ -63,6 +72,7 @@ class Inventory:
     stored_bytes: int
     last_seq: int
     keys: Sequence[tuple[str, str]]
+    malformed_files: int
 
 
 def checksum(blob: bytes) -> bytes:
@@ -79,40 +89,49 @@ class SpoolFile:
         self._given_up_bytes = 0
         self._database: sqlite3.Connection | None = None
         self._synchronous = ""
+        self._malformed = False
 
     @property
     def is_open(self) -> bool:
         return self._database is not None
 
-    def open(self, *, replace: bool = False, after_failure: bool = False) -> Inventory:
-        """Open or create the file. A malformed file is moved aside, and its readable entries are copied to a new one.
+    def open(self, *, after_failure: bool = False) -> Inventory:
+        """Open or create the file. A copy of the readable entries takes the place of a malformed file.
 
-        `replace`: the file is known to be malformed. `after_failure`: gives up the reserve. On a full disk the spool
-        can then still be read and emptied. `check_disk` takes the reserve back. Raises OSError too.
+        `after_failure`: gives up the reserve. On a full disk the spool can then still be read and emptied. `check_disk`
+        takes the reserve back. Raises OSError too.
         """
         if after_failure:
             self._give_up_reserve()
-        if not replace:
+        finish_replacement(self._path)
+        if not self._malformed:
             try:
-                return self._open()
+                return self._carry_over(self._open_whole())
             except sqlite3.DatabaseError as error:
-                self.abandon()
-                if not is_corrupt(error):
+                self.abandon(malformed=is_corrupt(error))
+                if not self._malformed:
                     raise
-        self._replace_malformed()
-        return self._open()
+        replace(self._path, _connect)
+        self._malformed = False
+        return self._carry_over(self._open_whole())
 
-    def _open(self) -> Inventory:
-        _create_private(self._path)
-        self._database = database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+    def _open_whole(self) -> Inventory:
+        self._database = _connect(self._path)
         self._synchronous = ""
-        database.execute(f"pragma page_size = {PAGE_BYTES}")  # of a new file
-        database.execute("pragma secure_delete = on")
-        database.execute("pragma auto_vacuum = incremental")
-        database.execute("pragma journal_mode = wal")
-        database.executescript(files("ingest.durable").joinpath("spool.sql").read_text())
+        self._database.execute("pragma journal_mode = wal")
         # The log must be empty: a frame in it that never reached the disk would cut off all frames behind it.
         self.truncate_log()
+        return self._inventory()
+
+    def _carry_over(self, found: Inventory) -> Inventory:
+        if not left_files(self._path):
+            return found
+        try:
+            carry_over_left_files(self._path, self._db, found.last_seq)
+        except (sqlite3.Error, OSError) as error:  # the entries of this file are more urgent
+            _log.error("spool_file_not_carried_over", error=str(error))
+            self.abandon()
+            return self._open_whole()
         return self._inventory()
 
     def check_disk(self) -> None:
@@ -121,7 +140,7 @@ class SpoolFile:
             self.begin(durable=True)
             self._db.execute(statement, (CHECK_BYTES,))
             self.commit()
-        if self._free_bytes() < 2 * self._given_up_bytes:
+        if free_bytes(self._path.parent) < 2 * self._given_up_bytes:
             raise OSError(errno.ENOSPC, "the disk is full")
         self.take_reserve()
 
@@ -129,17 +148,13 @@ class SpoolFile:
         """Hold some of the disk in reserve: at most a quarter of the free space. Raises OSError."""
         if not self._reserve.exists():
             with os.fdopen(os.open(self._reserve, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as reserve:
-                reserve.write(bytes(min(RESERVE_BYTES, self._free_bytes() // 4)))
+                reserve.write(bytes(min(RESERVE_BYTES, free_bytes(self._path.parent) // 4)))
         self._given_up_bytes = 0
 
     def _give_up_reserve(self) -> None:
         with suppress(FileNotFoundError):
             self._given_up_bytes = max(self._given_up_bytes, self._reserve.stat().st_size)
             self._reserve.unlink()
-
-    def _free_bytes(self) -> int:
-        disk = os.statvfs(self._path.parent)
-        return disk.f_bavail * disk.f_frsize
 
     def _inventory(self) -> Inventory:
         row = self._row
@@ -149,7 +164,7 @@ class SpoolFile:
         last = max(row(f"select coalesce(max(seq), 0) from {table}")[0] for table in ("pending", "refused", "damaged"))  # noqa: S608 -- table names of ours
         keys = [(sys.intern(topic), key) for topic, key in self._db.execute(_KEYS, (RECENT_KEYS,))]
         stored_bytes = pending[1] + refused[1] + damaged[1]
-        return Inventory(pending[0], refused[0], damaged[0], stored_bytes, last, keys)
+        return Inventory(pending[0], refused[0], damaged[0], stored_bytes, last, keys, malformed_files(self._path))
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -220,42 +235,15 @@ class SpoolFile:
         if busy:
             _log.info("spool_log_kept", why="another program is reading the spool")
 
-    def abandon(self) -> None:
-        """Close the handle in any state."""
+    def abandon(self, *, malformed: bool = False) -> None:
+        """Close the handle in any state. `malformed`: the next `open` replaces the file."""
+        self._malformed = self._malformed or malformed
         database, self._database = self._database, None
         if database is not None:
             try:
                 database.close()
             except sqlite3.Error as error:
                 _log.warning("spool_close_failed", error=str(error))
-
-    def _replace_malformed(self) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        aside = self._path.with_name(f"{self._path.stem}-malformed-{stamp}{self._path.suffix}")
-        for suffix in ("-wal", "-shm", ""):
-            part = self._path.with_name(self._path.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        self._open()
-        with closing(sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)) as source:
-            self._carry_over(source)
-        saved = self._inventory()
-        self.abandon()
-        _log.error("spool_malformed", moved_to=aside.name, entries_saved=saved.entries, refused_saved=saved.refused)
-
-    def _carry_over(self, source: sqlite3.Connection) -> None:
-        # Read from both ends: a damaged page then hides only the entries between it and a second damaged page.
-        self.begin(durable=True)
-        for direction in ("asc", "desc"):
-            for table, save in (("pending", _SAVE), ("refused", _SAVE_REFUSED), ("damaged", _SAVE_DAMAGED)):
-                query = f"select * from {table} order by seq {direction}"  # noqa: S608 -- table names of ours
-                self._db.executemany(save, _readable(source, query))
-        self.commit()
-
-
-def is_corrupt(error: sqlite3.Error) -> bool:
-    """Whether the file itself is malformed, as opposed to a failure of the disk, a lock or the space."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in CORRUPT
 
 
 def _read(seq: int, expected: bytes, blob: bytes) -> SpoolEntry | None:
@@ -267,22 +255,22 @@ def _read(seq: int, expected: bytes, blob: bytes) -> SpoolEntry | None:
         return None
 
 
-def _readable(source: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
-    try:
-        yield from source.execute(query)
-    except sqlite3.DatabaseError:
-        return
-
-
-def _create_private(path: Path) -> None:
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open or create a file with the tables of a spool, for its owner alone."""
     # SQLite gives its -wal and -shm files the mode of the file itself.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        database.execute(f"pragma page_size = {PAGE_BYTES}")  # of a new file
+        database.execute("pragma secure_delete = on")
+        database.execute("pragma auto_vacuum = incremental")
+        database.executescript(files("ingest.durable").joinpath("spool.sql").read_text())
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def _now() -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ingest.durable.spool_file import Inventory, SpoolFile, SpoolRow, is_corrupt
+from ingest.durable.spool_file import Inventory, SpoolFile, SpoolRow
+from ingest.durable.spool_replacement import is_corrupt
 
 IDLE_SECONDS = 1.0
 
@@ -48,7 +49,7 @@ class SpoolWriter:
         self._file = SpoolFile(path)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="spool", daemon=True)
-        self._malformed = self._check_needed = self._dirty = False
+        self._check_needed = self._dirty = False
         self._check_at = 0.0
 
     def start(self) -> None:
@@ -94,13 +95,12 @@ class SpoolWriter:
 
     def _open_file(self) -> None:
         try:
-            found = self._file.open(replace=self._malformed, after_failure=self._check_needed)
+            found = self._file.open(after_failure=self._check_needed)
         except (sqlite3.Error, OSError) as error:
             self._file.abandon()
             self._check_needed = True
             self._notify([partial(self._on_failure, str(error))])
             return
-        self._malformed = False
         self._notify([partial(self._on_opened, found)])
         if not self._check_needed:
             with suppress(OSError):  # a disk that is nearly full fails at the first row
@@ -156,9 +156,9 @@ class SpoolWriter:
             self._give_up(error)
 
     def _give_up(self, error: sqlite3.Error | OSError) -> None:
-        self._file.abandon()
-        self._malformed = isinstance(error, sqlite3.Error) and is_corrupt(error)
-        self._check_needed = not self._malformed
+        malformed = isinstance(error, sqlite3.Error) and is_corrupt(error)
+        self._file.abandon(malformed=malformed)
+        self._check_needed = not malformed
         self._notify([partial(self._on_failure, str(error))])
 
     def _fail(self, jobs: Iterable[Job]) -> None:

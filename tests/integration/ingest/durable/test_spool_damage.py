@@ -11,7 +11,7 @@ from tests.support.ingest.spool import ROOMY, numbers, opened, readable, record
 
 
 def moved_aside(directory: Path) -> bytes:
-    [path] = directory.glob("spool-malformed-*.sqlite3")
+    [path] = directory.glob("spool-replaced-*.sqlite3")
     return path.read_bytes()
 
 

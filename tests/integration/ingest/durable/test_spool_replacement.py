@@ -1,0 +1,106 @@
+"""A malformed spool file is replaced: a kill at any moment, or a disk without room, loses and hides no entry."""
+
+import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ingest.durable.spool_file import PAGE_BYTES, SpoolFile, checksum
+from schemas.kafka.record import pack
+from tests.support.ingest.spool import numbers, opened, record, run
+
+ENTRIES = 300
+
+# Each turn opens a copy of the directory in a child, and kills it at the next event of the interpreter: a file that is
+# opened, renamed or removed, a database that is connected. Prints the number of entries that the next open finds.
+KILLED_AT_EVERY_MOMENT = """
+    import itertools, shutil
+    from ingest.durable.spool_file import SpoolFile
+
+    MOMENTS = ("open", "os.rename", "os.remove", "sqlite3.connect", "sqlite3.connect/handle")
+    for moment in itertools.count(1):
+        directory = Path(sys.argv[1]).with_name(f"killed-{moment}")
+        shutil.copytree(sys.argv[1], directory)
+        child = os.fork()
+        if child == 0:
+            left = moment
+            def count(event, _):
+                global left
+                left -= event in MOMENTS
+                if not left:
+                    os._exit(9)
+            sys.addaudithook(count)
+            SpoolFile(directory / "spool.sqlite3").open()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print("entries", SpoolFile(directory / "spool.sqlite3").open().entries, flush=True)
+        if status == 0:
+            break
+"""
+
+WITHOUT_ROOM = """
+    from ingest.durable.spool_file import SpoolFile
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    try:
+        SpoolFile(Path(sys.argv[1]) / "spool.sqlite3").open()
+    except Exception as error:
+        print("failed", error)
+"""
+
+
+def make_file(path: Path, entries: int = ENTRIES) -> None:
+    """A spool file with `entries`, as after a regular stop."""
+    file = SpoolFile(path)
+    file.open()
+    file.begin(durable=True)
+    blobs = [(number, pack(record(number))) for number in range(1, entries + 1)]
+    file.insert((number, "t", f"key-{number}", len(blob), checksum(blob), blob) for number, blob in blobs)
+    file.commit()
+    file.truncate_log()
+    file.abandon()
+
+
+def damage_index(path: Path) -> None:
+    """Overwrite a page that holds no entry, so that every entry stays readable."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        page = database.execute("select rootpage from sqlite_master where name = 'pending_keys'").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * PAGE_BYTES : (page - 1) * PAGE_BYTES + 16] = b"\xff" * 16
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    directory = tmp_path / "damaged"
+    directory.mkdir()
+    make_file(directory / "spool.sqlite3")
+    damage_index(directory / "spool.sqlite3")
+    return directory
+
+
+async def test_kill_9_at_any_moment_of_a_replacement_hides_no_entry(damaged: Path) -> None:
+    said, problems = await asyncio.to_thread(run(KILLED_AT_EVERY_MOMENT, damaged).communicate)
+    found = [int(line.split()[1]) for line in said.splitlines() if line.startswith("entries")]
+    assert found == [ENTRIES] * len(found), problems
+    assert len(found) > 5
+
+
+async def test_a_replacement_that_fails_half_way_hides_no_entry(damaged: Path) -> None:
+    said, problems = await asyncio.to_thread(run(WITHOUT_ROOM, damaged, 200_000).communicate)
+    assert "failed" in said, problems
+    async with opened(damaged) as spool:
+        assert sorted(await numbers(spool)) == list(range(1, ENTRIES + 1))
+        assert spool.usable
+
+
+async def test_entries_that_an_older_version_left_aside_are_carried_over_once(tmp_path: Path) -> None:
+    make_file(tmp_path / "spool.sqlite3", 1)
+    (tmp_path / "elsewhere").mkdir()
+    make_file(tmp_path / "elsewhere" / "spool.sqlite3")
+    (tmp_path / "elsewhere" / "spool.sqlite3").rename(tmp_path / "spool-malformed-20260301T120000.000000Z.sqlite3")
+    for _ in range(2):
+        async with opened(tmp_path) as spool:
+            assert await numbers(spool) == [1, *range(1, ENTRIES + 1)]
+            assert spool.entries == ENTRIES + 1
