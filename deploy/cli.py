@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deploy.program import errors_as_exit_status, flush_each_line
+from deploy.program import errors_as_exit_status, flush_each_line, occupy_standard_descriptors
 
 # Name → line of `telnyx-ledger --help`. The file is deploy/commands/<name>.py; the listing imports none of them.
 COMMANDS = {
@@ -61,6 +61,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the console script."""
+    occupy_standard_descriptors()
     flush_each_line()
     with errors_as_exit_status():
         app()

@@ -7,6 +7,7 @@ its input: a text message, or the DETAIL of a database error. The type and the f
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -14,6 +15,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from deploy.log_writer import LineWriter, never_failing
 from schemas.errors import LedgerError
 
 # The level at which each chatty library is logged; with `debug`, WARNING for all of them.
@@ -26,10 +28,14 @@ LIBRARIES = {
 }
 
 
-def configure(level: str, stream: TextIO | None = None) -> None:
-    """Set up structlog, and the standard library's logging under it. `level` as in LEDGER_LOG_LEVEL."""
+def configure(level: str, stream: TextIO | None = None, *, on_failure: Callable[[], object] = lambda: None) -> None:
+    """Set up structlog, and the standard library's logging under it. `level` as in LEDGER_LOG_LEVEL.
+
+    No call of a logger raises an Exception afterwards. `on_failure` is called for each line that is lost.
+    """
     stream = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    writer = LineWriter(stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -38,8 +44,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
             _exception_without_values,
             *_renderer(stream),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        wrapper_class=never_failing(structlog.make_filtering_bound_logger(threshold), on_failure),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forward()], level=max(threshold, logging.INFO), force=True)
@@ -47,8 +53,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING if level == "debug" else quiet)
 
 
-def _renderer(stream: TextIO) -> list[Processor]:
-    if stream.isatty():
+def _renderer(stream: TextIO | None) -> list[Processor]:
+    if stream is not None and not stream.closed and stream.isatty():
         return [structlog.dev.ConsoleRenderer()]
     return [lambda _logger, _method, fields: orjson.dumps(fields, default=str).decode()]
 
@@ -57,7 +63,10 @@ class _Forward(logging.Handler):
     """Passes log messages of libraries to structlog, the first line only: asyncio adds reprs of exceptions after it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage().split("\n", 1)[0]
+        try:
+            message = record.getMessage().split("\n", 1)[0]
+        except Exception:  # noqa: BLE001 -- arguments that do not fit the text: the text alone says enough
+            message = str(record.msg)
         structlog.get_logger().log(record.levelno, message, logger=record.name, exc_info=record.exc_info)
 
 

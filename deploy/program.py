@@ -1,11 +1,25 @@
 """The entry points of programs: lines appear when they are printed, and errors become lines and an exit status."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from schemas.errors import LedgerError, Misconfigured
+
+
+def occupy_standard_descriptors() -> None:
+    """Open those of 0, 1 and 2 that are closed.
+
+    A database file or a socket would get the number instead, and what a library prints would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one. Not writable: what is written there counts as not written.
+            os.open(os.devnull, os.O_RDONLY)
 
 
 def flush_each_line() -> None:
@@ -26,8 +40,19 @@ def errors_as_exit_status() -> Iterator[None]:
         errors = list(_leaves(group))
         for error in errors:
             for problem in error.problems if isinstance(error, Misconfigured) else [str(error)]:
-                print(problem, file=sys.stderr)
+                _print_problem(problem)
         raise SystemExit(2 if any(isinstance(error, Misconfigured) for error in errors) else 1) from None
+
+
+def _print_problem(problem: str) -> None:
+    """Print a line on stderr, if it can be written. The exit status says the same."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        print(problem, file=sys.stderr)
+        return
+    # A flush of what stayed in the buffer would fail again at the end, and change the exit status.
+    sys.stderr = None
 
 
 def _leaves(group: BaseExceptionGroup[LedgerError]) -> Iterator[LedgerError]:

@@ -27,9 +27,24 @@ def progress_bar(*more: TextColumn) -> Progress:
     )
 
 
+class StatusConsole(Console):
+    """A console on stdout. Nothing ends because its reader has gone; rich's own console ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing any more."""
+        self.quiet = True
+
+
 async def show_status(line: Callable[[], str], console: Console) -> None:
     """Show a status line until cancelled: in place on a terminal, elsewhere a new line each time it has changed."""
     shown = ""
+
+    def show(text: str) -> None:
+        try:
+            console.print(text, soft_wrap=True, highlight=False)
+        except OSError:  # the disk of a redirected stdout is full
+            console.quiet = True
+
     try:
         if console.is_terminal:
             with console.status(line()) as status:
@@ -39,15 +54,15 @@ async def show_status(line: Callable[[], str], console: Console) -> None:
         while True:
             if line() != shown:
                 shown = line()
-                console.print(shown, soft_wrap=True, highlight=False)
+                show(shown)
             await asyncio.sleep(ELSEWHERE_SECONDS)
     finally:
         if line() != shown:
-            console.print(line(), soft_wrap=True, highlight=False)
+            show(line())
 
 
-def stderr_above(console: Console) -> TextIO:
-    """Return a stream like stderr. On a terminal its lines appear above the console's status line."""
-    if console.is_terminal and sys.stderr.isatty():
+def stderr_above(console: Console) -> TextIO | None:
+    """Return a stream like stderr, or None if it is closed. On a terminal its lines appear above the status line."""
+    if sys.stderr is not None and console.is_terminal and sys.stderr.isatty():
         return cast("TextIO", FileProxy(console, sys.stderr))
     return sys.stderr

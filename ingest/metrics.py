@@ -78,6 +78,8 @@ class IngestMetrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
 
+        self.log_failures = Counter("ledger_log_failures", "Log lines that could not be written.", registry=registry)
+
         # HTTP
         self.answers = Answers()
         registry.register(self.answers)

@@ -22,6 +22,8 @@ class ProjectorMetrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
 
+        self.log_failures = Counter("ledger_log_failures", "Log lines that could not be written.", registry=registry)
+
         # Batches: one transaction each
         self.batch_records = Histogram(
             "ledger_projector_batch_records", "Records in one batch.", buckets=BATCH_SIZES, registry=registry

@@ -23,14 +23,13 @@ def ingest() -> None:
 
     While Kafka is unavailable, they wait in the spool on disk.
     """
-    settings = load(IngestSettings)
-    logs.configure(settings.ledger_log_level)
-    uvloop.run(_serve(settings))
+    settings, metrics = load(IngestSettings), IngestMetrics()
+    logs.configure(settings.ledger_log_level, on_failure=metrics.log_failures.inc)
+    uvloop.run(_serve(settings, metrics))
 
 
-async def _serve(settings: IngestSettings) -> None:
+async def _serve(settings: IngestSettings, metrics: IngestMetrics) -> None:
     await require_current_schema(settings.database_url)
-    metrics = IngestMetrics()
     spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
     durable = KafkaFirst(spool, Publisher(settings, metrics), metrics)
     await serve(settings, durable=durable, topics=Topics(settings.ledger_topic_prefix), metrics=metrics)

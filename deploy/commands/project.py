@@ -37,14 +37,14 @@ def project(
     ] = None,
 ) -> None:
     """Read the topics and keep the tables in Postgres."""
-    settings = load(ProjectCommandSettings)
-    logs.configure(settings.ledger_log_level)
+    settings, metrics = load(ProjectCommandSettings), ProjectorMetrics()
+    logs.configure(settings.ledger_log_level, on_failure=metrics.log_failures.inc)
     if accept_gap:
         asyncio.run(_accept(settings, accept_gap))
     else:
         # Not on uvloop: its transport raises RuntimeError on a write to a connection that has just closed, where
         # asyncio's drops the data. The error ends aiokafka's own tasks: a broker that came back was never noticed.
-        asyncio.run(_run(settings))
+        asyncio.run(_run(settings, metrics))
 
 
 async def _accept(settings: ProjectSettings, names: list[str]) -> None:
@@ -55,12 +55,12 @@ async def _accept(settings: ProjectSettings, names: list[str]) -> None:
     print("a running `project` resumes from there automatically")
 
 
-async def _run(settings: ProjectCommandSettings) -> None:
+async def _run(settings: ProjectCommandSettings, metrics: ProjectorMetrics) -> None:
     await require_current_schema(settings.database_url)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    owner, metrics = owner_name(), ProjectorMetrics()
+    owner = owner_name()
     verify = settings.ledger_project_verify == "all"
     projector = Projector(
         settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS

@@ -21,7 +21,7 @@ from rich.console import Console
 from deploy import logs
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.projector_sink import ProjectorSink
-from deploy.progress import show_status, stderr_above
+from deploy.progress import StatusConsole, show_status, stderr_above
 from deploy.settings import DevSettings, redacted
 from deploy.simulator.connection import Endpoint
 from deploy.simulator.expectation import Totals
@@ -61,11 +61,11 @@ def run_dev(*, simulate: bool) -> None:
     key = development_key(settings.ledger_data_dir) if simulate or not has_keys else None
     if key:
         settings = settings.model_copy(update={"telnyx_public_keys": key.added_to(settings.telnyx_public_keys)})
-    console = Console()
-    logs.configure(settings.ledger_log_level, stderr_above(console))
+    console, metrics = StatusConsole(), IngestMetrics()
+    logs.configure(settings.ledger_log_level, stderr_above(console), on_failure=metrics.log_failures.inc)
     with _database(settings) as (database_url, is_embedded):
         settings = settings.model_copy(update={"database_url": database_url})
-        uvloop.run(_run(settings, console, key if simulate else None, is_embedded=is_embedded))
+        uvloop.run(_run(settings, metrics, console, key=key if simulate else None, is_embedded=is_embedded))
     print("stopped")
 
 
@@ -87,8 +87,9 @@ def _database(settings: DevSettings) -> Iterator[tuple[str, bool]]:
         postgres.stop()
 
 
-async def _run(settings: DevSettings, console: Console, key: DevelopmentKey | None, *, is_embedded: bool) -> None:
-    metrics = IngestMetrics()
+async def _run(
+    settings: DevSettings, metrics: IngestMetrics, console: Console, *, key: DevelopmentKey | None, is_embedded: bool
+) -> None:
     owner = f"dev-{socket.gethostname()}-{os.getpid()}"
     verify = settings.ledger_project_verify == "all"
     projector = Projector(
