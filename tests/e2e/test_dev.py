@@ -10,7 +10,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from tests.support.environment.programs import Programs, free_port
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.sql.seals import seals_what_has_waited
 
 DATABASE = r"^Database URL: (postgresql://\S+)$"
@@ -54,11 +54,8 @@ async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> N
     url = (await dev.prints(WEBHOOKS))[1]
     sent = programs.directory / "sent.jsonl"
     simulate = programs.start("simulate", "--url", url, "--rate", "150", "--count", "600", "--out", str(sent))
-
-    async def acknowledged() -> int:
-        return sum(json.loads(line)["status"] == 200 for line in sent.read_text().splitlines()) if sent.exists() else 0
-
-    await eventually(acknowledged, lambda found: found > 150)
+    await until(sent.exists, bool)
+    await until(lambda: sent.read_text().count('"status": 200'), lambda acknowledged: acknowledged > 150)
     assert dev.ends(signal.SIGKILL) == -signal.SIGKILL
     assert simulate.ends() == 1
     keys = {

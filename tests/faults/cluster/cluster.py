@@ -22,7 +22,7 @@ from tests.faults.cluster.sender import Sending
 from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, Served
 from tests.support.environment.postgres_server import Server
 from tests.support.environment.programs import Program, Programs
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.webhooks.builders import KEY, OTHER_KEY, public_key, public_key_setting
 
 T = TypeVar("T")
@@ -125,11 +125,7 @@ class Cluster:
         file = self.programs.directory / f"orders-{process.pid}"
         file.write_text("\n".join(orders))
         process.send_signal(signal.SIGUSR1)
-
-        async def waits() -> bool:
-            return file.exists() and process.poll() is None
-
-        await eventually(waits, lambda still: not still)
+        await until(lambda: file.exists() and process.poll() is None, lambda still: not still)
 
     async def wait_until_killed(self, served: Served) -> None:
         """Waits until a process with levers reaches the place where it kills itself."""
@@ -140,13 +136,13 @@ class Cluster:
         self._keys_file.write_text("\n".join(public_key_setting(key, ACCOUNT) for key in keys))
         processes = [*self.ingests, *self.projectors]
 
-        async def loads() -> list[int]:
+        def loads() -> list[int]:
             return [process.program.output.count('"event":"keys_loaded"') for process in processes]
 
-        before = await loads()
+        before = loads()
         for process in processes:
             process.program.process.send_signal(signal.SIGHUP)
-        await eventually(loads, lambda now: all(new > old for new, old in zip(now, before, strict=True)))
+        await until(loads, lambda now: all(new > old for new, old in zip(now, before, strict=True)))
 
     @contextmanager
     def excused(self, status: int) -> Iterator[None]:

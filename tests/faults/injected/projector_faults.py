@@ -9,10 +9,10 @@ import subprocess
 from aiokafka import AIOKafkaConsumer
 
 from tests.faults.catalogue import fault, hold, wait_until_spooled
-from tests.faults.cluster.cluster import Cluster, is_stopped, wait_long_for
+from tests.faults.cluster.cluster import PATIENCE_SECONDS, Cluster, is_stopped, wait_long_for
 from tests.faults.injected.ingest_faults import ingest_cut_off_from_kafka
 from tests.support.environment.kafka import admin, delete_topics
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.webhooks.builders import KEY, OTHER_KEY
 
 EXPELLED_SECONDS = 12  # beyond the session timeout of the group, 9 s
@@ -49,11 +49,7 @@ async def killed_at_commit(cluster: Cluster) -> None:
 async def projector_frozen(cluster: Cluster) -> None:
     frozen_pid = cluster.projectors[0].program.process.pid
     await cluster.order(cluster.projectors[0], "freeze-in-transaction")
-
-    async def stopped() -> bool:
-        return is_stopped(frozen_pid)
-
-    await wait_long_for(stopped, bool)
+    await until(lambda: is_stopped(frozen_pid), bool, timeout_seconds=PATIENCE_SECONDS)
     try:
         await hold(EXPELLED_SECONDS)
         await cluster.wait_until_stored(20)  # its twin took over

@@ -16,7 +16,7 @@ import pytest
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.postmaster import is_alive
 from schemas.errors import Misconfigured
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 
 PARENT = """
 import sys, time
@@ -52,10 +52,7 @@ async def answer(url: str, query: str) -> object:
 
 
 async def gone(pid: int) -> None:
-    async def alive() -> bool:
-        return is_alive(pid)
-
-    await eventually(alive, lambda seen: not seen)
+    await until(lambda: is_alive(pid), lambda seen: not seen)
 
 
 def other_process(data_dir: Path) -> subprocess.Popen[str]:

@@ -18,7 +18,7 @@ from schemas.errors import LedgerError, Misconfigured
 from tests.support.environment.bare_python import bare_python, checked
 from tests.support.environment.postgres import blocking
 from tests.support.environment.programs import Programs
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 from tests.support.projections.apply import apply, closing, new_projector
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
@@ -142,11 +142,7 @@ async def test_a_stopped_process_leaves_no_folder(
     )
     arguments = [str(script), "evidence", "--phone", PERSON, "--out", str(out)]
     running = programs.start(*arguments, program=Path(sys.executable), DATABASE_URL=database_url)
-
-    async def begun() -> bool:
-        return (programs.directory / ".out.unfinished" / "index.html").exists()
-
-    await eventually(begun, bool)
+    await until((programs.directory / ".out.unfinished" / "index.html").exists, bool)
     with pytest.raises(LedgerError, match="another process is writing"):
         write_folder(story, out, quietly)
     running.process.send_signal(number)

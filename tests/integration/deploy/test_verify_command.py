@@ -16,7 +16,7 @@ from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
 from tests.support.environment.postgres import PostgresServer
 from tests.support.environment.programs import Program, Programs
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.projections.signed_records import RING, bodies, incoming
 from tests.support.sql.logins import login_with
 from tests.support.sql.seals import UNLOCKED
@@ -75,11 +75,10 @@ async def interrupted(programs: Programs, url: str, connection: asyncpg.Connecti
     try:
         await blocker.execute("begin; lock table telnyx.quarantined_webhooks in access exclusive mode")
         program = programs.start("verify", DATABASE_URL=url)
-
-        async def done() -> int:
-            return len(orjson.loads(path[0].read_bytes())["done"]) if (path := left_behind(programs)) else 0
-
-        await eventually(done, lambda seen: seen == 4)  # the keys, before seal 1, both seals together, after them
+        # Four pieces: the keys, before seal 1, both seals together, after them.
+        await until(
+            lambda: [len(orjson.loads(path.read_bytes())["done"]) for path in left_behind(programs)], [4].__eq__
+        )
         yield program
     finally:
         await blocker.close()

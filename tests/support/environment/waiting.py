@@ -17,3 +17,12 @@ async def eventually(
         assert time.monotonic() < deadline, f"still {seen!r} after {timeout_seconds} s"
         await asyncio.sleep(0.05)
     return seen
+
+
+async def until(probe: Callable[[], T], holds: Callable[[T], bool], *, timeout_seconds: float = 20) -> T:
+    """`eventually`, for a probe that answers without waiting."""
+
+    async def answer() -> T:
+        return probe()
+
+    return await eventually(answer, holds, timeout_seconds=timeout_seconds)

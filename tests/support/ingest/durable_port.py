@@ -14,7 +14,7 @@ from ingest.metrics import IngestMetrics
 from schemas.kafka.record import Record
 from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 
 ROOMY = 1 << 30
 
@@ -48,16 +48,10 @@ class RecordedPort:
         return self.metrics.registry.get_sample_value("ledger_kafka_records_total", {"result": how}) or 0.0
 
     async def drained(self) -> None:
-        async def entries() -> int:
-            return self.spool.entries
-
-        await eventually(entries, lambda left: left == 0, timeout_seconds=40)
+        await until(lambda: self.spool.entries, lambda left: left == 0, timeout_seconds=40)
 
     async def direct_again(self) -> None:
-        async def away() -> bool:
-            return self.port.sink_unavailable
-
-        await eventually(away, lambda found: not found, timeout_seconds=40)
+        await until(lambda: self.port.sink_unavailable, lambda found: not found, timeout_seconds=40)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from ingest.admission.dedupe import LookupKey
 from ingest.admission.stored_keys import QUERY, SESSION, StoredKeys, document
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 from tests.support.ingest.ingest_server import RunningIngest, running
 from tests.support.sql.rows import NOON, insert_event
 from tests.support.webhooks.builders import encode, message_sent
@@ -93,10 +93,7 @@ async def started(url: str, metrics: IngestMetrics | None = None) -> AsyncIterat
 
 
 async def is_available(store: StoredKeys) -> None:
-    async def probe() -> bool:
-        return store.available
-
-    await eventually(probe, bool)
+    await until(lambda: store.available, bool)
 
 
 async def test_stored_events_are_found_by_their_whole_key(database_url: str, connection: asyncpg.Connection) -> None:

@@ -11,7 +11,7 @@ from deploy.local_kafka.broker import LocalKafka
 from schemas.kafka.topics import Topics
 from schemas.settings import KafkaSettings
 from tests.support.environment.kafka import admin
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.ingest.durable_port import in_kafka, record, running
 
 
@@ -35,11 +35,7 @@ async def test_a_refused_record_is_kept_and_the_rest_of_its_batch_arrives_once(
         sizes = [800] * 5 + [30_000] + [800] * 4
         records = [record(topics.other, number, size, key="one") for number, size in enumerate(sizes)]
         await asyncio.gather(*(recorded.persist(sent) for sent in records))
-
-        async def refused_and_waiting() -> tuple[int, int]:
-            return recorded.spool.refused, recorded.spool.entries
-
-        await eventually(refused_and_waiting, lambda found: found == (1, 0))
+        await until(lambda: (recorded.spool.refused, recorded.spool.entries), lambda found: found == (1, 0))
         assert not recorded.port.sink_unavailable
         await recorded.persist(record(topics.other, 77, key="one"))
     expected = [sent.event_key for sent in records if len(sent.value) == 800] + [record("", 77).event_key]
@@ -91,10 +87,6 @@ async def test_sending_to_a_deleted_topic_does_not_create_it(
             await recorded.persist(record(topics.other, 2))
             await recorded.persist(record("test-misspelt-topic", 3))
             await recorded.persist(record(topics.messages, 4))
-
-            async def left() -> int:
-                return recorded.spool.entries
-
-            await eventually(left, lambda entries: entries == 2)
+            await until(lambda: recorded.spool.entries, lambda entries: entries == 2)
             assert recorded.port.can_accept
             assert not {topics.other, "test-misspelt-topic"} & set(await client.list_topics())

@@ -9,7 +9,7 @@ from deploy.local_kafka.broker import LocalKafka
 from schemas.errors import Unavailable
 from schemas.kafka.topics import Topics
 from tests.support.environment.kafka import create_topics, settings_for
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.ingest.durable_port import RecordedPort, in_kafka, record, running
 
 
@@ -53,10 +53,7 @@ async def test_a_frozen_broker_under_load_loses_and_delays_nothing(own_broker: L
 
 
 async def away(recorded: RecordedPort) -> None:
-    async def state() -> bool:
-        return recorded.port.sink_unavailable
-
-    await eventually(state, bool)
+    await until(lambda: recorded.port.sink_unavailable, bool)
 
 
 async def test_a_killed_broker_under_load_loses_nothing(own_broker: LocalKafka, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ingest.durable.spool_file import SpoolFile
 from ingest.metrics import IngestMetrics
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record, pack
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 from tests.support.ingest.spool import ALL, ROOMY, held, numbers, opened, record, run
 
 
@@ -98,11 +98,7 @@ async def test_other_users_cannot_read_it_and_deleted_text_is_overwritten(tmp_pa
         assert modes == dict.fromkeys(names, 0o600)
         assert directory.stat().st_mode & 0o777 == 0o700
         spool.delete([seq])
-
-        async def traces() -> list[str]:
-            return [path.name for path in directory.iterdir() if secret.value in path.read_bytes()]
-
-        await eventually(traces, lambda found: found == [], timeout_seconds=10)
+        await until(lambda: [path for path in directory.iterdir() if secret.value in path.read_bytes()], [].__eq__)
 
 
 async def test_jobs_submitted_during_a_commit_form_the_next_one(

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.durable.spool_file import SpoolFile
 from schemas.errors import Unavailable
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.ingest.spool import held, numbers, opened, readable, record, run
 
 FILLER = """
@@ -94,11 +94,7 @@ async def test_a_failed_commit_fails_its_appends_and_replaces_the_handle(
         monkeypatch.setattr(SpoolFile, "commit", failing)
         with pytest.raises(Unavailable):
             await spool.append(record(2))
-
-        async def usable() -> bool:
-            return spool.usable
-
-        await eventually(usable, bool)
+        await until(lambda: spool.usable, bool)
         after = await spool.append(record(3))
         assert handles.count(handles[0]) == 1
         found = await numbers(spool)

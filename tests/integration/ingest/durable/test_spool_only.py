@@ -13,7 +13,7 @@ from ingest.metrics import IngestMetrics
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 
 
 class MemorySink:
@@ -61,10 +61,7 @@ async def persist(port: SpoolOnly, *keys: str) -> None:
 
 
 async def emptied(spool: Spool, entries: int = 0) -> None:
-    async def left() -> int:
-        return spool.entries
-
-    await eventually(left, lambda found: found == entries)
+    await until(lambda: spool.entries, lambda found: found == entries)
 
 
 def keys(first: int, beyond: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from ingest.http.connection import Limits
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import until
 from tests.support.ingest.ingest_server import NOW, PATH, RawConnection, RunningIngest, request, running
 from tests.support.webhooks.builders import encode, message_finalized, message_sent, signed_headers
 
@@ -198,11 +198,7 @@ async def test_a_client_that_disconnects_midway_stores_nothing(ingest: RunningIn
     async with ingest.connect() as connection:
         await connection.send(GOOD[:-10])
         await asyncio.sleep(0.05)
-
-    async def left() -> float:
-        return ingest.count("disconnected")
-
-    assert await eventually(left, bool, timeout_seconds=2) == 1
+    assert await until(lambda: ingest.count("disconnected"), bool, timeout_seconds=2) == 1
     assert ingest.durable.calls == 0
     assert (await ingest.ask(GOOD)).status == 200
 

@@ -13,7 +13,7 @@ from projections.engine.database import connect
 from projections.integrity.sealing import keep_sealing, newest_seal, seal_now
 from projections.sql import queries
 from tests.support.environment.tcp_proxy import proxied
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.projections.merkle_by_definition import by_definition
 from tests.support.sql.rows import insert_event, insert_many_events
 
@@ -164,11 +164,7 @@ async def test_a_login_without_the_right_to_seal_is_logged_and_nothing_stops(
     await store(connection, 1)
     await connection.execute("alter table telnyx.seal_count rename to elsewhere")
     async with sealing(database_url, events_a_seal=1, longest_unsealed=LONG) as task:
-
-        async def said() -> str:
-            return capsys.readouterr().out
-
-        await eventually(said, lambda seen: "not_sealed" in seen)
+        await until(lambda: capsys.readouterr().out, lambda seen: "not_sealed" in seen)
         assert not task.done()
 
 
