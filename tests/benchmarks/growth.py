@@ -19,6 +19,7 @@ from tests.benchmarks import projector
 from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, cost, environment, free_port, ingest, send
 from tests.benchmarks.load.requests import Verifications, request, traffic
 from tests.benchmarks.stored.__main__ import kept
+from tests.support.sql.connections import fetchval
 
 COUNT = 6000
 MOST = 1.25
@@ -33,9 +34,7 @@ WARM = (
 
 async def stored(url: str) -> int:
     """The number of stored events."""
-    connection = await asyncpg.connect(url)
-    count: int = await connection.fetchval("select count(*) from telnyx.events")
-    await connection.close()
+    count: int = await fetchval(url, "select count(*) from telnyx.events")
     return count
 
 

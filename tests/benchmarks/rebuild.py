@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.load.environment import free_port
 from tests.benchmarks.stored.__main__ import copied, execute, kept, loaded
 from tests.support.environment.programs import PROGRAM, clean_environment
+from tests.support.sql.connections import connected
 
 RATE = 200
 MOST_COPIES = 6.0
@@ -101,11 +101,8 @@ def rebuilt(url: str) -> tuple[float, int]:
 
 async def fetched(url: str, query: str, *values: object) -> Any:
     """The one row."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         return await connection.fetchrow(query, *values)
-    finally:
-        await connection.close()
 
 
 def measured(url: str, directory: Path, wrong: str) -> Measured:

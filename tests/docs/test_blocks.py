@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import asyncpg
-
 from deploy.local_kafka.broker import LocalKafka
 from schemas.kafka.topics import Topics
 from tests.docs.pages import PAGES, ROOT, blocks, name
 from tests.support.environment.kafka import delete_topics
 from tests.support.environment.programs import PROGRAM, Programs, clean_environment, free_port
 from tests.support.environment.waiting import eventually
+from tests.support.sql.connections import connected
 
 RUN = "run as it stands, to its end"
 SERVE = "every line is started, and still runs when all other blocks have been tried"
@@ -126,34 +125,24 @@ def run_block(programs: Programs, block: str, environment: dict[str, str]) -> No
 
 
 async def every_query_has_rows(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
-    try:
-
-        async def events() -> int:
-            found: int = await connection.fetchval("select count(*) from telnyx.events")
-            return found
-
-        await eventually(events, lambda found: found > 900, timeout_seconds=60)
+    events = "select count(*) from telnyx.events"
+    async with connected(database_url) as connection:
+        await eventually(lambda: connection.fetchval(events), lambda found: found > 900, timeout_seconds=60)
         for query in [block for page in PAGES for block in blocks(page, "sql")]:
             role = "telnyx_auditor" if query.startswith(AS_AUDITOR) else "telnyx_reader"
             await connection.execute(f"set role {role}")
             assert await connection.fetch(query), query
-    finally:
-        await connection.close()
 
 
 async def every_relation_and_column_is_defined(database_url: str) -> None:
     """Some section of the page of semantics names each relation of the schema together with all of its columns."""
     page = (ROOT / "docs/semantics.md").read_text()
     sections = [set(re.findall(r"\w+", section)) for section in re.split(r"^## ", page, flags=re.MULTILINE)]
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         relations = await connection.fetch(
             """select table_name, array_agg(column_name) as columns from information_schema.columns
             where table_schema = 'telnyx' group by table_name"""
         )
-    finally:
-        await connection.close()
     named = {row["table_name"]: {row["table_name"], *row["columns"]} for row in relations}
     assert len(named) >= 40
     assert [relation for relation, words in named.items() if not any(words <= section for section in sections)] == []

@@ -9,10 +9,10 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.support.environment.programs import Programs, free_port
+from tests.support.sql.connections import connected, fetchval
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "ingest", "projections", "deploy")
@@ -119,12 +119,9 @@ def test_migrate_reports_its_result_and_the_next_command(programs: Programs, emp
 async def test_migrate_advises_against_the_page_cost_of_spinning_disks(
     programs: Programs, empty_database_url: str
 ) -> None:
-    connection = await asyncpg.connect(empty_database_url)
-    try:
+    async with connected(empty_database_url) as connection:
         name = await connection.fetchval("select current_database()")
         await connection.execute(f"alter database {name} set random_page_cost = 4")
-    finally:
-        await connection.close()
     done = programs.run("migrate", DATABASE_URL=empty_database_url)
     assert (done.returncode, "advice: random_page_cost is 4," in done.stdout) == (0, True), done.stderr
 
@@ -255,6 +252,4 @@ async def test_a_local_directory_does_not_shadow_the_installed_packages(
     assert programs.run("--version", program=installed).stdout.startswith("telnyx-ledger ")
     migrated = programs.run("migrate", program=installed, DATABASE_URL=empty_database_url)
     assert migrated.returncode == 0, migrated.stderr
-    connection = await asyncpg.connect(empty_database_url)
-    assert await connection.fetchval("select count(*) from telnyx.error_codes") > 60
-    await connection.close()
+    assert await fetchval(empty_database_url, "select count(*) from telnyx.error_codes") > 60

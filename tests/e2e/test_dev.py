@@ -11,32 +11,20 @@ from nacl.signing import SigningKey
 
 from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually, until
+from tests.support.sql.connections import connected, fetchval
 from tests.support.sql.seals import seals_what_has_waited
 
 DATABASE = r"^Database URL: (postgresql://\S+)$"
 WEBHOOKS = r"^Webhook URL:  (http://\S+)$"
 
 
-async def count(url: str, query: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        found: int = await connection.fetchval(query)
-    finally:
-        await connection.close()
-    return found
-
-
 async def test_dev_shows_rows_and_leaves_nothing_running(programs: Programs) -> None:
     dev = programs.start("dev", "--simulate", LEDGER_PORT="0")
     url = (await dev.prints(DATABASE))[1]
 
-    async def rows() -> int:
-        return await count(url, "select count(*) from telnyx.message_deliveries")
-
-    await eventually(rows, lambda found: found > 3)
-    connection = await asyncpg.connect(url)
-    await seals_what_has_waited(connection)
-    await connection.close()
+    await eventually(lambda: fetchval(url, "select count(*) from telnyx.message_deliveries"), lambda rows: rows > 3)
+    async with connected(url) as connection:
+        await seals_what_has_waited(connection)
     assert re.search(r"received \d+ \(\d+ duplicates\)  stored \d+  projected \d+", dev.output)
     shown = programs.run("sql", "select account, count(*) > 0 as some from events group by 1", "--json")
     assert json.loads(shown.stdout) == [{"account": "development", "some": True}], shown.stderr
@@ -67,15 +55,8 @@ async def test_a_killed_dev_loses_no_acknowledged_event(programs: Programs) -> N
     again = programs.start("dev", LEDGER_PORT=port)
     database = (await again.prints(DATABASE))[1]
 
-    async def missing() -> set[str]:
-        connection = await asyncpg.connect(database)
-        try:
-            stored = {str(row[0]) for row in await connection.fetch("select event_key from telnyx.events")}
-        finally:
-            await connection.close()
-        return keys - stored
-
-    await eventually(missing, lambda found: not found)
+    missing = "select count(*) from unnest($1::uuid[]) as key where key not in (select event_key from telnyx.events)"
+    await eventually(lambda: fetchval(database, missing, list(keys)), lambda found: found == 0)
     assert len(keys) > 100
     assert again.ends(signal.SIGTERM) == 0
 
@@ -100,7 +81,7 @@ async def test_dev_migrates_and_uses_a_configured_database(programs: Programs, e
     key = b64encode(bytes(SigningKey.generate().verify_key)).decode()
     dev = programs.start("dev", LEDGER_PORT="0", DATABASE_URL=empty_database_url, TELNYX_PUBLIC_KEYS=f"acme:{key}")
     url = (await dev.prints(WEBHOOKS))[1]
-    assert await count(empty_database_url, "select count(*) from telnyx.error_codes") > 60
+    assert await fetchval(empty_database_url, "select count(*) from telnyx.error_codes") > 60
     assert not (programs.directory / "data").exists()
     assert empty_database_url not in dev.output, "a password of the user's stays out of terminals"
     # Only --simulate, or having no key at all, adds the development key.
@@ -121,11 +102,7 @@ async def test_chaos_is_answered_by_the_contract_and_stored_once(programs: Progr
     assert "200 accepted" not in answers
     assert answers["200 duplicate"] > 200
 
-    async def drained() -> tuple[int, int]:
-        events = await count(database, "select count(*) from telnyx.events")
-        return events, await count(database, "select count(*) from telnyx.quarantined_webhooks")
-
     accepted = json.loads(first.stdout)["answers"]["200 accepted"]
-    _, parked = await eventually(drained, lambda found: found[0] == accepted)
-    assert parked > 5
+    await eventually(lambda: fetchval(database, "select count(*) from telnyx.events"), lambda found: found == accepted)
+    assert await fetchval(database, "select count(*) from telnyx.quarantined_webhooks") > 5
     assert dev.ends(signal.SIGTERM) == 0

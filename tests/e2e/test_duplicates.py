@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -15,6 +14,7 @@ from tests.support.environment.kafka_mode import KafkaMode
 from tests.support.environment.postgres_server import Server
 from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import eventually
+from tests.support.sql.connections import fetchval
 from tests.support.webhooks.builders import Json, again, encode, message_sent
 
 ACCEPTED_SECONDS = 0.3
@@ -45,16 +45,7 @@ async def records(mode: KafkaMode) -> int:
 
 
 async def stored(database_url: str, count: int) -> None:
-    connection = await asyncpg.connect(database_url)
-
-    async def events() -> int:
-        found: int = await connection.fetchval("select count(*) from telnyx.events")
-        return found
-
-    try:
-        await eventually(events, lambda found: found == count)
-    finally:
-        await connection.close()
+    await eventually(lambda: fetchval(database_url, "select count(*) from telnyx.events"), lambda found: found == count)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

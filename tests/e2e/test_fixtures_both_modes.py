@@ -14,6 +14,7 @@ from tests.support.environment.http_sender import WebhookConnection
 from tests.support.environment.kafka_mode import ACCOUNT, kafka_mode
 from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import eventually
+from tests.support.sql.connections import connected
 from tests.support.webhooks.builders import KEY, key_id, public_key, public_key_setting
 from tests.support.webhooks.fixture_expectations import CASES, case_body, expected_rows, key_of
 
@@ -42,12 +43,9 @@ async def the_answers_and_the_rows_are_right(port: int, database_url: str) -> No
                 path = "/webhooks/telnyx" + ("", "/", f"/{ACCOUNT}", f"/{ACCOUNT}/", "?source=portal")[number % 5]
                 answer = await connection.webhook(case_body(name), path=path)
                 assert (answer.status, answer.json) == (200, expected_answer(name, again=again)), name
-    reader = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as reader:
         await the_rows_are_right(reader)
         await the_evidence_proves_them(reader, began)
-    finally:
-        await reader.close()
 
 
 def expected_answer(name: str, *, again: bool) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.environment.programs import Programs, free_port
 from tests.support.environment.waiting import eventually
+from tests.support.sql.connections import connected
 from tests.support.sql.seals import seals_what_has_waited
 
 STACK = ("-m", "deploy.local_kafka.stack")
@@ -19,17 +20,10 @@ async def test_the_kafka_mode_shows_rows_and_leaves_nothing_running(kafka_progra
     port = str(free_port())
     running = programs.start(*STACK, program=Path(sys.executable), LEDGER_PORT=port, LEDGER_PROJECTOR_PORT="0")
     url = (await running.prints(r"^Database URL: (postgresql://\S+)$", timeout_seconds=120))[1]
-    connection = await asyncpg.connect(url)
-
-    async def rows() -> int:
-        found: int = await connection.fetchval("select count(*) from telnyx.message_deliveries")
-        return found
-
-    try:
-        await eventually(rows, lambda found: found > 3, timeout_seconds=60)
+    rows = "select count(*) from telnyx.message_deliveries"
+    async with connected(url) as connection:
+        await eventually(lambda: connection.fetchval(rows), lambda found: found > 3, timeout_seconds=60)
         await seals_what_has_waited(connection)
-    finally:
-        await connection.close()
     assert running.ends(signal.SIGINT, timeout_seconds=60) == 0
     assert running.output.endswith("stopped\n")
     with pytest.raises(OSError, match="Connect call failed"):

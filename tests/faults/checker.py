@@ -29,6 +29,7 @@ from tests.faults.cluster.traffic import Webhook, stream
 from tests.oracle import compare
 from tests.oracle.bodies import Delivery
 from tests.oracle.tables import tables
+from tests.support.sql.connections import connected
 
 ANSWER_SECONDS = 2.0
 SHOWN = 20
@@ -119,15 +120,12 @@ def _clock(entry: Entry) -> str:
 async def check(case: Case) -> tuple[list[str], dict[str, Any]]:
     """The problems, and figures for a report."""
     sent = read(case)
-    connection = await asyncpg.connect(case.database_url)
-    try:
+    async with connected(case.database_url) as connection:
         waited = await _wait_until_stored(connection, sent, case)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             stored = await _stored(connection)
             lost, twice, never_sent = _lost(case, sent, stored)
             wrong = await _wrong_rows(connection, stored, case)
-    finally:
-        await connection.close()
     problems = sent.problems + lost + twice + never_sent + wrong
     figures = {
         "sent": len(sent.bodies),

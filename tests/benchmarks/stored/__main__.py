@@ -26,6 +26,7 @@ from schemas.sql.migrate import migrate
 from tests.benchmarks.stored import events as stored_events
 from tests.benchmarks.stored.questions import Answer, people_questions, view_questions
 from tests.support.environment.programs import PROGRAM, clean_environment
+from tests.support.sql.connections import connected
 
 # As PostgreSQL's manual advises for a server of that size; work_mem and all that a question depends on are as in `dev`.
 SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "4GB", "maintenance_work_mem": "512MB"}
@@ -78,11 +79,8 @@ def _load(url: str, events: int, directory: Path) -> dict[str, Any]:
 
 
 async def execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def copied(url: str) -> float:

@@ -17,7 +17,6 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-import asyncpg
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from deploy.simulator.stories import channels, groups, messages, ten_dlc
@@ -28,6 +27,7 @@ from deploy.simulator.world import AREA_CODES, CARRIERS, Person, World
 from projections.signing_keys import key_book
 from schemas.reading.event import Event, read
 from schemas.reading.signing import Key, KeyRing
+from tests.support.sql.connections import connected
 
 SHARES = {"acme": 85, "bluebird": 5, "corner": 5, "delta": 5}  # of a hundred events
 LARGE = "acme"
@@ -174,12 +174,9 @@ def rows(shard: Shard) -> list[tuple[Any, ...]]:
 
 async def prepare(url: str, ends_at: datetime) -> None:
     """The keys, and the months of the year and of its neighbours: a message may be finalized a little later."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await key_book(connection, ring())
         await connection.execute("select telnyx.ensure_partitions($1, 14)", ends_at - YEAR - timedelta(days=1))
-    finally:
-        await connection.close()
 
 
 def load(url: str, events: int, ends_at: datetime, tick: Callable[[int], None]) -> int:
@@ -200,9 +197,6 @@ def _copy(work: tuple[str, Shard]) -> int:
 async def copy(url: str, shard: Shard) -> int:
     """Copies one shard in one transaction."""
     records = rows(shard)
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         await connection.copy_records_to_table("events", schema_name="telnyx", columns=COLUMNS, records=records)
-    finally:
-        await connection.close()
     return len(records)

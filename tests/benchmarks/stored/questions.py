@@ -11,6 +11,7 @@ import asyncpg
 from deploy.support_queries import bound, support_queries, variables
 from schemas.sql.migrate import migrate
 from tests.benchmarks.stored.events import LARGE
+from tests.support.sql.connections import connected
 
 ROUNDS = 3
 DASHBOARD_MS = 1000.0
@@ -68,8 +69,7 @@ async def timed(connection: asyncpg.Connection, name: str, limit_ms: float, quer
 
 async def view_questions(url: str) -> list[Answer]:
     """Every view, the history of a person, and every worked question."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         given = await _values(connection)
         await connection.execute("set role telnyx_reader")
         answers = [
@@ -92,8 +92,6 @@ async def view_questions(url: str) -> list[Answer]:
             query, values = bound(statement, {variable: given[variable] for variable in variables(statement)})
             answers.append(await timed(connection, f"--ask {name}", DASHBOARD_MS, query, *values))
         return answers
-    finally:
-        await connection.close()
 
 
 async def _values(connection: asyncpg.Connection) -> dict[str, str]:
@@ -120,8 +118,7 @@ async def people_questions(url: str, people: int) -> list[Answer]:
     """Inserts opt-outs of an account with so many people, one or two events each, into `opt_out_events`."""
     database = urlsplit(url)._replace(path=f"/{PEOPLE}").geturl()
     await _load_people(url, database, people)
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         await connection.execute("set role telnyx_reader")
         when = datetime.now(UTC) - timedelta(days=30)
         whole = "select count(*) filter (where opted_out) from telnyx.opt_outs_as_of($1) as known where account = 'a'"
@@ -129,20 +126,14 @@ async def people_questions(url: str, people: int) -> list[Answer]:
             await timed(connection, f"opt_outs_as_of, one of {people:,}", PERSON_MS, PERSON, when, "p", "+13120000001"),
             await timed(connection, f"opt_outs_as_of, all of {people:,}", ACCOUNT_MS, whole, when),
         ]
-    finally:
-        await connection.close()
 
 
 async def _load_people(url: str, database: str, people: int) -> None:
-    administrator = await asyncpg.connect(url)
-    try:
+    async with connected(url) as administrator:
         if not await administrator.fetchval("select true from pg_database where datname = $1", PEOPLE):
             await administrator.execute(f"create database {PEOPLE} template template0 encoding 'UTF8'")
-    finally:
-        await administrator.close()
     await migrate(database, lambda _: None)
-    connection = await asyncpg.connect(database)
-    try:
+    async with connected(database) as connection:
         await connection.execute("truncate telnyx.opt_out_events")
         await connection.execute(
             """
@@ -156,5 +147,3 @@ async def _load_people(url: str, database: str, people: int) -> None:
             people,
         )
         await connection.execute("vacuum (analyze) telnyx.opt_out_events")
-    finally:
-        await connection.close()

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
 from nacl.signing import SigningKey
 
 from tests.faults.checker import Case
@@ -23,6 +22,7 @@ from tests.support.environment.kafka_mode import ACCOUNT, KafkaMode, Served
 from tests.support.environment.postgres_server import Server
 from tests.support.environment.programs import Program, Programs
 from tests.support.environment.waiting import eventually, until
+from tests.support.sql.connections import fetchval
 from tests.support.webhooks.builders import KEY, OTHER_KEY, public_key, public_key_setting
 
 T = TypeVar("T")
@@ -209,11 +209,7 @@ class Cluster:
 
     async def fetchval(self, query: str, *values: object) -> Any:
         """One value from Postgres, as the administrator."""
-        connection = await asyncpg.connect(self.postgres.url)
-        try:
-            return await connection.fetchval(query, *values)
-        finally:
-            await connection.close()
+        return await fetchval(self.postgres.url, query, *values)
 
     async def command(self, *arguments: str) -> str:
         """Runs a command as an operator does; gives its output. Raises AssertionError unless it exits with 0."""

@@ -17,6 +17,7 @@ from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.postmaster import is_alive
 from schemas.errors import Misconfigured
 from tests.support.environment.waiting import until
+from tests.support.sql.connections import fetchval
 
 PARENT = """
 import sys, time
@@ -43,14 +44,6 @@ def server_pid(data_dir: Path) -> int:
     return int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
-async def answer(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
-
-
 async def gone(pid: int) -> None:
     await until(lambda: is_alive(pid), lambda seen: not seen)
 
@@ -66,16 +59,16 @@ def other_process(data_dir: Path) -> subprocess.Popen[str]:
 async def test_data_url_and_settings_survive_a_restart(data_dir: Path) -> None:
     server = quiet(data_dir)
     url = server.start()
-    assert await answer(url, "show server_encoding") == "UTF8"
-    assert await answer(url, "show fsync") == "on"
-    assert await answer(url, "select rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolname = 'postgres'")
-    await answer(url, "create table kept as select 1 as x")
+    assert await fetchval(url, "show server_encoding") == "UTF8"
+    assert await fetchval(url, "show fsync") == "on"
+    assert await fetchval(url, "select rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolname = 'postgres'")
+    await fetchval(url, "create table kept as select 1 as x")
     pid = server_pid(data_dir)
     server.stop()
     server.stop()
     assert not is_alive(pid)
     assert server.start() == url
-    assert await answer(url, "select x from kept") == 1
+    assert await fetchval(url, "select x from kept") == 1
     server.stop()
 
 
@@ -85,7 +78,7 @@ async def test_it_requires_a_password_and_listens_on_this_machine_only(data_dir:
         url = server.start()
         place = urlsplit(url)
         assert place.hostname == "127.0.0.1"
-        assert await answer(url, "show listen_addresses") == "127.0.0.1"
+        assert await fetchval(url, "show listen_addresses") == "127.0.0.1"
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(place._replace(netloc=f"postgres:wrong@127.0.0.1:{place.port}").geturl())
         assert (data_dir / "postgres.password").stat().st_mode & 0o077 == 0
@@ -102,7 +95,7 @@ async def test_it_stops_when_its_parent_is_killed(data_dir: Path) -> None:
     process.wait()
     await gone(pid)
     server = quiet(data_dir)
-    assert await answer(server.start(), "select 1") == 1
+    assert await fetchval(server.start(), "select 1") == 1
     server.stop()
 
 
@@ -121,11 +114,11 @@ async def test_a_second_process_is_refused(data_dir: Path) -> None:
 async def test_it_recovers_after_the_server_was_killed(data_dir: Path) -> None:
     server = quiet(data_dir)
     url = server.start()
-    await answer(url, "create table kept as select 1 as x")
+    await fetchval(url, "create table kept as select 1 as x")
     os.kill(server_pid(data_dir), signal.SIGKILL)
     server.stop()
     assert server.start() == url
-    assert await answer(url, "select x from kept") == 1
+    assert await fetchval(url, "select x from kept") == 1
     server.stop()
 
 
@@ -150,7 +143,7 @@ async def test_a_server_left_running_is_replaced(data_dir: Path) -> None:
     process.wait()
     assert is_alive(pid)
     server = quiet(data_dir)
-    assert await answer(server.start(), "select 1") == 1
+    assert await fetchval(server.start(), "select 1") == 1
     assert server_pid(data_dir) != pid
     server.stop()
 
@@ -164,7 +157,7 @@ async def test_a_taken_port_is_changed(data_dir: Path) -> None:
         (data_dir.parent / "second" / "postgres.port").write_text(str(urlsplit(url).port))
         other = second.start()
         assert urlsplit(other).port != urlsplit(url).port
-        assert await answer(other, "select 1") == 1
+        assert await fetchval(other, "select 1") == 1
     finally:
         first.stop()
         second.stop()
@@ -176,7 +169,7 @@ async def test_a_failed_start_is_one_line(data_dir: Path) -> None:
         server.start()
     # Nothing is left that would stop the next start.
     second = quiet(data_dir)
-    assert await answer(second.start(), "select 1") == 1
+    assert await fetchval(second.start(), "select 1") == 1
     second.stop()
 
 
@@ -190,11 +183,11 @@ async def test_its_log_holds_no_values(data_dir: Path) -> None:
     server = quiet(data_dir)
     url = server.start()
     with pytest.raises(asyncpg.PostgresError):
-        await answer(url, "select 'secret words'::text || (1/0)::text")
-    await answer(url, "create table once (x text primary key)")
-    await answer(url, "insert into once values ('+13125550001')")
+        await fetchval(url, "select 'secret words'::text || (1/0)::text")
+    await fetchval(url, "create table once (x text primary key)")
+    await fetchval(url, "insert into once values ('+13125550001')")
     with pytest.raises(asyncpg.UniqueViolationError):
-        await answer(url, "insert into once values ('+13125550001')")
+        await fetchval(url, "insert into once values ('+13125550001')")
     server.stop()
     log = (data_dir / "postgres.log").read_text()
     assert "ERROR" in log

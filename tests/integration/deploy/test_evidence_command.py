@@ -20,6 +20,7 @@ from tests.support.environment.postgres import blocking
 from tests.support.environment.programs import Programs
 from tests.support.environment.waiting import until
 from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.sql.connections import connected
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, PERSON
@@ -36,9 +37,8 @@ def story(database_url: str) -> Dossier:
 
     async def tell_it() -> None:
         await tell(database_url, events_a_seal=4)
-        connection = await asyncpg.connect(database_url)
-        found.append(await about(connection))
-        await connection.close()
+        async with connected(database_url) as connection:
+            found.append(await about(connection))
 
     blocking(tell_it())
     return found[0]
@@ -116,9 +116,8 @@ async def test_a_thousand_events_fit_into_the_time_limit(programs: Programs, dat
     webhooks = [Webhook(builders.encode(make(f"m{at}", at=at)), "a", at) for at in minutes for make in makers]
     async with closing(new_projector(database_url)) as projector:
         await apply(projector, [webhooks])
-    connection = await asyncpg.connect(database_url)
-    assert len([seal async for seal in seal_now(connection, events_a_seal=10)]) == 100
-    await connection.close()
+    async with connected(database_url) as connection:
+        assert len([seal async for seal in seal_now(connection, events_a_seal=10)]) == 100
     began = time.monotonic()
     made = programs.run("evidence", "--phone", PERSON, "--out", "out", DATABASE_URL=database_url)
     assert time.monotonic() - began < 15

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from deploy.evidence.folder import write_folder
 from tests.support.environment.bare_python import bare_python, checked
 from tests.support.environment.postgres import PostgresServer, blocking
+from tests.support.sql.connections import connected
 from tests.support.webhooks.evidence_story import THEIRS, about, tell
 
 FLIPS = 2  # in each file; 8 for the script
@@ -37,9 +37,8 @@ def made(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFacto
 
     async def make() -> None:
         await tell(url, events_a_seal=4)
-        connection = await asyncpg.connect(url)
-        write_folder(await about(connection), out, quietly)
-        await connection.close()
+        async with connected(url) as connection:
+            write_folder(await about(connection), out, quietly)
 
     blocking(make())
     postgres_server.drop(database)

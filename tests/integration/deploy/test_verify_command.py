@@ -18,6 +18,7 @@ from tests.support.environment.postgres import PostgresServer
 from tests.support.environment.programs import Program, Programs
 from tests.support.environment.waiting import eventually, until
 from tests.support.projections.signed_records import RING, bodies, incoming
+from tests.support.sql.connections import connected
 from tests.support.sql.logins import login_with
 from tests.support.sql.seals import UNLOCKED
 from tests.support.webhooks import builders
@@ -71,8 +72,7 @@ def children(pid: int) -> list[int]:
 @asynccontextmanager
 async def interrupted(programs: Programs, url: str, connection: asyncpg.Connection) -> AsyncIterator[Program]:
     """Yield a `verify` that has finished everything but the last piece, which a lock holds up."""
-    blocker = await asyncpg.connect(url)
-    try:
+    async with connected(url) as blocker:
         await blocker.execute("begin; lock table telnyx.quarantined_webhooks in access exclusive mode")
         program = programs.start("verify", DATABASE_URL=url)
         # Four pieces: the keys, before seal 1, both seals together, after them.
@@ -80,8 +80,6 @@ async def interrupted(programs: Programs, url: str, connection: asyncpg.Connecti
             lambda: [len(orjson.loads(path.read_bytes())["done"]) for path in left_behind(programs)], [4].__eq__
         )
         yield program
-    finally:
-        await blocker.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

@@ -20,6 +20,7 @@ import pytest
 
 from deploy.embedded.postgres import EmbeddedPostgres
 from schemas.sql.migrate import migrate
+from tests.support.sql.connections import connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,8 @@ class PostgresServer:
 
     async def execute(self, statement: str) -> None:
         """Run a statement as the administrator, outside every test's database."""
-        connection = await asyncpg.connect(self.admin_url)
-        try:
+        async with connected(self.admin_url) as connection:
             await connection.execute(statement)
-        finally:
-            await connection.close()
 
 
 def blocking(work: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from tests.support.environment.postgres import PostgresServer
+from tests.support.sql.connections import connected
 
 
 @asynccontextmanager
@@ -16,9 +17,6 @@ async def login_with(server: PostgresServer, database_url: str, role: str) -> As
     await server.execute(f"create role {name} login password '{password}' {role and f'in role {role}'}")
     place = urlsplit(database_url)
     address = place.netloc.rpartition("@")[2]
-    connection = await asyncpg.connect(place._replace(netloc=f"{name}:{password}@{address}").geturl())
-    try:
+    async with connected(place._replace(netloc=f"{name}:{password}@{address}").geturl()) as connection:
         yield connection
-    finally:
-        await connection.close()
         await server.execute(f"drop role {name}")

@@ -7,6 +7,7 @@ import asyncpg
 from projections.evidence.dossier import Dossier, dossier
 from projections.integrity.sealing import seal_now
 from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.sql.connections import connected
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON, PERSON, Json
@@ -42,9 +43,8 @@ async def tell(database_url: str, *, events_a_seal: int | None = None) -> None:
     async with closing(new_projector(database_url)) as projector:
         await apply(projector, [[webhook] for webhook in story[:-2]])
         if events_a_seal:
-            connection = await asyncpg.connect(database_url)
-            _ = [seal async for seal in seal_now(connection, events_a_seal=events_a_seal)]
-            await connection.close()
+            async with connected(database_url) as connection:
+                _ = [seal async for seal in seal_now(connection, events_a_seal=events_a_seal)]
         await apply(projector, [story[-2:]])
 
 

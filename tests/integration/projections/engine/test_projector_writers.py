@@ -19,6 +19,7 @@ from projections.registry import PROJECTIONS
 from schemas.errors import Unavailable
 from tests.support.environment.waiting import eventually
 from tests.support.projections.signed_records import RING, bodies
+from tests.support.sql.connections import connected
 from tests.support.webhooks import builders
 
 WRITERS = 3
@@ -116,8 +117,7 @@ async def poll(database_url: str, done: asyncio.Event) -> set[str]:
     """The keys that a reader sees who keeps only the last position, until there are no more."""
     seen: set[str] = set()
     last = 0
-    reader = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as reader:
         while True:
             ended = done.is_set()
             rows = await reader.fetch(POLL, last)
@@ -125,8 +125,6 @@ async def poll(database_url: str, done: asyncio.Event) -> set[str]:
             last = rows[-1]["position"] if rows else last
             if ended and not rows:
                 return seen
-    finally:
-        await reader.close()
 
 
 async def missed(database_url: str, connection: asyncpg.Connection, *, writers: int = 8, batches: int = 25) -> int:

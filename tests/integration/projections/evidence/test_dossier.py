@@ -15,6 +15,7 @@ from projections.registry import projections_named
 from projections.sql import queries
 from schemas.errors import LedgerError
 from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.sql.connections import connected
 from tests.support.sql.rows import plan
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
@@ -190,7 +191,6 @@ async def test_a_person_is_found_by_index(ledger: asyncpg.Connection) -> None:
 async def test_an_auditor_without_write_rights_may_read_a_dossier(
     database_url: str, ledger: asyncpg.Connection
 ) -> None:
-    auditor = await asyncpg.connect(database_url)
-    await auditor.execute("set role telnyx_auditor")
-    assert len((await about(auditor)).originals) == story.THEIRS
-    await auditor.close()
+    async with connected(database_url) as auditor:
+        await auditor.execute("set role telnyx_auditor")
+        assert len((await about(auditor)).originals) == story.THEIRS

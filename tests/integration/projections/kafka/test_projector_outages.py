@@ -17,6 +17,7 @@ from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import Member, member, project_settings, publish
 from tests.support.projections.offset_log import applied, install_offset_log, moves_by_stale_owners, tile
 from tests.support.projections.projector_group import PausingProjector, projector
+from tests.support.sql.connections import connected
 from tests.support.webhooks.builders import Json, message_finalized, message_sent, stop_received
 
 READ = "select coalesce(sum(next_offset), 0)::bigint from telnyx.projection_offsets"
@@ -97,7 +98,6 @@ async def test_a_postgres_killed_during_a_batch_loses_and_repeats_nothing(
         await eventually(lambda: postgres_is_away(reader), lambda seen: seen == 1)
         events += await publish(settings, traffic("after", 20))
         await asyncio.to_thread(own_postgres.start)
-        connection = await asyncpg.connect(own_postgres.url)
-        await everything_is_there_once(connection, settings, events)
-        await connection.close()
+        async with connected(own_postgres.url) as connection:
+            await everything_is_there_once(connection, settings, events)
     assert reader.gauge("ledger_projector_events_duplicate_total") == 0

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
@@ -25,6 +24,7 @@ from tests.support.environment.postgres import PostgresServer
 from tests.support.environment.waiting import eventually
 from tests.support.projections.kafka_records import Member, member, project_settings, publish
 from tests.support.projections.projector_group import projector
+from tests.support.sql.connections import connected
 from tests.support.webhooks.builders import Json, message_finalized, message_sent, stop_received, unknown_event
 
 QUERIES = {
@@ -57,23 +57,17 @@ def short_check_interval(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def picture(database_url: str) -> Picture:
     """The rows of the tables, read over a short connection: none may stay open here."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         return {name: {tuple(row) for row in await connection.fetch(query)} for name, query in QUERIES.items()}
-    finally:
-        await connection.close()
 
 
 async def has_read(database_url: str, records: int) -> None:
     """Wait until this many records were applied, over all partitions."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         await eventually(
             lambda: connection.fetchval("select sum(next_offset)::bigint from telnyx.projection_offsets"),
             lambda seen: seen == records,
         )
-    finally:
-        await connection.close()
 
 
 class Copy:
@@ -89,8 +83,7 @@ class Copy:
 
         `meanwhile` runs between the steps.
         """
-        administrator = await asyncpg.connect(self._server.admin_url)
-        try:
+        async with connected(self._server.admin_url) as administrator:
             await administrator.execute(f"alter database {self._name} allow_connections false")
             await administrator.execute(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", self._name
@@ -99,8 +92,6 @@ class Copy:
             await administrator.execute(f"alter database {self._name} rename to {self._newer}")
             await meanwhile()
             await administrator.execute(f"alter database {self._older} rename to {self._name}")
-        finally:
-            await administrator.close()
 
     def drop(self) -> None:
         for name in (self._older, self._newer):

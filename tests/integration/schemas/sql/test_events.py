@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.support.environment.waiting import eventually
+from tests.support.sql.connections import connected
 from tests.support.sql.rows import NOON, insert_event, insert_many_events, plan
 
 RELATIONS = ["telnyx.events", "telnyx_partitions.events_traffic", "telnyx_partitions.events_traffic_2026_11"]
@@ -87,17 +88,13 @@ async def test_a_partition_needs_a_class_and_a_time(connection: asyncpg.Connecti
 
 async def test_many_writers_may_need_one_new_month_at_once(database_url: str) -> None:
     async def write(number: int) -> None:
-        connection = await asyncpg.connect(database_url)
-        try:
+        async with connected(database_url) as connection:
             for month in range(1, 7):
                 await insert_event(connection, occurred_at=datetime(2033, month, 1 + number, tzinfo=UTC))
-        finally:
-            await connection.close()
 
     await asyncio.wait_for(asyncio.gather(*(write(number) for number in range(8))), 30)
-    connection = await asyncpg.connect(database_url)
-    assert await connection.fetchval("select count(*) from telnyx.events") == 48
-    await connection.close()
+    async with connected(database_url) as connection:
+        assert await connection.fetchval("select count(*) from telnyx.events") == 48
 
 
 async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str) -> None:

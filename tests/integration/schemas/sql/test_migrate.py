@@ -18,6 +18,7 @@ from deploy.embedded.postgres import EmbeddedPostgres
 from schemas.errors import Misconfigured, Unavailable
 from schemas.sql.migrate import CURRENT_REVISION, migrate, require_current
 from tests.support.environment.postgres import PostgresServer
+from tests.support.sql.connections import connected
 
 FINGERPRINT = """
     select md5(string_agg(line, e'\n' order by line)) from (
@@ -210,9 +211,8 @@ async def test_a_login_that_may_not_create_roles_migrates_with_a_warning(
     await own_server.execute("create role analyst login password 'word' in role telnyx_reader")
     await migrate(url, reports.append)
     assert any("plain is not a member of telnyx_owner" in line for line in reports)
-    analyst = await asyncpg.connect(as_login(own_server.url_of("mine"), "analyst"))
-    assert await analyst.fetchval("select count(*) from telnyx.error_codes") > 0
-    await analyst.close()
+    async with connected(as_login(own_server.url_of("mine"), "analyst")) as analyst:
+        assert await analyst.fetchval("select count(*) from telnyx.error_codes") > 0
 
 
 async def test_a_login_that_may_create_roles_hands_everything_over_and_keeps_its_rights(
