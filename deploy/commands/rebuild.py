@@ -76,7 +76,11 @@ async def _with_progress(
 
 def _show(results: Sequence[RebuildResult], *, check_only: bool, as_json: bool) -> None:
     if as_json:
-        rows = [{"projection": result.name, **asdict(drift)} for result in results for drift in result.drift]
+        rows = [
+            {"projection": result.name, **asdict(drift)}
+            for result in results
+            for drift in (*result.drift, *result.kept)
+        ]
         columns = ["projection", "table", "kind", "columns", "rows", "keys"]
         show(columns, [[row[name] for name in columns] for row in rows], as_json=True)
         return
@@ -87,6 +91,8 @@ def _show(results: Sequence[RebuildResult], *, check_only: bool, as_json: bool) 
 def _print(result: RebuildResult, *, check_only: bool) -> None:
     for drift in result.drift:
         print(f"{drift.table}: {_description(drift)}")
+    for kept in result.kept:
+        print(f"{kept.table}: {_description(kept)} (their events were given up)")
     found = "no difference"
     if result.rows:
         found = f"differs in {_rows(result)}" if check_only else f"{_rows(result)} repaired"

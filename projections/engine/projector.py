@@ -29,6 +29,7 @@ from schemas.errors import LedgerError
 from schemas.reading.signing import Key, KeyRing
 from schemas.sql.migrate import require_current
 
+PARTITIONS_SCHEMA = "telnyx_partitions"
 _LOCK_SUSPENDED = queries("dead_letter")["lock_suspended"]
 
 
@@ -178,9 +179,14 @@ class Projector:
     async def _commit_or_retry(
         self, connection: asyncpg.Connection, prepared: PreparedBatch, advances: Sequence[Advance], *, isolate: bool
     ) -> tuple[int, dict[str, int]]:
-        """`_commit`, repeated without COPY where an event is not new, and with the stored account where it differs."""
+        """`_commit`, repeated where it must change.
+
+        Without COPY where an event is not new, with the stored account where it differs, and once after the partition
+        of an event was detached or dropped.
+        """
         # COPY is tried as long as the batch before had only new events.
         copy = self._expects_new and len(prepared.event_rows) >= COPY_ROWS
+        partitions_checked = False
         while True:
             try:
                 with outages():
@@ -189,6 +195,13 @@ class Projector:
                 if not copy:
                     raise
                 copy = False
+            except asyncpg.CheckViolationError as error:
+                if partitions_checked or error.schema_name != PARTITIONS_SCHEMA:
+                    raise
+                partitions_checked = True
+                self._partitions.forget()
+                with outages():
+                    await self._partitions.ensure(connection, prepared.event_rows)
             except StoredUnderOtherAccount as other:
                 prepared = self._preparer.with_accounts(prepared, other.accounts)
                 isolate = isolate or prepared.failed

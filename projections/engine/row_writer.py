@@ -1,6 +1,6 @@
 """The rows of one projection in a batch: computed outside the transaction, written inside it in sorted order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,12 @@ class RowBuilder:
         documents = [(table, table.document(rows)) for table, rows in folded]
         many = [(table, rows) for table, rows in folded if len(rows) >= COPY_ROWS]
         records = {table.name: table.records(rows) for table, rows in many if table.only_inserted}
-        ordered = sorted(touched, key=lambda row: [(name is not None, name) for name in row])
-        return FoldedRows(projection, documents, records, ordered)
+        return FoldedRows(projection, documents, records, in_writing_order(touched))
+
+
+def in_writing_order(touched: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The keys of a refold in the order in which every projector locks and writes them; values may be null."""
+    return sorted(touched, key=lambda row: [(name is not None, name) for name in row])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,15 @@ import asyncpg
 from projections.rebuild.shadow_tables import LONGEST_SECONDS, Relation
 
 EXAMPLES = 10
+KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`rows` rows of a table are `wrong` in these columns, `missing` or `extra`. `keys` are those of the first ten."""
+    """`rows` rows of a table are `wrong` in these columns, `missing`, `extra`, or `kept`. `keys` are those of ten.
+
+    A kept row is not repaired, because a month of its events was given up.
+    """
 
     table: str
     kind: str
@@ -25,12 +29,14 @@ class Drift:
     keys: tuple[dict[str, str], ...]
 
 
-async def find_drift(session: asyncpg.Connection, relation: Relation) -> list[Drift]:
+async def find_drift(session: asyncpg.Connection, relation: Relation, *, keep: bool) -> list[Drift]:
     """Compares every column of every row, and keeps the keys of the differing rows in the session.
 
-    Both tables must be seen in one snapshot.
+    With `keep`, rows whose events were given up are found apart. Both tables must be seen in one snapshot.
     """
     await session.execute(relation.statements["find_differing"], timeout=LONGEST_SECONDS)
+    if keep:
+        await session.execute(relation.statements["keep_given_up"], timeout=LONGEST_SECONDS)
     rows = await session.fetch(relation.statements["summary"], EXAMPLES, timeout=LONGEST_SECONDS)
     found = []
     for (kind, columns), group in groupby(rows, lambda row: (row["kind"], tuple(row["columns"]))):

@@ -39,6 +39,7 @@ PAGE_EVENTS = 2000
 CATCH_UP_ROUNDS = 20
 FEW_EVENTS = 200  # the locked transaction reads these in a moment
 REPAIR_TRIES = 5
+UNLOCK_SECONDS = 2.0
 
 Progress = Callable[[str, int, int], None]  # (activity, completed, total)
 _SQL = queries("rebuild")
@@ -58,6 +59,17 @@ async def rebuild_run(
         with outages():
             await require_current(session)
             yield RebuildRun(session, projections, progress)
+    finally:
+        await _end(session)
+
+
+async def _end(session: asyncpg.Connection) -> None:
+    """Releases the locks, then ends the session: the server may take a while to notice that a session has ended."""
+    try:
+        with outages():
+            await session.execute(_SQL["unlock_all"], timeout=UNLOCK_SECONDS)
+    except (Unavailable, asyncpg.PostgresError):
+        pass
     finally:
         session.terminate()
 
@@ -91,13 +103,18 @@ class RebuildRun:
         async with self._session.transaction(isolation="repeatable_read"):
             await self._apply_up_to(await last_position(self._session))
             suspended = await suspended_projections(self._session)
+            await self._session.execute(_SQL["given_up_months"])
+            months_given_up = await self._session.fetchval(_SQL["any_given_up"])
+            if months_given_up:
+                for projection in self._remaining:
+                    await self._shadow.keep_given_up_facts(projection)
             relations = [
                 (projection.name, relation)
                 for projection in self._remaining
                 for relation in self._shadow.relations[projection.name]
             ]
             for number, (name, relation) in enumerate(relations, start=1):
-                self.results[name].drift += await find_drift(self._session, relation)
+                self.results[name].add_drift(await find_drift(self._session, relation, keep=months_given_up))
                 self._progress("comparing tables", number, len(relations))
         for name, result in self.results.items():
             result.live = name not in suspended
@@ -135,7 +152,7 @@ class RebuildRun:
                 relations = self._shadow.relations[projection.name]
                 if projection.refold and projection.refold.facts.name in self._shadow.written_tables:
                     for relation in relations[len(projection.tables) :]:
-                        await find_drift(self._session, relation)
+                        await find_drift(self._session, relation, keep=False)
                 await repair(self._session, relations)
                 await self._finish(projection)
 

@@ -7,15 +7,18 @@ sees them, and they end with the session: an interrupted rebuild leaves nothing 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
 from projections.engine.projection import Projection
+from projections.engine.row_writer import in_writing_order
 from projections.engine.table import Columns
+from projections.rebuild.origins import ORIGINS
 from projections.sql import queries
 
 LONGEST_SECONDS = 24 * 60 * 60
+FOLDED_AT_ONCE = 1000
 SETTINGS = (
     "set statement_timeout = 0",
     # Enough for the rows of a million events. The rest is written to disk and read back, which slows live traffic.
@@ -95,6 +98,9 @@ class ShadowTables:
                 f"{_quoted(column)} = excluded.{_quoted(column)}" for column in written if column not in key
             ),
             **{f"{side}_columns": _list(every, f"{side}.") for side in ("live", "shadow", "excluded")},
+            **_origin_of(name),
+            "live_written": _list(written, "live."),
+            "live_equals_shadow": " and ".join(f"live.{_quoted(column)} = shadow.{_quoted(column)}" for column in key),
             **{f"{side}_is_differing": _key_equals_differing(key, side) for side in ("live", "shadow")},
             "names_of_different": ", ".join(
                 f"case when record_image_ne(row(live.{_quoted(name)}), row(shadow.{_quoted(name)})) then '{name}' end"
@@ -103,6 +109,23 @@ class ShadowTables:
         }
         templates = {query: text for query, text in _SQL.items() if "{table}" in text}
         return Relation(name, key, {query: text.format_map(filled) for query, text in templates.items()})
+
+    async def keep_given_up_facts(self, projection: Projection) -> None:
+        """Copies the live facts of months that were given up, and folds them. The other facts are here already."""
+        refold = projection.refold
+        if refold is None:
+            return
+        facts = next(found for found in self.relations[projection.name] if found.name == refold.facts.name)
+        touched_columns = _list(refold.touched)
+        await self.session.execute(facts.statements["find_kept"], timeout=LONGEST_SECONDS)
+        await self.session.execute(facts.statements["copy_kept"], timeout=LONGEST_SECONDS)
+        touched = await self.session.fetch(
+            facts.statements["touched_by_kept"].replace("<touched>", touched_columns), timeout=LONGEST_SECONDS
+        )
+        await self.analyze()
+        keys = in_writing_order(tuple(row) for row in touched)
+        for first in range(0, len(keys), FOLDED_AT_ONCE):
+            await refold.run(cast("asyncpg.Connection", self), keys[first : first + FOLDED_AT_ONCE])
 
     async def execute(self, query: str, *arguments: Any) -> None:
         """Like a connection's, on the temporary tables."""
@@ -128,6 +151,16 @@ class ShadowTables:
         for projection in self._projections:
             for relation in self.relations[projection.name] if projection.refold else ():
                 await self.session.execute(f"analyze pg_temp.{relation.name}")
+
+
+def _origin_of(name: str) -> dict[str, str]:
+    """The conditions for keeping a row. A table that is folded from facts needs none: its facts are kept."""
+    origin = ORIGINS.get(name)
+    return {
+        "live_was_given_up": origin.was_given_up if origin else "false",
+        "live_event_is_stored": origin.event_is_stored if origin else "false",
+        "has_several_events": str(origin is not None and origin.has_several).lower(),
+    }
 
 
 @cache

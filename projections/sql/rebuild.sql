@@ -44,6 +44,37 @@ from telnyx.{table} as live full join pg_temp.{table} as shadow using ({key})
 where record_image_ne(row({live_columns}), row({shadow_columns}))
 on conflict do nothing;
 
+-- name: given_up_months
+create temp table given_up_months as select * from telnyx.given_up_months();
+
+-- name: any_given_up
+select exists (select from pg_temp.given_up_months);
+
+-- name: find_kept
+-- Facts of months that were given up, which no stored event makes again.
+insert into pg_temp.differing_{table} ({key}, kind, columns)
+select {key}, 'kept', array[]::text[] from telnyx.{table} as live
+where {live_was_given_up} and not {live_event_is_stored}
+  and not exists (select from pg_temp.{table} as shadow where {live_equals_shadow})
+on conflict do nothing;
+
+-- name: copy_kept
+insert into pg_temp.{table} ({written})
+select {live_written} from telnyx.{table} as live join pg_temp.differing_{table} as differing using ({key})
+where differing.kind = 'kept';
+
+-- name: touched_by_kept
+-- The caller replaces <touched>.
+select distinct <touched> from telnyx.{table} as live join pg_temp.differing_{table} as differing using ({key})
+where differing.kind = 'kept';
+
+-- name: keep_given_up
+-- A row that no stored event makes again is kept. So is a row of several events, some of which may have been given up.
+update pg_temp.differing_{table} as differing set kind = 'kept', columns = array[]::text[]
+from telnyx.{table} as live
+where {live_is_differing} and {live_was_given_up}
+  and (differing.kind = 'extra' and not {live_event_is_stored} or differing.kind = 'wrong' and {has_several_events});
+
 -- name: summary
 -- params: $1 most examples of each kind
 select kind, columns, rows, key
@@ -59,7 +90,7 @@ order by kind, columns, nth;
 -- name: remove_extra
 delete from telnyx.{table} as live
 using pg_temp.differing_{table} as differing
-where {live_is_differing}
+where {live_is_differing} and differing.kind is distinct from 'kept'
   and not exists (select from pg_temp.{table} as shadow where {shadow_is_differing});
 
 -- name: put_right
@@ -68,6 +99,7 @@ where {live_is_differing}
 insert into telnyx.{table} as live ({written})
 select {shadow_written}
 from pg_temp.differing_{table} as differing join pg_temp.{table} as shadow using ({key})
+where differing.kind is distinct from 'kept'
 order by shadow.ctid
 on conflict ({key}) do update set {assignments}
 where record_image_ne(row({live_columns}), row({excluded_columns}));
@@ -79,6 +111,9 @@ delete from pg_temp.differing_{table};
 -- params: $1 projection
 -- The session holds the lock: one rebuild of a projection at a time.
 select pg_try_advisory_lock(7310006, hashtext($1::text));
+
+-- name: unlock_all
+select pg_advisory_unlock_all();
 
 -- name: stop_projectors
 -- Waits for every batch under way (each has run `lock_suspended`) and holds back the next ones until we commit. The

@@ -56,6 +56,7 @@ declare
   as_of constant text := 'telnyx.opt_outs_as_of(timestamptz, timestamptz)';
   conflicts constant text := 'telnyx.event_id_conflicts_since(timestamptz)';
   look_up constant text := 'telnyx.event_payload(bytea), telnyx.opt_out_evidence(text, text, timestamptz)';
+  given_up constant text := 'telnyx.given_up_months()';
   make_partitions constant text := 'telnyx.ensure_partition(text, timestamptz), telnyx.ensure_partitions(timestamptz, integer)';
   written constant text :=
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
@@ -77,17 +78,17 @@ begin
       ('telnyx_writer', 'grant select, update on telnyx.seal_count'),
       ('telnyx_writer', 'grant usage on sequence telnyx.events_position_seq'),
       ('telnyx_writer', 'grant select, insert, update, delete on ' || written),
-      ('telnyx_writer', 'grant execute on function ' || make_partitions || ', ' || as_of || ', ' || look_up),
+      ('telnyx_writer', 'grant execute on function ' || make_partitions || ', ' || as_of || ', ' || look_up || ', ' || given_up),
       ('telnyx_reader', 'grant usage on schema telnyx'),
       ('telnyx_reader', 'grant select on telnyx.schema_revision, ' || read_models || ', ' || views),
       ('telnyx_reader', 'grant select (position, event_key, event_id, account, event_type, retention_class, occurred_at,'
                         ' received_at, recorded_at, signature, signed_timestamp, key_id) on telnyx.events'),
-      ('telnyx_reader', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || classes),
+      ('telnyx_reader', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || classes || ', ' || given_up),
       ('telnyx_auditor', 'grant usage on schema telnyx'),
       ('telnyx_auditor', 'grant select on telnyx.schema_revision, ' || read_models || ', ' || views),
       ('telnyx_auditor', 'grant select on telnyx.events, telnyx.event_payloads, telnyx.message_contents,'
                          ' telnyx.quarantined_webhooks, telnyx.dead_letters'),
-      ('telnyx_auditor', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || look_up || ', ' || classes)
+      ('telnyx_auditor', 'grant execute on function ' || as_of || ', ' || conflicts || ', ' || look_up || ', ' || classes || ', ' || given_up)
     ) as wanted (role, statement)
     join pg_roles on rolname = wanted.role
   loop

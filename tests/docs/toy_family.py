@@ -139,6 +139,12 @@ INSERTED = {
         ),
         Insertion("    PERSONS,\n", "    PORTING,\n"),
     ),
+    "projections/rebuild/origins.py": (
+        Insertion(
+            '    "toll_free_verifications": _of',
+            """    "porting_orders": _of_several("'registry'", "live.status_at", "live.status_at"),\n""",
+        ),
+    ),
     "tests/contract/tables.py": (
         Insertion(
             '    "link_clicks": table(\n',

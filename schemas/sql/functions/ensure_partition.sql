@@ -8,6 +8,9 @@
 -- Therefore one transaction makes a month and the next one shows it. Showing waits until the transactions that may be reading the list
 -- have ended, or for 2 s: a longer reader has read the list before. It then changes the class and `events`, and marks the month in
 -- telnyx_partitions.months. Writers call this function until the month is marked, each time in a separate transaction: twice.
+--
+-- A month that was detached or dropped keeps its mark: given_up_months finds it by that. An event that arrives later gets a partition
+-- with a number after the name, so that nobody drops it together with the old one.
 
 -- requires: tables/months.sql
 
@@ -18,7 +21,9 @@ create or replace function telnyx.ensure_partition(class text, at timestamptz) r
 as $$
 declare
   parent text := 'events_' || class;
-  child text;
+  month text;
+  child text;  -- the attached partition, else the one to make
+  number integer := 1;
   lower_bound text;
   upper_bound text;
   is_shown boolean;  -- null: not made yet
@@ -27,27 +32,32 @@ begin
     raise exception 'no partition for retention class % at %', class, at using errcode = 'invalid_parameter_value';
   end if;
   if at < '2015-01-01 00:00:00+00' then
-    child := parent || '_before_2015';
+    month := parent || '_before_2015';
     lower_bound := 'minvalue';
     upper_bound := quote_literal('2015-01-01 00:00:00+00');
   elsif at >= '2050-01-01 00:00:00+00' then
-    child := parent || '_from_2050';
+    month := parent || '_from_2050';
     lower_bound := quote_literal('2050-01-01 00:00:00+00');
     upper_bound := 'maxvalue';
   else
-    child := parent || to_char(at, '_YYYY_MM');
+    month := parent || to_char(at, '_YYYY_MM');
     lower_bound := quote_literal(date_trunc('month', at));
     upper_bound := quote_literal(date_trunc('month', at) + interval '1 month');
   end if;
-  if exists (select from pg_class join telnyx_partitions.months on months.name = relname
-             where relnamespace = 'telnyx_partitions'::regnamespace and relname = child) then
+  select relname into child
+  from pg_inherits join pg_class on pg_class.oid = inhrelid join telnyx_partitions.months on months.name = relname
+  where inhparent = format('telnyx_partitions.%I', parent)::regclass and not inhdetachpending
+    and relname ~ format('^%s(_[0-9]+)?$', month);
+  if found then
     return child;
   end if;
   -- If two writers need one month at once, the second waits here until the first has committed, and then finds the month.
   -- It finds it by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh.
   perform pg_advisory_xact_lock(7310003);
-  is_shown := (select exists (select from telnyx_partitions.months where name = child) from pg_class
-               where relnamespace = 'telnyx_partitions'::regnamespace and relname = child);
+  select relname, exists (select from telnyx_partitions.months where name = relname) into child, is_shown
+  from pg_inherits join pg_class on pg_class.oid = inhrelid
+  where inhparent = format('telnyx_partitions.%I', parent)::regclass and not inhdetachpending
+    and relname ~ format('^%s(_[0-9]+)?$', month);
   if is_shown then
     return child;
   elsif not is_shown then
@@ -71,8 +81,12 @@ begin
     insert into telnyx_partitions.months (name) values (child) on conflict do nothing;
     return child;
   end if;
-  -- A month of this name may have been marked and dropped before.
-  delete from telnyx_partitions.months where name = child;
+  child := month;
+  while exists (select from pg_class where relnamespace = 'telnyx_partitions'::regnamespace and relname = child)
+     or exists (select from telnyx_partitions.months where name = child) loop
+    number := number + 1;
+    child := format('%s_%s', month, number);
+  end loop;
   -- CREATE, then ATTACH: that takes no lock which stops readers or writers of the other partitions.
   execute format('create table telnyx_partitions.%I'
                  ' (like telnyx_partitions.%I including defaults including constraints including comments)', child, parent);

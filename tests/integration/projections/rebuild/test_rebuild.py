@@ -13,6 +13,7 @@ from projections.engine.projector import Projector
 from projections.rebuild.drift import EXAMPLES
 from projections.rebuild.rebuild import rebuild
 from projections.rebuild.result import RebuildResult
+from projections.rebuild.run import rebuild_run
 from projections.registry import projections_named
 from projections.sql import queries
 from projections.tables.deliveries import DELIVERIES
@@ -185,6 +186,15 @@ async def test_only_one_process_rebuilds_a_projection(database_url: str, connect
     await connection.fetchval("select pg_advisory_lock(7310006, hashtext('deliveries'))")
     with pytest.raises(LedgerError, match="another process is rebuilding it"):
         await rebuilt(database_url, DELIVERIES)
+
+
+async def test_the_lock_is_free_as_soon_as_a_run_has_ended(database_url: str, connection: asyncpg.Connection) -> None:
+    held = "select count(*) from pg_locks where locktype = 'advisory' and classid = 7310006"
+    for _ in range(50):
+        async with rebuild_run(database_url, [DELIVERIES]) as run:
+            await run.lock()
+            assert await connection.fetchval(held) == 1
+        assert await connection.fetchval(held) == 0
 
 
 async def test_folded_tables_are_rebuilt_too(database_url: str, connection: asyncpg.Connection) -> None:

@@ -133,16 +133,54 @@ async def test_a_month_is_marked_after_earlier_readers_have_ended(database_url: 
         await reader.close()
 
 
-async def test_a_dropped_month_is_made_and_shown_again(connection: asyncpg.Connection) -> None:
-    """The mark of the dropped month must not count for its successor."""
+@pytest.mark.parametrize(
+    "how",
+    [
+        "drop table telnyx_partitions.{}",
+        "alter table telnyx_partitions.events_traffic detach partition telnyx_partitions.{}",
+        "alter table telnyx_partitions.events_traffic detach partition telnyx_partitions.{} concurrently",
+    ],
+)
+async def test_a_month_that_was_given_up_has_a_successor_of_another_name(
+    connection: asyncpg.Connection, how: str
+) -> None:
+    """The mark of the old partition must not count for its successor. It says that the month was given up."""
     ensure = "select telnyx.ensure_partition('traffic', '2047-07-07')"
-    marks = "select count(*) from telnyx_partitions.months where name = 'events_traffic_2047_07'"
-    for _ in range(2):
-        await connection.execute(ensure)
-        assert await connection.fetchval(marks) == 0
-        await connection.execute(ensure)
-        assert await connection.fetchval(marks) == 1
-        await connection.execute("drop table telnyx_partitions.events_traffic_2047_07")
+    marked = "select exists (select from telnyx_partitions.months where name = $1)"
+    given_up = "select retention_class, first_at, end_at from telnyx.given_up_months()"
+    assert await connection.fetch(given_up) == []
+    for name in ("events_traffic_2047_07", "events_traffic_2047_07_2", "events_traffic_2047_07_3"):
+        assert await connection.fetchval(ensure) == name
+        assert not await connection.fetchval(marked, name)
+        for _ in range(2):
+            assert await connection.fetchval(ensure) == name
+            assert await connection.fetchval(marked, name)
+        await insert_event(connection, occurred_at=datetime(2047, 7, 7, tzinfo=UTC))
+        await connection.execute(how.format(name))
+        july, august = datetime(2047, 7, 1, tzinfo=UTC), datetime(2047, 8, 1, tzinfo=UTC)
+        assert {tuple(row) for row in await connection.fetch(given_up)} == {("traffic", july, august)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+async def test_the_months_that_were_given_up_have_their_bounds_in_utc(
+    connection: asyncpg.Connection, zone: str
+) -> None:
+    await connection.execute(f"set timezone = '{zone}'")
+    for year in (2014, 2031, 2051):
+        for _ in range(2):
+            await connection.execute(
+                "select telnyx.ensure_partition('consent', $1)", datetime(year, 12, 31, 23, tzinfo=UTC)
+            )
+    for month in ("before_2015", "2031_12", "from_2050"):
+        await connection.execute(f"drop table telnyx_partitions.events_consent_{month}")
+    found = await connection.fetch(
+        "select first_at at time zone 'UTC', end_at at time zone 'UTC' from telnyx.given_up_months() order by 1"
+    )
+    assert [tuple(row) for row in found] == [
+        (datetime.min, datetime(2015, 1, 1)),  # noqa: DTZ001, DTZ901
+        (datetime(2031, 12, 1), datetime(2032, 1, 1)),  # noqa: DTZ001
+        (datetime(2050, 1, 1), datetime.max),  # noqa: DTZ001, DTZ901
+    ]
 
 
 async def test_writers_that_need_one_month_at_once_share_one_wait(database_url: str) -> None:
