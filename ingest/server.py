@@ -6,7 +6,7 @@ Invariant: a 2xx is sent only for a durable record, so kill -9 loses nothing tha
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,12 +33,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Receiver:
-    """A listening ingest. `stopping` turns readiness off. The port numbers are those that are bound."""
+    """A listening ingest. `stopping` turns readiness off. The port numbers are those that are bound.
+
+    `tasks` run as long as it listens. The process ends with one that ends.
+    """
 
     admission: Admission
     port: int = 0
     admin_port: int | None = None
     stopping: bool = False
+    tasks: "Sequence[asyncio.Task[None]]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ async def serving(
         stack.push_async_callback(store.close)
         receiving = receive(settings, Parts(durable, store, topics, metrics), sockets=sockets)
         receiver = await stack.enter_async_context(receiving)
+        receiver.tasks = [*durable.tasks, *([store.connecting] if store.connecting is not None else [])]
         log.info("listening", host=settings.ledger_host, port=receiver.port, admin_port=receiver.admin_port)
         yield receiver
     log.info("stopped")
@@ -124,26 +129,26 @@ async def serve(settings: ReceiveSettings, *, durable: ManagedPort, topics: Topi
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await until_stopped(receiver, settings, stop, durable.draining)
+        await until_stopped(receiver, settings, stop)
         await asyncio.sleep(ANNOUNCE_SECONDS)
 
 
-async def until_stopped(
-    receiver: Receiver, settings: ReceiveSettings, stop: asyncio.Event, draining: "asyncio.Task[None] | None"
-) -> None:
+async def until_stopped(receiver: Receiver, settings: ReceiveSettings, stop: asyncio.Event) -> None:
     """Return when `stop` is set, with readiness turned off. Until then SIGHUP reads the keys again.
 
-    Raises the error of `draining`, which only a bug ends: a restart is better than a spool that never drains.
+    Raises the error of a task of the receiver, which only a bug ends. A restart is better than a spool that never
+    drains, or a producer or a connection that is never made again.
     """
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reload_keys, settings, receiver.admission.replace_keys)
-    if draining is not None:
-        draining.add_done_callback(lambda _: stop.set())
+    for task in receiver.tasks:
+        task.add_done_callback(lambda _: stop.set())
     gc_tuning.freeze_startup_objects()
     try:
         await stop.wait()
-        if draining is not None and draining.done():
-            draining.result()
+        for task in receiver.tasks:
+            if task.done():
+                task.result()
         receiver.stopping = True
         log.info("stopping")
     finally:

@@ -114,7 +114,7 @@ async def _run(
             if key:
                 work.append(_simulate(url, key))
             async with background(stop, *work):
-                await until_stopped(receiver, settings, stop, durable.draining)
+                await until_stopped(receiver, settings, stop)
     finally:
         await projector.close()
 

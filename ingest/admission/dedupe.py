@@ -11,15 +11,20 @@ from enum import Enum, auto
 from itertools import islice
 from typing import NamedTuple, ParamSpec, Protocol
 
+import structlog
+
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from schemas.reading.event import Event
+from schemas.retry import SayOnce
 
 P = ParamSpec("P")
 
 # Just below the size at which CPython doubles the table of a set. Two full generations take about 19 MB.
 GENERATION_KEYS = 75_000
 LOOK_UP_KEYS = 500
+
+log = structlog.get_logger(__name__)
 
 
 class LookupKey(NamedTuple):
@@ -133,6 +138,7 @@ class LookUps:
         self._wait_for_idle_producer = wait_for_idle_producer
         self._waiting: list[tuple[LookupKey, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
+        self._surprise = SayOnce()
 
     async def stored(self, key: LookupKey) -> bool:
         """Whether the event is stored. False where the store does not answer."""
@@ -152,8 +158,15 @@ class LookUps:
                 batch, self._waiting = self._waiting[:LOOK_UP_KEYS], self._waiting[LOOK_UP_KEYS:]
                 await self._ask(batch)
                 await asyncio.sleep(0)  # events that are being read from their sockets now may join the next query
+        except Exception as error:
+            # Not stored is the answer that loses nothing: at worst an event is in Kafka twice.
+            if self._surprise.enter(type(error).__name__):
+                log.exception("look_up_failed")
         finally:
             self._worker = None
+            left, self._waiting = self._waiting, []
+            self._metrics.looked_up["away"].inc(len(left))
+            _answer(left, set())
 
     async def _ask(self, batch: Sequence[tuple[LookupKey, asyncio.Future[bool]]]) -> None:
         found: set[str] = set()
@@ -168,6 +181,10 @@ class LookUps:
             self._metrics.looked_up["new"].inc(len(batch) - len(found))
             self._metrics.look_up_batch.observe(len(batch))
         finally:
-            for key, future in batch:
-                if not future.done():
-                    future.set_result(key.event_key in found)
+            _answer(batch, found)
+
+
+def _answer(batch: Sequence[tuple[LookupKey, asyncio.Future[bool]]], found: set[str]) -> None:
+    for key, future in batch:
+        if not future.done():
+            future.set_result(key.event_key in found)

@@ -59,6 +59,11 @@ class StoredKeys:
         self._tried = asyncio.Event()
         self._reconnecting: asyncio.Task[None] | None = None
 
+    @property
+    def connecting(self) -> "asyncio.Task[None] | None":
+        """The task that keeps a connection, from `start` on. Before `close` only a bug ends it."""
+        return self._reconnecting
+
     async def start(self) -> None:
         """Begin to connect, and wait up to a second for the first attempt. ingest starts without Postgres too."""
         self._metrics.store_away.set(1)
@@ -93,6 +98,9 @@ class StoredKeys:
             self._drop()
             log.warning("store_away", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
             raise Unavailable("the event store is unavailable") from error
+        except Exception:  # a bug, after which the connection's state is unknown
+            self._drop()
+            raise
         finally:
             watchdog.cancel()
         return {row[0] for row in rows}

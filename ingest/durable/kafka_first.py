@@ -4,6 +4,7 @@ Invariant: a record is in Kafka or in the spool before `persist` returns.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from ingest.durable.deadlines import GIVEN_UP, GivenUp
 from ingest.durable.spool import Spool
@@ -59,6 +60,12 @@ class KafkaFirst(SpoolOnly):
     def sink_unavailable(self) -> bool:
         """Whether Kafka did not answer in time, or is not connected."""
         return self._breaker.is_open or not self._publisher.connected
+
+    @property
+    def tasks(self) -> "Sequence[asyncio.Task[None]]":
+        """As ManagedPort says."""
+        connecting = self._publisher.connecting
+        return [*super().tasks, *([connecting] if connecting is not None else [])]
 
     async def start(self) -> None:
         """Open the spool, try Kafka once, begin to drain. Raises Misconfigured, with nothing left open."""

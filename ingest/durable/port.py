@@ -39,8 +39,8 @@ class ManagedPort(DurablePort, Protocol):
         """Whether records wait in the spool because the sink does not answer."""
 
     @property
-    def draining(self) -> "asyncio.Task[None] | None":
-        """The drainer's task. Before `close` only a bug ends it."""
+    def tasks(self) -> "Sequence[asyncio.Task[None]]":
+        """The tasks that run from `start` to `close`. Only a bug ends one earlier."""
 
     async def start(self) -> None:
         """Open the spool and begin to drain. Raises Misconfigured, with nothing left open."""

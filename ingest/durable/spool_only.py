@@ -60,6 +60,11 @@ class SpoolOnly:
         """The drainer's task, from `start` on."""
         return self._draining
 
+    @property
+    def tasks(self) -> "Sequence[asyncio.Task[None]]":
+        """As ManagedPort says."""
+        return [self._draining] if self._draining is not None else []
+
     def recent_keys(self) -> Sequence[tuple[str, str]]:
         """As DurablePort says."""
         return self.spool.recent_keys()

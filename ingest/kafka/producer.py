@@ -10,6 +10,7 @@ from functools import lru_cache
 from struct import unpack_from
 from typing import Any, Protocol
 
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import (
     BrokerResponseError,
@@ -39,6 +40,8 @@ Pending = tuple[Record, Done]
 REQUEST_TIMEOUT_MS = 1_200  # below the deadline of a webhook: a request fails before its sender gives up
 BATCH_BYTES = 512 * 1024
 _MURMUR2 = 0x5BD1E995
+
+_log = structlog.get_logger(__name__)
 
 # The kinds of error, of which the first match counts. refused: the record causes it. away: Kafka or the network does.
 # broken: anything else. A broker's unknown error is `away`, because it leaves the producer in order.
@@ -86,14 +89,19 @@ class PartitionQueue:
 
     def fill(self) -> bytes:
         """The next batch: a group of suspects, else the waiting records, as many as fit."""
-        source = self.suspects.pop() if self.suspects else self.waiting
+        are_suspects = bool(self.suspects)
+        if are_suspects:
+            source = self.suspects.pop()
+        else:
+            source, self.waiting = self.waiting, []
+        self.sending = source  # from here on `answer_all` finds them, whatever is raised below
         # magic 2, no compression, no transaction, no producer id
         builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
         taken = 0
         while taken < len(source) and _appended(builder, taken, source[taken][0]):
             taken += 1
         self.sending, rest = source[:taken], source[taken:]
-        if source is self.waiting:
+        if not are_suspects:
             self.waiting = rest
         elif rest:
             self.suspects.append(rest)
@@ -108,8 +116,11 @@ class PartitionQueue:
     def answer(self, verdict: Verdict) -> None:
         """Answer the records of the request under way."""
         sent, self.sending = self.sending, []
-        for _, done in sent:
-            done(verdict)
+        for record, done in sent:
+            try:
+                done(verdict)
+            except Exception:  # noqa: BLE001 -- one that cannot take its answer keeps it from no other
+                _log.exception("answer_failed", event_key=record.event_key)
 
     def answer_all(self, verdict: Verdict) -> None:
         """Answer every record of the queue."""
@@ -136,7 +147,8 @@ class Producer:
         self._open: dict[PartitionQueue, None] = {}
         self._requests: dict[int, asyncio.Task[None]] = {}  # the request under way to each broker
         self._scheduled = False
-        self.unanswered_since: float | None = None
+        self._began: dict[int, float] = {}  # when the request under way to each broker began
+        self.unanswered_since: float | None = None  # the first request since the last acknowledgement by any broker
         self.answer_seconds = 0.0
         self._cluster.add_listener(self._learn)
         self._learn(self._cluster)
@@ -180,8 +192,20 @@ class Producer:
         for leader, queues in led.items():
             self._requests[leader] = self._loop.create_task(self._send(leader, queues))
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest request that is still under way began. Every request ends within its timeout."""
+        return min(self._began.values(), default=None)
+
     async def _send(self, leader: int, queues: Sequence[PartitionQueue]) -> None:
-        errors = await self._request(leader, queues)
+        self._began[leader] = self._loop.time()
+        try:
+            errors = await self._request(leader, queues)
+        except Exception as error:  # noqa: BLE001 -- aiokafka raises more than it names; every record is answered
+            _log.exception("produce_failed")
+            errors = {queue.topic_partition: IllegalStateError(type(error).__name__) for queue in queues}
+        finally:
+            del self._began[leader]
         for queue in queues:
             self._settle(queue, errors.get(queue.topic_partition))
         del self._requests[leader]
@@ -192,7 +216,7 @@ class Producer:
         topics: dict[str, list[tuple[int, bytes]]] = {}
         for queue in queues:
             topics.setdefault(queue.topic_partition.topic, []).append((queue.topic_partition.partition, queue.fill()))
-        began = self._loop.time()
+        began = self._began[leader]
         if self.unanswered_since is None:
             self.unanswered_since = began
         request = ProduceRequest(

@@ -47,9 +47,11 @@ class Publisher:
         self._metrics = metrics
         self._producer: Producer | None = None
         self._broken = asyncio.Event()
+        self._why = ""
         self._connecting: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._state = SayOnce()
+        self._surprise = SayOnce()
         self.on_up: Callable[[], None] = _nothing
 
     @property
@@ -61,6 +63,11 @@ class Publisher:
     def is_fast(self) -> bool:
         """Whether the last acknowledgement took less than half a second, so that requests may wait for the next."""
         return self._producer is not None and self._producer.answer_seconds < FAST_SECONDS
+
+    @property
+    def connecting(self) -> "asyncio.Task[None] | None":
+        """The task that keeps a producer, from `start` on. Before `close` only a bug ends it."""
+        return self._connecting
 
     async def start(self) -> None:
         """Try Kafka for a second, then go on in the background. Raises Misconfigured if the topics are too weak."""
@@ -123,7 +130,7 @@ class Publisher:
         try:
             async with asyncio.timeout(FIRST_TRY_SECONDS):
                 await producer.client.fetch_all_metadata()
-        except FAILURES:
+        except Exception:  # noqa: BLE001 -- aiokafka raises more than it names, and the caller must go on
             return False
         producer.retry_all_partitions()
         return True
@@ -151,6 +158,19 @@ class Publisher:
             self._retire()
 
     async def _connect(self) -> Producer:
+        """A producer, after its topics were checked. Raises Unavailable, and Misconfigured if they are too weak."""
+        try:
+            return await self._try_to_connect()
+        except (Unavailable, Misconfigured):
+            raise
+        except Exception as error:
+            # aiokafka lets ValueError, KeyError and AssertionError through, depending on what a broker answers. That is
+            # no reason to end: the spool takes events meanwhile.
+            if self._surprise.enter(type(error).__name__):
+                _log.exception("kafka_connect_failed")
+            raise Unavailable(f"Kafka: {type(error).__name__}") from error
+
+    async def _try_to_connect(self) -> Producer:
         weak = await create_or_check(self._settings, create=False, timeout_seconds=KAFKA_CONNECT_SECONDS)
         if weak:
             raise Misconfigured(weak)
@@ -161,13 +181,12 @@ class Publisher:
                 # For all topics: a request that names a topic would create it.
                 await client.force_metadata_update()
         except FAILURES as error:
-            await client.close()
+            await _close(client)
             raise Unavailable(f"Kafka: {error!r}") from None
-        except asyncio.CancelledError:
-            await client.close()
+        except BaseException:
+            await _close(client)
             raise
         self._broken.clear()
-        self._why = "no acknowledgement"
         return Producer(client, self._metrics, self._break)
 
     def _break(self, why: str) -> None:
@@ -178,9 +197,10 @@ class Publisher:
         """Return the reason when the producer must be replaced: it is broken, or nothing was acknowledged for 10 s."""
         loop = asyncio.get_running_loop()
         while not self._broken.is_set():
-            since = producer.unanswered_since
-            if since is not None and loop.time() - since > UNANSWERED_SECONDS:
-                break
+            # The first is about all brokers together, the second about each: an answer of one says nothing of another.
+            for since in (producer.unanswered_since, producer.waiting_since):
+                if since is not None and loop.time() - since > UNANSWERED_SECONDS:
+                    return "no acknowledgement"
             if metadata_task_ended(producer.client):
                 return "no metadata any more"
             with suppress(TimeoutError):
@@ -202,7 +222,7 @@ class Publisher:
 
 
 async def _close(client: AIOKafkaClient) -> None:
-    with suppress(*FAILURES):
+    with suppress(Exception):  # nothing more is expected of it
         await asyncio.wait_for(client.close(), STOP_SECONDS)
 
 

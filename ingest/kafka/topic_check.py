@@ -127,14 +127,17 @@ def settings_weaknesses(actual: Mapping[str, str] | None, expected: Mapping[str,
     """A line for each setting of a topic that is weaker than expected. `actual` is None where it cannot be read."""
     if actual is None:
         return ["its settings cannot be read (this login needs DescribeConfigs on it)"]
-    found = [
-        f"{key} is {actual[key]}, expected at least {expected[key]}"
-        for key in AT_LEAST
-        if int(actual[key]) < int(expected[key])
-        and not (key == "retention.ms" and int(actual[key]) == UNLIMITED_RETENTION)
-    ]
-    if actual["unclean.leader.election.enable"] != "false":
+    found = []
+    for key in AT_LEAST:
+        if key not in actual:
+            found.append(f"{key} is not reported by this broker, expected at least {expected[key]}")
+        elif int(actual[key]) < int(expected[key]) and not (
+            key == "retention.ms" and int(actual[key]) == UNLIMITED_RETENTION
+        ):
+            found.append(f"{key} is {actual[key]}, expected at least {expected[key]}")
+    # Brokers that are compatible with Kafka need not have the next two settings, nor what they are about.
+    if actual.get("unclean.leader.election.enable", "false") != "false":
         found.append("unclean.leader.election.enable is true, expected false: an election could lose records")
-    if "compact" in actual["cleanup.policy"]:
+    if "compact" in actual.get("cleanup.policy", ""):
         found.append(f"cleanup.policy is {actual['cleanup.policy']}, expected delete: compaction would drop events")
     return found

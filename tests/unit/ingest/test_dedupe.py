@@ -1,6 +1,7 @@
 """Recent keys, deliveries in flight, and look-ups that form batches."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -159,3 +160,35 @@ async def test_a_cancelled_look_up_leaves_the_others_their_answer() -> None:
     tasks[0].cancel()
     store.gate.set()
     assert await asyncio.gather(*tasks[1:]) == [False, False]
+
+
+class BuggyStore(FakeStore):
+    """Raises an error that nobody expects."""
+
+    async def which_are_stored(self, wanted: Sequence[LookupKey]) -> set[str]:
+        await super().which_are_stored(wanted)
+        raise KeyError("a bug")
+
+
+async def test_an_unexpected_error_of_the_store_answers_everyone_who_waits() -> None:
+    store, metrics = BuggyStore(), IngestMetrics()
+    look_ups = LookUps(store, metrics, wait_for_idle_producer=FakeDurable().wait_for_idle_producer)
+    store.gate.clear()
+    tasks = [asyncio.create_task(look_ups.stored(wanted(0)))]
+    await asyncio.sleep(0.01)
+    tasks += [asyncio.create_task(look_ups.stored(wanted(number))) for number in range(1, 5)]
+    await asyncio.sleep(0.01)
+    store.gate.set()
+    async with asyncio.timeout(2):
+        assert await asyncio.gather(*tasks) == [False] * 5
+        assert await look_ups.stored(wanted(9)) is False
+
+
+async def test_an_unexpected_error_before_the_query_answers_everyone_who_waits() -> None:
+    async def wait_for_idle_producer() -> None:
+        await asyncio.sleep(0.01)
+        raise RuntimeError("a bug")
+
+    look_ups = LookUps(FakeStore(), IngestMetrics(), wait_for_idle_producer=wait_for_idle_producer)
+    async with asyncio.timeout(2):
+        assert await asyncio.gather(*(look_ups.stored(wanted(number)) for number in range(3))) == [False] * 3

@@ -55,7 +55,7 @@ async def started(directory: Path, sink: MemorySink, **given: Any) -> AsyncItera
     """An ingest that listens and takes SIGHUP."""
     settings, stop = _settings(directory, **given), asyncio.Event()
     async with serving(settings, **parts(settings, sink)) as receiver:
-        waiting = asyncio.create_task(until_stopped(receiver, settings, stop, None))
+        waiting = asyncio.create_task(until_stopped(receiver, settings, stop))
         await asyncio.sleep(0)
         try:
             yield receiver
@@ -207,3 +207,19 @@ async def test_a_second_process_on_one_spool_names_the_setting(tmp_path: Path) -
     async with started(tmp_path, MemorySink()):
         with pytest.raises(Misconfigured, match="LEDGER_SPOOL_DIR"):
             await start_and_stop(_settings(tmp_path))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_background_task_that_fails_ends_the_process(tmp_path: Path, number: int) -> None:
+    """The drainer, and the connection to the event store."""
+    settings = _settings(tmp_path)
+    async with serving(settings, **parts(settings, MemorySink())) as receiver:
+        assert len(receiver.tasks) == 2
+        failing = receiver.tasks[number]
+        receiver.tasks = [asyncio.create_task(_fail()) if task is failing else task for task in receiver.tasks]
+        with pytest.raises(KeyError):
+            await asyncio.wait_for(until_stopped(receiver, settings, asyncio.Event()), 2)
+
+
+async def _fail() -> None:
+    raise KeyError("a bug")

@@ -106,6 +106,15 @@ def test_settings_that_cannot_be_read_are_a_weakness() -> None:
     ]
 
 
+def test_a_broker_that_does_not_report_a_setting_is_judged_by_what_it_reports() -> None:
+    reported = {name: value for name, value in topic_settings(3).items() if name != "unclean.leader.election.enable"}
+    assert settings_weaknesses(reported, topic_settings(3)) == []
+    del reported["max.message.bytes"]
+    assert settings_weaknesses(reported, topic_settings(3)) == [
+        "max.message.bytes is not reported by this broker, expected at least 2097152"
+    ]
+
+
 async def test_too_few_partitions_are_found(broker: LocalKafka) -> None:
     prefix = f"test-{uuid.uuid4().hex}"
     topics = Topics(prefix)
