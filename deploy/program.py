@@ -32,8 +32,29 @@ def flush_each_line() -> None:
 def errors_as_exit_status() -> Iterator[None]:
     """Exit with 2 for Misconfigured and 1 for every other LedgerError, after printing each problem on a line.
 
-    A bug keeps its traceback.
+    A bug keeps its traceback. A database error keeps type, SQLSTATE and frames: its DETAIL may quote a row.
     """
+    try:
+        with _ledger_errors_as_exit_status():
+            yield
+    except (Exception, BaseExceptionGroup) as error:  # a group holds SystemExit where an error of ours is in it too
+        if not _is_from_a_database(error):
+            raise
+        from deploy.logs import describe  # noqa: PLC0415 -- `--help` does not load the logging
+
+        _print_problem(describe(error))
+        raise SystemExit(1) from None
+
+
+def _is_from_a_database(error: BaseException) -> bool:
+    """Whether the error, a part of it, or one that led to it has an SQLSTATE."""
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    causes = [cause for cause in (error.__cause__, error.__context__) if cause is not None]
+    return bool(getattr(error, "sqlstate", None)) or any(map(_is_from_a_database, [*parts, *causes]))
+
+
+@contextmanager
+def _ledger_errors_as_exit_status() -> Iterator[None]:
     try:
         yield
     except* LedgerError as group:
