@@ -103,6 +103,8 @@ async def serving(
 ) -> AsyncIterator[Receiver]:
     """Accept webhooks while the block runs, and then stop within 20 s. To be run on uvloop.
 
+    Meanwhile SIGUSR1 offers the sink again what it refused.
+
     The stop closes the listeners, answers the requests in flight, and then closes `durable`.
     Raises Misconfigured: a port or spool in use, no key, topics that are missing or too weak.
     """
@@ -111,6 +113,9 @@ async def serving(
         stack.callback(sockets.close)
         await durable.start()
         stack.push_async_callback(durable.close)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, durable.retry_refused)
+        stack.callback(loop.remove_signal_handler, signal.SIGUSR1)
         _watch(metrics, durable)
         store = StoredKeys(settings.database_url, metrics)
         await store.start()
@@ -118,7 +123,15 @@ async def serving(
         receiving = receive(settings, Parts(durable, store, topics, metrics), sockets=sockets)
         receiver = await stack.enter_async_context(receiving)
         receiver.tasks = [*durable.tasks, *([store.connecting] if store.connecting is not None else [])]
-        log.info("listening", host=settings.ledger_host, port=receiver.port, admin_port=receiver.admin_port)
+        log.info(
+            "listening",
+            host=settings.ledger_host,
+            port=receiver.port,
+            admin_port=receiver.admin_port,
+            spool=str(durable.spool.directory),
+            spool_entries=durable.spool.entries,
+            spool_refused=durable.spool.refused,
+        )
         yield receiver
     log.info("stopped")
 

@@ -20,6 +20,7 @@ from schemas.retry import Backoff
 BATCH_RECORDS = 500
 PROBE_RECORDS = 20  # for a sink that failed last time: records without an answer may be there twice
 BATCH_BYTES = 4 * 1024 * 1024
+DELAYED_SECONDS = 0.1  # after a batch of which nothing was delivered
 NOW = 0.0
 
 _log = structlog.get_logger(__name__)
@@ -41,8 +42,8 @@ class DrainListener(Protocol):
     def sink_answered(self) -> None:
         """The sink took records."""
 
-    async def spool_failed(self) -> None:
-        """The spool cannot be read, so the sink is not asked."""
+    async def spool_unusable(self) -> None:
+        """The spool is full or failing, and has nothing to deliver: ask the sink itself, if at all."""
 
 
 class Drainer:
@@ -59,7 +60,7 @@ class Drainer:
         self._after = 0
         self._again_at: float | None = None
         self._at_end = False
-        self._stalled = False
+        self._refused_due = True
         self._again = Backoff()
         self._pause = Backoff()
         self._limit = BATCH_RECORDS
@@ -69,8 +70,12 @@ class Drainer:
         """The spool has a new entry."""
         self._arrived.set()
 
-    def restart(self) -> None:
-        """Begin at the head of the spool now: the sink or the file is back."""
+    def restart(self, *, with_refused: bool = False) -> None:
+        """Begin at the head of the spool now: the sink or the file is back.
+
+        `with_refused`: the sink may take what it refused, because its configuration or the connection is new.
+        """
+        self._refused_due = self._refused_due or with_refused
         self._again_at = NOW
         self._arrived.set()
         self._nudged.set()
@@ -98,12 +103,15 @@ class Drainer:
             self._rewind_if_due()
             self._arrived.clear()
             try:
+                if self._refused_due:
+                    await self._spool.retry_refused()
+                    self._refused_due = False
                 batch = await self._spool.next_batch(self._after, self._limit, BATCH_BYTES)
             except Unavailable:
-                await self._listener.spool_failed()
+                await self._listener.spool_unusable()
                 await self._wait(self._pause.next_seconds())
                 continue
-            self._at_end = len(batch) < self._limit
+            self._at_end = not batch
             if batch:
                 await self._handle(batch)
             elif not self._finishing:
@@ -129,14 +137,13 @@ class Drainer:
         if delayed:
             self._try_again_later()
         if delayed < len(due):
-            self._limit, self._stalled = BATCH_RECORDS, False
+            self._limit = BATCH_RECORDS
             self._pause.reset()
             self._listener.sink_answered()
         elif due:
-            # The batch grows each time, because records behind these may be for a partition that answers.
-            self._limit = min(self._limit * 2, BATCH_RECORDS) if self._stalled else PROBE_RECORDS
-            self._stalled = True
-            await self._wait(self._pause.next_seconds())
+            # A short pause: the records behind these may be for a partition that answers.
+            self._limit = BATCH_RECORDS
+            await self._wait(DELAYED_SECONDS)
 
     async def _sort_out(self, entries: list[SpoolEntry], verdicts: Sequence[Verdict]) -> int:
         """Act on the verdicts. Returns how many entries have to be tried again."""
@@ -167,6 +174,10 @@ class Drainer:
 
     async def _idle(self) -> None:
         """At the end of the spool: wait for an entry, or until delayed entries are due."""
+        if not self._spool.usable:
+            # Requests can go to the sink alone, and no delivery will show that it answers.
+            await self._listener.spool_unusable()
+            self._try_again_later()
         if self._again_at is None:
             self._again.reset()
             await self._arrived.wait()

@@ -70,7 +70,7 @@ class KafkaFirst(SpoolOnly):
     async def start(self) -> None:
         """Open the spool, try Kafka once, begin to drain. Raises Misconfigured, with nothing left open."""
         await self._open_spool()
-        self._publisher.on_up = self._drainer.restart
+        self._publisher.on_up = self.retry_refused
         try:
             await self._publisher.start()
         except BaseException:
@@ -117,7 +117,7 @@ class KafkaFirst(SpoolOnly):
         if self._publisher.is_fast:
             super().sink_answered()
 
-    async def spool_failed(self) -> None:
+    async def spool_unusable(self) -> None:
         """Ask Kafka without the spool: with nothing to drain, requests would never go there again."""
         if self._breaker.is_open and await self._publisher.answers():
             super().sink_answered()

@@ -45,5 +45,8 @@ class ManagedPort(DurablePort, Protocol):
     async def start(self) -> None:
         """Open the spool and begin to drain. Raises Misconfigured, with nothing left open."""
 
+    def retry_refused(self) -> None:
+        """Offer the sink again what it refused. This happens at every start, and when a producer is connected."""
+
     async def close(self) -> None:
         """Finish what is under way within a few seconds. The rest stays in the spool."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ingest.durable.spool_file import Inventory, SpoolEntry, SpoolFile, checksum
+from ingest.durable.spool_file import SPOOL_FILE, Inventory, SpoolEntry, SpoolFile, checksum
 from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
 from schemas.file_lock import FileLock
@@ -37,11 +37,11 @@ class Spool:
     """The queue of one directory. Counts and bytes are kept in memory and follow the commits."""
 
     def __init__(self, directory: Path, max_bytes: int, metrics: SpoolMetrics) -> None:
-        self._directory = directory
+        self.directory = directory.absolute()
         self._max_bytes = max_bytes
         self._metrics = metrics
         self._writer = SpoolWriter(
-            directory / "spool.sqlite3",
+            self.directory / SPOOL_FILE,
             on_opened=self._opened,
             on_writable=self._can_write,
             on_failure=self._failed,
@@ -51,6 +51,7 @@ class Spool:
         self._failure = SayOnce("")
         self.on_opened: Callable[[], None] = _nothing
         self.on_stored: Callable[[], None] = _nothing
+        self.on_full: Callable[[], None] = _nothing
         self._keys: Sequence[tuple[str, str]] = ()
         self._next_seq = 1
         self._reserved_bytes = 0
@@ -72,7 +73,7 @@ class Spool:
     async def open(self) -> None:
         """Lock the directory and begin. A file that cannot be opened yet is tried again. Raises Misconfigured."""
         self._loop = asyncio.get_running_loop()
-        self._lock = _locked(self._directory)
+        self._lock = locked(self.directory)
         self._writer.start()
         await self._ask(lambda file: file.is_open, even_failing=True)
 
@@ -101,6 +102,7 @@ class Spool:
             raise Unavailable("the spool cannot be written")
         if self.bytes + size > self._max_bytes:
             self._full = True
+            self.on_full()
             raise Unavailable("the spool is full")
         seq, self._next_seq = self._next_seq, self._next_seq + 1
         self._reserved_bytes += size
@@ -135,6 +137,14 @@ class Spool:
         moved = await self._ask(lambda file: file.refuse(seq, reason), durable=True)
         self.entries -= moved
         self.refused += moved
+
+    async def retry_refused(self) -> None:
+        """Put the refused entries back into the queue. Raises Unavailable."""
+        moved = await self._ask(lambda file: file.retry_refused(), durable=True)
+        self.entries += moved
+        self.refused -= moved
+        if moved:
+            _log.info("spool_refused_retried", entries=moved)
 
     async def _ask(self, call: Callable[[SpoolFile], Any], *, durable: bool = False, even_failing: bool = False) -> Any:
         if not self._readable and not even_failing:
@@ -203,7 +213,7 @@ def _refuse(future: "asyncio.Future[Any]") -> None:
         future.set_exception(Unavailable("the spool could not be written"))
 
 
-def _locked(directory: Path) -> FileLock:
+def locked(directory: Path) -> FileLock:
     """Lock a directory, which others cannot read. Raises Misconfigured."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

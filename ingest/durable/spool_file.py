@@ -31,6 +31,7 @@ from ingest.durable.spool_replacement import (
 )
 from schemas.kafka.record import Record, unpack
 
+SPOOL_FILE = "spool.sqlite3"
 RECENT_KEYS = 100_000
 CHECK_BYTES = 256 * 1024
 RESERVE_BYTES = 16 * 1024 * 1024  # more than the write-ahead log grows to before a checkpoint
@@ -45,6 +46,7 @@ _TAKE = "select seq, bytes, checksum, blob from pending where seq > ? order by s
 _DELETE = "delete from pending where seq = ?"
 _SIZE = "select bytes from pending indexed by pending_keys where seq = ?"
 _REFUSE = "insert into refused select seq, topic, event_key, bytes, checksum, blob, ?, ? from pending where seq = ?"
+_RETRY = "insert into pending select seq, topic, event_key, bytes, checksum, blob from refused"
 _MOVE_DAMAGED = "insert into damaged select seq, bytes, checksum, blob, ? from pending where seq = ?"
 _KEYS = "select topic, event_key from pending indexed by pending_keys order by seq desc limit ?"
 
@@ -223,6 +225,11 @@ class SpoolFile:
         """Move an entry to `refused`. Returns 1 if it was there, else 0."""
         self._db.execute(_REFUSE, (reason, _now(), seq))
         return self._db.execute(_DELETE, (seq,)).rowcount
+
+    def retry_refused(self) -> int:
+        """Put the refused entries back into `pending`. Returns how many they were."""
+        self._db.execute(_RETRY)
+        return self._db.execute("delete from refused").rowcount
 
     def shrink(self) -> None:
         """Return free pages to the file system."""

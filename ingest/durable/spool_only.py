@@ -98,12 +98,16 @@ class SpoolOnly:
         if self._breaker.close():
             _log.info("target_back", entries=self.spool.entries)
 
-    async def spool_failed(self) -> None:
-        """The spool cannot be read. Nothing else can be tried here."""
+    async def spool_unusable(self) -> None:
+        """The spool takes nothing. Nothing else can be tried here."""
+
+    def retry_refused(self) -> None:
+        """As ManagedPort says."""
+        self._drainer.restart(with_refused=True)
 
     async def _open_spool(self) -> None:
         await self.spool.open()
-        self.spool.on_stored = self._drainer.wake
+        self.spool.on_stored = self.spool.on_full = self._drainer.wake
         self.spool.on_opened = self._drainer.restart
 
     def _begin_to_drain(self) -> None:

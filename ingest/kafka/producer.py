@@ -49,7 +49,6 @@ REFUSED = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     InvalidTimestampError,
-    CorruptRecordException,
     UnsupportedForMessageFormatError,
 )
 AWAY = (BrokerResponseError, KafkaTimeoutError)
@@ -241,7 +240,8 @@ class Producer:
         kind = error_kind(error) if error else "acknowledged"
         if kind in ("acknowledged", "refused"):
             self.unanswered_since = None
-        if kind == "refused" and len(queue.sending) > 1:
+        # A corrupt batch was damaged on its way. It is halved too, in case one record of it causes that each time.
+        if (kind == "refused" or isinstance(error, CorruptRecordException)) and len(queue.sending) > 1:
             queue.halve()
         else:
             self._metrics.published[kind].inc(len(queue.sending))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.durable import drainer
 from ingest.durable.spool import Spool
 from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
@@ -130,6 +131,37 @@ async def test_more_delayed_entries_than_a_batch_hide_nothing(tmp_path: Path) ->
         await persist(port, *keys(0, 1_300))
         await emptied(spool, 1_200)
         assert sink.kept == keys(1_200, 1_300)
+
+
+async def test_delayed_entries_of_several_batches_do_not_starve_those_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drainer, "BATCH_BYTES", 1_000)  # some 20 entries
+    sink = MemorySink()
+    sink.later = set(keys(0, 900))
+    async with running(tmp_path, sink) as (port, spool):
+        await persist(port, *keys(0, 910))
+        await emptied(spool, 900)
+        assert sink.kept == keys(900, 910)
+
+
+async def test_refused_entries_are_tried_again_at_the_next_start(tmp_path: Path) -> None:
+    sink = MemorySink()
+    sink.refuses = {"00001"}
+    async with running(tmp_path, sink) as (port, spool):
+        await persist(port, *keys(0, 3))
+        await emptied(spool)
+        assert spool.refused == 1
+    sink.refuses = set()
+    async with running(tmp_path, sink) as (_, spool):
+        await eventually(lambda: delivered(sink), lambda count: count == 3)
+        await emptied(spool)
+        assert spool.refused == 0
+        assert spool.bytes == 0
+
+
+async def delivered(sink: MemorySink) -> int:
+    return len(sink.kept)
 
 
 async def test_nothing_is_accepted_after_close(tmp_path: Path) -> None:

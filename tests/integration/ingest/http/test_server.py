@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from ingest.durable.spool import Spool
 from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
 from ingest.server import Receiver, serve, serving, until_stopped
 from ingest.settings import ReceiveSettings
-from schemas.errors import Misconfigured
+from schemas.errors import Misconfigured, Rejected
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
 from schemas.kafka.topics import Topics
@@ -223,3 +224,45 @@ async def test_a_background_task_that_fails_ends_the_process(tmp_path: Path, num
 
 async def _fail() -> None:
     raise KeyError("a bug")
+
+
+async def test_the_start_says_where_the_spool_is_and_what_waits_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with structlog.testing.capture_logs() as lines:
+        await start_and_stop(_settings(Path()))
+    [line] = [line for line in lines if line["event"] == "listening"]
+    assert line["spool"] == str(tmp_path / "spool")
+    assert (line["spool_entries"], line["spool_refused"]) == (0, 0)
+
+
+async def test_sigusr1_tries_refused_records_again(tmp_path: Path) -> None:
+    sink = RefusingSink()
+    settings = _settings(tmp_path)
+    given = parts(settings, sink)
+    async with serving(settings, **given) as receiver:
+        await ask(receiver.port, webhook(1))
+
+        async def refused() -> int:
+            spool: Spool = given["durable"].spool
+            return spool.refused
+
+        await eventually(refused, lambda count: count == 1)
+        sink.refuses = False
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await eventually(refused, lambda count: count == 0)
+        await eventually(lambda: number_of(sink), lambda count: count == 1)
+
+
+class RefusingSink(MemorySink):
+    """A sink that refuses every record until it is told otherwise."""
+
+    refuses = True
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
+        return [Rejected("message_too_large")] * len(records) if self.refuses else await super().deliver(records)
+
+
+async def number_of(sink: MemorySink) -> int:
+    return len(sink.records)
