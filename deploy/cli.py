@@ -20,6 +20,7 @@ COMMANDS = {
     "rebuild": "Recompute tables from the events and repair differences.",
     "dead-letters": "Events that a projection could not apply.",
     "quarantine": "Webhooks that did not become events.",
+    "spool": "The durable queue on local disk.",
     "replay": "Publish stored events to Kafka again.",
     "verify": "Check every stored signature, event_key and seal.",
     "seal": "Seals over the events, which show whether one was removed.",

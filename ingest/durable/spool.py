@@ -5,6 +5,7 @@ new entries again automatically.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -73,7 +74,7 @@ class Spool:
     async def open(self) -> None:
         """Lock the directory and begin. A file that cannot be opened yet is tried again. Raises Misconfigured."""
         self._loop = asyncio.get_running_loop()
-        self._lock = locked(self.directory)
+        self._lock = _locked(self.directory)
         self._writer.start()
         await self._ask(lambda file: file.is_open, even_failing=True)
 
@@ -199,6 +200,34 @@ class Spool:
             _log.error("spool_failed", error=error)
 
 
+def retry_refused(directory: Path) -> int:
+    """Put the refused entries of a spool that no process uses back into its queue. Returns how many they were. Blocks.
+
+    Raises Misconfigured if there is no spool or a process holds it, and Unavailable if its file fails.
+    """
+    path = directory.absolute() / SPOOL_FILE
+    if not path.exists():
+        raise Misconfigured([f"LEDGER_SPOOL_DIR: {path.parent} has no spool"])
+    file = SpoolFile(path)
+    try:
+        with FileLock(path.with_name("lock")):
+            file.open()
+            file.begin(durable=True)
+            moved = file.retry_refused()
+            file.commit()
+            return moved
+    except BlockingIOError:
+        problem = (
+            f"LEDGER_SPOOL_DIR: {path.parent} is held by a running process. Send that process SIGUSR1, "
+            "and it offers the refused entries again: kill -USR1 PID"
+        )
+        raise Misconfigured([problem]) from None
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(f"{path} cannot be used: {error}") from None
+    finally:
+        file.abandon()
+
+
 def _nothing() -> None:
     """For a deletion that failed: the entry is read again after `on_opened`, and delivered again."""
 
@@ -213,7 +242,7 @@ def _refuse(future: "asyncio.Future[Any]") -> None:
         future.set_exception(Unavailable("the spool could not be written"))
 
 
-def locked(directory: Path) -> FileLock:
+def _locked(directory: Path) -> FileLock:
     """Lock a directory, which others cannot read. Raises Misconfigured."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
