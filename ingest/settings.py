@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.kafka.topics import MAX_MESSAGE_BYTES
 from schemas.settings import DatabaseSettings, KafkaSettings, KeySettings, LogSettings, Settings
+
+RECORD_HEADER_BYTES = 16 * 1024  # more than a record can have beside its body
 
 
 class SpoolSettings(Settings):
@@ -21,9 +23,24 @@ class ReceiveSettings(KeySettings, DatabaseSettings, SpoolSettings, LogSettings)
     ledger_host: str = "127.0.0.1"
     ledger_port: int = Field(8080, ge=0, le=65535)
     ledger_admin_port: int | None = Field(None, ge=0, le=65535)
-    # A record is the body and about 1 KiB of headers. Within this bound, every accepted body can be published.
-    ledger_max_body_bytes: int = Field(256 * 1024, ge=1024, le=MAX_MESSAGE_BYTES - 16 * 1024)
+    # Within this bound, every accepted body can be published.
+    ledger_max_body_bytes: int = Field(256 * 1024, ge=1024, le=MAX_MESSAGE_BYTES - RECORD_HEADER_BYTES)
     ledger_timestamp_tolerance_seconds: int = Field(300, ge=1, le=86_400)
+
+    @field_validator("ledger_admin_port")
+    @classmethod
+    def _is_another_port(cls, port: int | None, info: ValidationInfo) -> int | None:
+        if port and port == info.data.get("ledger_port"):
+            raise ValueError(f"{port} is LEDGER_PORT too; choose another port, or unset it to share LEDGER_PORT")
+        return port
+
+    @field_validator("ledger_spool_max_bytes")
+    @classmethod
+    def _takes_every_body(cls, size: int, info: ValidationInfo) -> int:
+        least = info.data.get("ledger_max_body_bytes", 0) + RECORD_HEADER_BYTES
+        if size < least:
+            raise ValueError(f"{size} is too small for a body of LEDGER_MAX_BODY_BYTES; expected at least {least}")
+        return size
 
 
 class IngestSettings(ReceiveSettings, KafkaSettings):

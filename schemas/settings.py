@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Misconfigured
+from schemas.known_names import unknown_names, unused_names
 from schemas.reading.signing import Key, KeyRing, parse_keys
 
 S = TypeVar("S", bound="Settings")
@@ -80,15 +81,21 @@ def secret(default: Any = ..., *, validate_default: bool = False) -> Any:
 
 def load(settings: type[S], **given: Any) -> S:
     """Settings from the environment; `given` values win. Raises Misconfigured with one line per problem, by name."""
-    problems = SecretFiles(settings).problems()
+    problems, unknown = SecretFiles(settings).problems(), unknown_names(os.environ)
     try:
         loaded = settings(**given)
     except ValidationError as error:
         lines = [line for item in error.errors() if not problems.keys() & item["loc"] for line in _lines(item)]
-        raise Misconfigured([*problems.values(), *lines]) from None
-    if problems:
-        raise Misconfigured(problems.values())
+        raise Misconfigured([*problems.values(), *lines, *unknown]) from None
+    if problems or unknown:
+        raise Misconfigured([*problems.values(), *unknown])
     return loaded
+
+
+def log_unused_names(settings: Settings) -> None:
+    """Warn of variables that a later version is going to read. To be called once the log is configured."""
+    for name in unused_names(os.environ, type(settings).model_fields):
+        log.warning("setting_not_used_yet", name=name)
 
 
 def _lines(error: ErrorDetails) -> list[str]:
@@ -198,8 +205,8 @@ class KafkaSettings(Settings):
     def _are_addresses(cls, value: str) -> str:
         for address in value.split(","):
             host, _, port = address.strip().rpartition(":")
-            if not host or not port.isdigit():
-                raise ValueError(f"expected host:port[,host:port…], found {address.strip()!r}")
+            if not host or not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+                raise ValueError(f"expected host:port[,host:port…] with ports of 1 to 65535, found {address.strip()!r}")
         return value
 
     @field_validator("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
@@ -208,6 +215,18 @@ class KafkaSettings(Settings):
         protocol = info.data.get("kafka_security_protocol", "")
         if value is None and protocol.startswith("SASL"):
             raise ValueError(f"not set, and KAFKA_SECURITY_PROTOCOL={protocol} needs it")
+        if value is not None and protocol in ("PLAINTEXT", "SSL"):
+            raise ValueError(f"set, but not used: KAFKA_SECURITY_PROTOCOL is {protocol}; set SASL_SSL, or unset this")
+        return value
+
+    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile")
+    @classmethod
+    def _ssl_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        protocol = info.data.get("kafka_security_protocol", "")
+        if value is not None and protocol in ("PLAINTEXT", "SASL_PLAINTEXT"):
+            raise ValueError(f"set, but not used: KAFKA_SECURITY_PROTOCOL is {protocol}; set SSL or SASL_SSL")
+        if info.field_name == "kafka_ssl_keyfile" and value is not None and info.data.get("kafka_ssl_certfile") is None:
+            raise ValueError("set, but not used: KAFKA_SSL_CERTFILE is not set")
         return value
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from ingest.metrics import IngestMetrics
 from ingest.server import serve
 from ingest.settings import IngestSettings
 from schemas.kafka.topics import Topics
-from schemas.settings import load
+from schemas.settings import load, log_unused_names
 
 app = command_app()
 
@@ -25,6 +25,7 @@ def ingest() -> None:
     """
     settings, metrics = load(IngestSettings), IngestMetrics()
     logs.configure(settings.ledger_log_level, on_failure=metrics.log_failures.inc)
+    log_unused_names(settings)
     uvloop.run(_serve(settings, metrics))
 
 

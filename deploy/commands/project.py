@@ -21,7 +21,7 @@ from projections.registry import PROJECTIONS
 from projections.settings import ProjectSettings
 from schemas import gc_tuning
 from schemas.background import background
-from schemas.settings import load, reload_keys
+from schemas.settings import load, log_unused_names, reload_keys
 
 app = command_app()
 
@@ -39,6 +39,7 @@ def project(
     """Read the topics and keep the tables in Postgres."""
     settings, metrics = load(ProjectCommandSettings), ProjectorMetrics()
     logs.configure(settings.ledger_log_level, on_failure=metrics.log_failures.inc)
+    log_unused_names(settings)
     if accept_gap:
         asyncio.run(_accept(settings, accept_gap))
     else:

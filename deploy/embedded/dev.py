@@ -38,7 +38,7 @@ from projections.integrity.sealing import keep_sealing
 from projections.registry import PROJECTIONS
 from schemas.background import background
 from schemas.kafka.topics import Topics
-from schemas.settings import load
+from schemas.settings import load, log_unused_names
 from schemas.sql.migrate import migrate
 
 SIMULATED_RATE = 5.0
@@ -63,6 +63,7 @@ def run_dev(*, simulate: bool) -> None:
         settings = settings.model_copy(update={"telnyx_public_keys": key.added_to(settings.telnyx_public_keys)})
     console, metrics = StatusConsole(), IngestMetrics()
     logs.configure(settings.ledger_log_level, stderr_above(console), on_failure=metrics.log_failures.inc)
+    log_unused_names(settings)
     with _database(settings) as (database_url, is_embedded):
         settings = settings.model_copy(update={"database_url": database_url})
         uvloop.run(_run(settings, metrics, console, key=key if simulate else None, is_embedded=is_embedded))

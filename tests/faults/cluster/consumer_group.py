@@ -20,8 +20,8 @@ from tests.support.webhooks.builders import encode, message_sent
 
 PARTITIONS = 12
 ROUND_SECONDS = 0.02
-LONG = os.environ.get("LEDGER_LONG") == "1"
-long_run_only = pytest.mark.skipif(not LONG, reason="takes long; LEDGER_LONG=1 runs it")
+LONG = os.environ.get("LONG_TESTS") == "1"
+long_run_only = pytest.mark.skipif(not LONG, reason="takes long; LONG_TESTS=1 runs it")
 OWNERS = "select coalesce(array_agg(distinct owner), '{}') from telnyx.projection_offsets where topic = $1"
 OFFSETS = "select coalesce(sum(next_offset), 0)::bigint from telnyx.projection_offsets where topic = $1"
 EACH_OFFSET = """

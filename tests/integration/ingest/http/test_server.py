@@ -186,10 +186,10 @@ async def test_a_port_in_use_is_one_line_that_names_the_setting(tmp_path: Path, 
 
 
 async def test_every_port_in_use_is_reported_at_once(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"ledger_port": one.getsockname()[1], "ledger_admin_port": other.getsockname()[1]}
         with pytest.raises(Misconfigured) as caught:
-            await start_and_stop(_settings(tmp_path, ledger_port=port, ledger_admin_port=port))
+            await start_and_stop(_settings(tmp_path, **ports))
         assert [problem.split(":")[0] for problem in caught.value.problems] == ["LEDGER_PORT", "LEDGER_ADMIN_PORT"]
 
 
