@@ -196,11 +196,5 @@ def _recoded(chance: Random, head: bytes, tail: bytes) -> bytes:
 
 
 BYTE_MUTATIONS: list[Callable[[Random, bytes, bytes], bytes]] = [
-    _flipped,
-    _flipped,
-    _cut,
-    _token,
-    _noise,
-    _spliced,
-    _recoded,
-]
+    _flipped, _flipped, _cut, _token, _noise, _spliced, _recoded,
+]  # fmt: skip

@@ -29,16 +29,10 @@ LENGTHS = [
 ]
 CODINGS = [
     *(
-        b"chunked",
-        b"Chunked",
-        b"gzip, chunked",
-        b"chunked, gzip",
-        b"identity",
-        b"chunked, chunked",
-        b"\x0bchunked",
+        b"chunked", b"Chunked", b"gzip, chunked", b"chunked, gzip", b"identity", b"chunked, chunked", b"\x0bchunked",
         b"",
     ),
-]
+]  # fmt: skip
 SIZES = [
     *(b"0", b"-1", b"ffffffffffffffff", b"ffffffffffffffffff", b"0x5", b"5;a=b", b"5 ", b" 5", b"g", b"", b"00000005"),
 ]

@@ -102,14 +102,8 @@ def fastapi_peer(variables: Mapping[str, str]) -> AbstractContextManager[int]:
     """The baseline of `fastapi_peer.py`, listening."""
     port = variables["LEDGER_PORT"]
     uvicorn = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--no-access-log",
-        "--port",
-        port,
-        "tests.benchmarks.load.fastapi_peer:app",
-    ]
+        sys.executable, "-m", "uvicorn", "--no-access-log", "--port", port, "tests.benchmarks.load.fastapi_peer:app",
+    ]  # fmt: skip
     return listening(uvicorn, variables)
 
 

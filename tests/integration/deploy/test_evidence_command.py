@@ -17,7 +17,7 @@ from projections.integrity.sealing import seal_now
 from schemas.errors import LedgerError, Misconfigured
 from tests.support.environment.bare_python import bare_python, checked
 from tests.support.environment.postgres import blocking
-from tests.support.environment.programs import Programs
+from tests.support.environment.programs import Programs, refusal
 from tests.support.environment.waiting import until
 from tests.support.projections.apply import apply, closing, new_projector
 from tests.support.sql.connections import connected
@@ -82,9 +82,7 @@ def test_the_command_reports_its_result_and_every_problem(programs: Programs, da
         (["--phone", PERSON, "--out", "x", "--profile", "x"], 1, "--profile: "),
     ):
         refused = programs.run("evidence", *arguments, DATABASE_URL=database_url)
-        assert (refused.returncode, refused.stdout) == (status, "")
-        (line,) = refused.stderr.splitlines()
-        assert problem in line
+        assert problem in refusal(refused, status)
     assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
 
 

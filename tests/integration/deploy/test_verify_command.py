@@ -15,7 +15,7 @@ from projections.engine.projector import Projector
 from projections.integrity.sealing import seal_now
 from projections.registry import PROJECTIONS
 from tests.support.environment.postgres import PostgresServer
-from tests.support.environment.programs import Program, Programs
+from tests.support.environment.programs import Program, Programs, refusal
 from tests.support.environment.waiting import eventually, until
 from tests.support.projections.signed_records import RING, bodies, incoming
 from tests.support.sql.connections import connected
@@ -121,12 +121,10 @@ async def test_a_killed_worker_fails_the_run(programs: Programs, database_url: s
 async def test_bad_input_is_one_line(
     programs: Programs, postgres_server: PostgresServer, database_url: str, ledger: asyncpg.Connection
 ) -> None:
-    done = programs.run("verify", "--chain", "abc", DATABASE_URL=database_url)
-    assert (done.returncode, done.stderr) == (2, "--chain: 'abc' is not a chain value of 64 hex digits\n")
+    refused = programs.run("verify", "--chain", "abc", DATABASE_URL=database_url)
+    assert refusal(refused) == "--chain: 'abc' is not a chain value of 64 hex digits"
     (programs.directory / "data").touch()
-    done = programs.run("verify", DATABASE_URL=database_url)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "LEDGER_DATA_DIR" in done.stderr
+    assert "LEDGER_DATA_DIR" in refusal(programs.run("verify", DATABASE_URL=database_url))
 
 
 @pytest.mark.parametrize(("role", "status"), [("telnyx_auditor", 0), ("telnyx_reader", 2)])
@@ -160,5 +158,5 @@ async def test_seals_are_made_and_exported(programs: Programs, database_url: str
 
 
 async def test_a_ledger_without_a_seal_has_none_to_export(programs: Programs, database_url: str) -> None:
-    done = programs.run("seal", "export", DATABASE_URL=database_url)
-    assert (done.returncode, done.stderr) == (1, "there is no seal yet: run `telnyx-ledger seal now`\n")
+    refused = programs.run("seal", "export", DATABASE_URL=database_url)
+    assert refusal(refused, 1) == "there is no seal yet: run `telnyx-ledger seal now`"

@@ -110,6 +110,13 @@ class Programs:
             program.process.wait()
 
 
+def refusal(done: subprocess.CompletedProcess[str], status: int = 2) -> str:
+    """Return the one line with which a command refused its input, or failed if `status` is 1."""
+    assert (done.returncode, done.stdout) == (status, ""), done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    return line
+
+
 def clean_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a fresh shell plus the given variables."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(ours)

@@ -14,18 +14,10 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
     """Inserts one event and its partition. Columns that are not given have ordinary values."""
     row = {
-        "event_key": uuid.uuid4(),
-        "account": "default",
-        "event_type": "message.sent",
-        "retention_class": "traffic",
-        "occurred_at": NOON,
-        "received_at": NOON,
-        "body": b'{"data":{"payload":{"text":"secret words"}}}',
-        "signature": bytes(64),
-        "signed_timestamp": "1763640000",
-        "key_id": "0123456789abcdef",
-        **values,
-    }
+        "event_key": uuid.uuid4(), "account": "default", "event_type": "message.sent", "retention_class": "traffic",
+        "occurred_at": NOON, "received_at": NOON, "body": b'{"data":{"payload":{"text":"secret words"}}}',
+        "signature": bytes(64), "signed_timestamp": "1763640000", "key_id": "0123456789abcdef", **values,
+    }  # fmt: skip
     await connection.execute("select telnyx.ensure_partition($1, $2)", row["retention_class"], row["occurred_at"])
     await insert(connection, "telnyx.events", row)
     return row
@@ -34,20 +26,11 @@ async def insert_event(connection: asyncpg.Connection, **values: Any) -> dict[st
 async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) -> dict[str, Any]:
     """Inserts one fact about a person. Columns that are not given have ordinary values."""
     row = {
-        "event_key": uuid.uuid4(),
-        "phone_number": "+13125550001",
-        "account": "default",
-        "messaging_profile_id": "profile",
-        "action": "opt_out",
-        "basis": "autoresponse",
-        "keyword": "STOP",
-        "via_number": "+13125550099",
-        "telnyx_blocked": False,
-        "occurred_at": NOON,
-        "attempted_at": None,
-        "received_at": NOON,
-        **values,
-    }
+        "event_key": uuid.uuid4(), "phone_number": "+13125550001", "account": "default",
+        "messaging_profile_id": "profile", "action": "opt_out", "basis": "autoresponse", "keyword": "STOP",
+        "via_number": "+13125550099", "telnyx_blocked": False, "occurred_at": NOON, "attempted_at": None,
+        "received_at": NOON, **values,
+    }  # fmt: skip
     await insert(connection, "telnyx.opt_out_events", row)
     return row
 
@@ -55,20 +38,10 @@ async def insert_opt_out_event(connection: asyncpg.Connection, **values: Any) ->
 async def insert_delivery(connection: asyncpg.Connection, message_id: str, **values: Any) -> None:
     """Inserts one delivery, sent at noon. Columns that are not given have ordinary values."""
     row = {
-        "message_id": message_id,
-        "recipient": PERSON,
-        "account": "a",
-        "messaging_profile_id": "profile",
-        "sender": LONG_CODE,
-        "status": "delivered",
-        "is_final": True,
-        "status_at": NOON + SECOND,
-        "sent_at": NOON,
-        "first_event_at": NOON,
-        "last_event_key": uuid.uuid4(),
-        "status_rank": 5,
-        **values,
-    }
+        "message_id": message_id, "recipient": PERSON, "account": "a", "messaging_profile_id": "profile",
+        "sender": LONG_CODE, "status": "delivered", "is_final": True, "status_at": NOON + SECOND, "sent_at": NOON,
+        "first_event_at": NOON, "last_event_key": uuid.uuid4(), "status_rank": 5, **values,
+    }  # fmt: skip
     await insert(connection, "telnyx.message_deliveries", row)
 
 

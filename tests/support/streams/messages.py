@@ -54,39 +54,19 @@ MEDIA = pool(
 MESSAGE_IDS = pool("m1", "m1", "m2", "m2", "m3", 3, share=12)
 
 OUTBOUND = an_object(
-    id=MESSAGE_IDS,
-    to=RECIPIENTS,
-    cc=RECIPIENTS,
-    from_=SENDER,
-    messaging_profile_id=PROFILES,
-    received_at=TIMES,
-    sent_at=TIMES,
-    completed_at=TIMES,
+    id=MESSAGE_IDS, to=RECIPIENTS, cc=RECIPIENTS, from_=SENDER, messaging_profile_id=PROFILES, received_at=TIMES,
+    sent_at=TIMES, completed_at=TIMES,
     cost=st.one_of(an_object(amount=pool(*MONEY), currency=pool("USD", "EUR")), pool(*MONEY)),
-    cost_breakdown=an_object(carrier_fee=an_object(amount=pool(*MONEY))),
-    errors=pool(*ERRORS),
-    type=pool("SMS", "MMS", "sms"),
-    encoding=pool("GSM-7", "UCS-2"),
-    parts=pool(1, 2, 10),
-    tags=pool([], ["a"], ["a", "b"], ["a", None, 'q"\\', "NULL", "é"], "one"),
-    tcr_campaign_id=pool("CNZO3VL", "C1"),
+    cost_breakdown=an_object(carrier_fee=an_object(amount=pool(*MONEY))), errors=pool(*ERRORS),
+    type=pool("SMS", "MMS", "sms"), encoding=pool("GSM-7", "UCS-2"), parts=pool(1, 2, 10),
+    tags=pool([], ["a"], ["a", "b"], ["a", None, 'q"\\', "NULL", "é"], "one"), tcr_campaign_id=pool("CNZO3VL", "C1"),
     group_message_id=pool("g1", "g2"),
-)
+)  # fmt: skip
 INBOUND = an_object(
-    id=MESSAGE_IDS,
-    to=RECIPIENTS,
-    cc=RECIPIENTS,
-    from_=PERSON,
-    messaging_profile_id=PROFILES,
-    received_at=TIMES,
-    text=pool(*TEXTS),
-    body=an_object(text=pool(*TEXTS), suggestion_response=an_object(text=pool(*TEXTS))),
-    media=MEDIA,
-    autoresponse_type=pool(*AUTORESPONSES),
-    type=pool("SMS", "RCS"),
-    encoding=pool("GSM-7"),
-    parts=pool(1, 2),
-)
+    id=MESSAGE_IDS, to=RECIPIENTS, cc=RECIPIENTS, from_=PERSON, messaging_profile_id=PROFILES, received_at=TIMES,
+    text=pool(*TEXTS), body=an_object(text=pool(*TEXTS), suggestion_response=an_object(text=pool(*TEXTS))), media=MEDIA,
+    autoresponse_type=pool(*AUTORESPONSES), type=pool("SMS", "RCS"), encoding=pool("GSM-7"), parts=pool(1, 2),
+)  # fmt: skip
 # Well-formed webhooks: one message of one person is seen often enough for its columns to disagree.
 LIFE_CYCLE = st.fixed_dictionaries(
     {

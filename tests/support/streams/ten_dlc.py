@@ -55,15 +55,10 @@ TCR_EVENTS = (
 STATED = (
     *("TCR_PENDING", "TCR_ACCEPTED", "TCR_FAILED", "TCR_SUSPENDED", "TCR_EXPIRED", "TELNYX_ACCEPTED", "TELNYX_FAILED"),
     *(
-        "MNO_PENDING",
-        "MNO_ACCEPTED",
-        "MNO_REJECTED",
-        "MNO_PROVISIONED",
-        "MNO_PROVISIONING_FAILED",
-        "ACTIVE",
+        "MNO_PENDING", "MNO_ACCEPTED", "MNO_REJECTED", "MNO_PROVISIONED", "MNO_PROVISIONING_FAILED", "ACTIVE",
         "REJECTED",
     ),
-)
+)  # fmt: skip
 REVIEWS: list[Json] = [
     *(
         {"type": review, "status": word}
@@ -129,15 +124,11 @@ REASONS: list[Any] = [
 ]
 DESCRIPTIONS = (
     *(
-        "C1AAAA approved by Telnyx",
-        "Campaign C1AAAA was added",
-        "C2BBBB",
-        " Campaign C2BBBB: no",
-        "C1AAAA_x",
+        "C1AAAA approved by Telnyx", "Campaign C1AAAA was added", "C2BBBB", " Campaign C2BBBB: no", "C1AAAA_x",
         "C1AAAAé",
     ),
     *("CAAAAAA approved", "CAMPAIGN C1AAAA", "Campaign  C1AAAA", "campaign C2BBBB", "C1AAAABBBBC", "why not", "C1AAAA"),
-)
+)  # fmt: skip
 EXTRAS: list[Json] = [
     *([{}] * 8 + [{"reasons": reasons} for reasons in REASONS]),
     *({"description": description} for description in DESCRIPTIONS * 2),
@@ -151,14 +142,8 @@ EXTRAS: list[Json] = [
 
 EVENT_TYPES = ("10dlc.campaign.update", "10dlc.brand.update", "10dlc.phone_number.update")
 ODD_TYPES = (
-    "campaign.status_update",
-    "brand.created",
-    "10dlc.",
-    "campaign.",
-    "10DLC.campaign.update",
-    "10dlc",
-    "brand",
-)
+    "campaign.status_update", "brand.created", "10dlc.", "campaign.", "10DLC.campaign.update", "10dlc", "brand",
+)  # fmt: skip
 
 
 def _webhooks(*choices: list[Json]) -> st.SearchStrategy[Json]:
@@ -181,25 +166,15 @@ def _hostile(name: str, *choices: list[Json]) -> st.SearchStrategy[Any]:
 
 SAYS = (CAMPAIGN_SAYS, BRAND_SAYS, NUMBER_SAYS)
 ANY_SHAPE = an_object(
-    phoneNumber=_hostile("phoneNumber", NUMBERS),
-    campaignId=_hostile("campaignId", CAMPAIGNS),
-    tcrCampaignId=_hostile("tcrCampaignId", CAMPAIGNS),
-    brandId=_hostile("brandId", BRANDS),
-    tcrBrandId=_hostile("tcrBrandId", BRANDS),
-    type=_hostile("type", *SAYS),
-    eventType=_hostile("eventType", *SAYS),
-    status=_hostile("status", *SAYS),
-    campaignStatus=pool(*STATED),
-    description=pool(*DESCRIPTIONS),
+    phoneNumber=_hostile("phoneNumber", NUMBERS), campaignId=_hostile("campaignId", CAMPAIGNS),
+    tcrCampaignId=_hostile("tcrCampaignId", CAMPAIGNS), brandId=_hostile("brandId", BRANDS),
+    tcrBrandId=_hostile("tcrBrandId", BRANDS), type=_hostile("type", *SAYS), eventType=_hostile("eventType", *SAYS),
+    status=_hostile("status", *SAYS), campaignStatus=pool(*STATED), description=pool(*DESCRIPTIONS),
     reasons=st.sampled_from([*REASONS, *HOSTILE]) | st.lists(st.sampled_from([*REASONS, *HOSTILE]), max_size=3),
-    rejectionReason=pool("r1"),
-    cspId=pool("TNX"),
-    nudgeIntent=pool("APPEAL_REJECTION"),
-    isTMobileRegistered=pool(True, False),
-    brandName=pool("One"),
-    brandIdentityStatus=pool("VERIFIED", "unverified"),
+    rejectionReason=pool("r1"), cspId=pool("TNX"), nudgeIntent=pool("APPEAL_REJECTION"),
+    isTMobileRegistered=pool(True, False), brandName=pool("One"), brandIdentityStatus=pool("VERIFIED", "unverified"),
     identityStatus=pool("VERIFIED"),
-)
+)  # fmt: skip
 TEN_DLC = weighted(
     (9, _webhooks(CAMPAIGNS, CAMPAIGN_SAYS)),
     (6, _webhooks(ONE_CAMPAIGN, SUSPENSIONS)),

@@ -5,63 +5,12 @@ import json
 from datetime import UTC, datetime
 
 import orjson
-import pytest
 
 from tests.oracle import values
 from tests.oracle.bodies import Event, Quarantined, parse, read
 from tests.oracle.tables import tables
 from tests.support.webhooks import builders
 from tests.support.webhooks.oracle_rows import delivery, only
-
-GOOD = {"event_type": "x", "occurred_at": "2024-01-01T00:00Z"}
-
-
-def reason(body: bytes, refused: str | None = None) -> str:
-    found = read(delivery(body, refused=refused))
-    return found.reason if isinstance(found, Quarantined) else "event"
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (b"", "not_json"),
-        (b"NaN", "not_json"),
-        (b"\xef\xbb\xbf{}", "not_json"),
-        (b"{} {}", "not_json"),
-        (b'{"data":{"event_type":"\\ud800"}}', "not_json"),
-        (b'{"data":{"event_type":"\\\\ud800","occurred_at":"2024-01-01T00:00Z"}}', "event"),
-        (b'{"data":{"event_type":"\\ud83d\\ude00","occurred_at":"2024-01-01T00:00Z"}}', "event"),
-        (b'{"data":"\xed\xa0\x80"}', "not_json"),
-        (b'{"data":{"x":1e400}}', "not_json"),
-        (b"[" * 1024 + b"]" * 1024, "no_data"),
-        (b"[" * 1025 + b"]" * 1025, "not_json"),
-        (b"{}", "no_data"),
-        (b"[]", "no_data"),
-        (b'{"data":[]}', "no_data"),
-        (b'{"sms_id":null,"data":[]}', "webhook_api_v1"),
-        (b'{"mms_id":"x"}', "webhook_api_v1"),
-        (b'{"data":{}}', "no_event_type"),
-        (b'{"sms_id":1,"data":{}}', "no_event_type"),
-        (b'{"data":{"event_type":" "}}', "no_event_type"),
-        (b'{"data":{"event_type":"x"}}', "no_occurred_at"),
-        (b'{"data":{"event_type":"x","payload":{"sent_at":"2024-01-01T00:00Z"}}}', "no_occurred_at"),
-        (b'{"data":{"event_type":"message.x","payload":{"sent_at":"2024-01-01T00:00Z"}}}', "event"),
-        (b'{"data":{"record_type":"link_clicked","time_clicked":"2024-01-01T00:00Z"}}', "event"),
-        (b'{"data":{"event_type":"x","time_clicked":"2024-01-01T00:00Z"}}', "no_occurred_at"),
-        (json.dumps({"data": GOOD}).encode(), "event"),
-    ],
-)
-def test_reasons(body: bytes, expected: str) -> None:
-    assert reason(body) == expected
-
-
-def test_nesting_beyond_the_canonical_form_is_too_deep() -> None:
-    def nested(levels: int) -> bytes:
-        inner = "[" * (levels - 1) + "]" * (levels - 1)
-        return json.dumps({"data": GOOD})[:-2].encode() + b',"x":' + inner.encode() + b"}}"
-
-    assert reason(nested(254)) == "event"
-    assert reason(nested(255)) == "too_deep"
 
 
 def test_the_window_wins_and_the_key_is_that_of_the_event() -> None:

@@ -132,13 +132,8 @@ def test_unsuspended_twice_and_suspended_again() -> None:
     )
     path = [transition["to_status"] for transition in transitions]
     assert path == [
-        "MNO_PROVISIONED",
-        "TCR_SUSPENDED",
-        "MNO_PROVISIONED",
-        "MNO_PENDING",
-        "TCR_SUSPENDED",
-        "MNO_PENDING",
-    ]
+        "MNO_PROVISIONED", "TCR_SUSPENDED", "MNO_PROVISIONED", "MNO_PENDING", "TCR_SUSPENDED", "MNO_PENDING",
+    ]  # fmt: skip
     assert (row["status"], row["previous_status"]) == ("MNO_PENDING", "TCR_SUSPENDED")
 
 

@@ -23,15 +23,9 @@ TIMELIKE = st.from_regex(
 )
 NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?\Z").map(Raw)
 LEAVES = st.one_of(
-    st.sampled_from([*HOSTILE, *PEOPLE, *STATUSES, *TEXTS, *MONEY]),
-    st.text(max_size=12),
-    st.text(" \u00a0\u2003\x1c+().-0123456789\0", max_size=24),
-    st.integers(),
-    DIGITS,
-    NUMBERS,
-    TIMES,
-    TIMELIKE,
-)
+    st.sampled_from([*HOSTILE, *PEOPLE, *STATUSES, *TEXTS, *MONEY]), st.text(max_size=12),
+    st.text(" \u00a0\u2003\x1c+().-0123456789\0", max_size=24), st.integers(), DIGITS, NUMBERS, TIMES, TIMELIKE,
+)  # fmt: skip
 VALUES = st.one_of(
     LEAVES,
     st.lists(LEAVES, max_size=3),

@@ -23,18 +23,10 @@ async def test_each_column_of_an_order_has_its_latest_value(ledger: Ledger) -> N
     row = await order_after(ledger, created, asked, approved, done)
     contract = {name: value for name, value in row.items() if not name.endswith("event_key")}
     assert contract == {
-        "order_id": "order-1",
-        "account": "a",
-        "messaging_profile_id": "p1",
-        "status": "successful",
-        "status_at": minutes(3),
-        "decision": "approved",
-        "approval_deadline": datetime(2026, 3, 4, 12, tzinfo=UTC),
-        "last_event_at": minutes(3),
-        "profile_at": minutes(0),
-        "decision_at": minutes(2),
-        "deadline_at": minutes(1),
-    }
+        "order_id": "order-1", "account": "a", "messaging_profile_id": "p1", "status": "successful",
+        "status_at": minutes(3), "decision": "approved", "approval_deadline": datetime(2026, 3, 4, 12, tzinfo=UTC),
+        "last_event_at": minutes(3), "profile_at": minutes(0), "decision_at": minutes(2), "deadline_at": minutes(1),
+    }  # fmt: skip
     keys = {name: str(value) for name, value in row.items() if name.endswith("event_key")}
     assert keys == {
         "last_event_key": key_of(done),

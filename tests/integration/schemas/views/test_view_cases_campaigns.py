@@ -19,14 +19,9 @@ async def campaign(connection: asyncpg.Connection, campaign_id: str = "k", **val
 
 async def assigned(connection: asyncpg.Connection, campaign_id: str, status: str, **values: Any) -> None:
     row = {
-        "phone_number": LONG_CODE,
-        "campaign_id": campaign_id,
-        "account": "a",
-        "status": status,
-        "status_at": NOON,
-        "last_event_key": uuid.uuid4(),
-        **values,
-    }
+        "phone_number": LONG_CODE, "campaign_id": campaign_id, "account": "a", "status": status, "status_at": NOON,
+        "last_event_key": uuid.uuid4(), **values,
+    }  # fmt: skip
     await insert(connection, "telnyx.campaign_numbers", row)
 
 

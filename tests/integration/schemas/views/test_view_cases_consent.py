@@ -68,21 +68,11 @@ async def test_a_violation_names_the_deciding_event(connection: asyncpg.Connecti
     assert await fetch_tuples(connection, "select * from telnyx.opt_out_violations") == [
         *(
             (
-                "m",
-                PERSON,
-                "a",
-                "profile",
-                "delivered",
-                NOON,
-                opted_out_at,
-                "keyword",
-                decided,
-                Decimal(2400),
-                False,
+                "m", PERSON, "a", "profile", "delivered", NOON, opted_out_at, "keyword", decided, Decimal(2400), False,
                 False,
             ),
-        )
-    ]
+        ),
+    ]  # fmt: skip
 
 
 async def test_after_a_start_nothing_is_a_violation(connection: asyncpg.Connection) -> None:
@@ -124,16 +114,10 @@ async def test_one_confirmation_is_allowed(
 
 async def opted_out(connection: asyncpg.Connection, profile: str, minutes: int, **values: Any) -> None:
     row = {
-        "messaging_profile_id": profile,
-        "phone_number": PERSON,
-        "account": "a",
-        "opted_out": True,
-        "changed_at": NOON + minutes * MINUTE,
-        "basis": "keyword",
-        "telnyx_blocked": False,
-        "last_event_key": uuid.uuid4(),
-        **values,
-    }
+        "messaging_profile_id": profile, "phone_number": PERSON, "account": "a", "opted_out": True,
+        "changed_at": NOON + minutes * MINUTE, "basis": "keyword", "telnyx_blocked": False,
+        "last_event_key": uuid.uuid4(), **values,
+    }  # fmt: skip
     await insert(connection, "telnyx.opt_outs", row)
 
 

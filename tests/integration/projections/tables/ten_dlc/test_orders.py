@@ -79,12 +79,8 @@ def scrambled(seed: int) -> list[Json]:
 
     kinds = ("VERIFIED", "TELNYX_REVIEW", "MNO_REVIEW", "TCR_EVENT", "TELNYX_EVENT", "ASSIGNMENT", "REVET", None)
     words = (
-        "CAMPAIGN_NUDGE",
-        "MNO_CAMPAIGN_OPERATION_UNSUSPENDED",
-        "MNO_CAMPAIGN_OPERATION_SUSPENDED",
-        "BRAND_ADD",
-        None,
-    )
+        "CAMPAIGN_NUDGE", "MNO_CAMPAIGN_OPERATION_UNSUSPENDED", "MNO_CAMPAIGN_OPERATION_SUSPENDED", "BRAND_ADD", None,
+    )  # fmt: skip
     found = []
     for _ in range(pick.randint(2, 14)):
         payload = {

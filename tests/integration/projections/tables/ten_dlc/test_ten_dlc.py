@@ -24,6 +24,8 @@ from tests.support.projections.ten_dlc import (
 from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON
 
+ALIASES = "select alias, id from telnyx.ten_dlc_aliases order by alias"
+
 
 async def test_a_campaign_from_registration_to_its_numbers(
     projector: Projector, connection: asyncpg.Connection
@@ -41,38 +43,29 @@ async def test_a_campaign_from_registration_to_its_numbers(
             webhook(7, campaignId=TELNYX, brandId=BRAND, type="NUMBER_POOL_PROVISIONED"),
         )
     )
-    assert await rows(connection, "select brand_id, tcr_brand_id, name, registration_status from telnyx.brands") == [
-        (BRAND, TCR_BRAND, "ACME", "OK")
-    ]
-    campaign = await connection.fetchrow("select * from telnyx.campaigns")
-    assert campaign is not None
-    last_event_key = await connection.fetchval(
-        "select event_key from telnyx.ten_dlc_events order by occurred_at desc limit 1"
-    )
+    brand = "select brand_id, tcr_brand_id, name, registration_status from telnyx.brands"
+    assert await rows(connection, brand) == [(BRAND, TCR_BRAND, "ACME", "OK")]
+    [campaign] = await connection.fetch("select * from telnyx.campaigns")
+    latest = "select event_key from telnyx.ten_dlc_events order by occurred_at desc limit 1"
+    last_event_key = await connection.fetchval(latest)
     assert dict(campaign) == {
         "campaign_id": TELNYX, "account": "default", "tcr_campaign_id": TCR, "brand_id": BRAND, "csp_id": "TNX",
         "status": "MNO_PROVISIONED", "previous_status": "MNO_PENDING", "status_at": NOON + timedelta(minutes=5),
         "reason": None, "is_t_mobile_registered": True, "number_pool_provisioned": True,
         "last_event_key": last_event_key,
     }  # fmt: skip
-    assert await rows(
-        connection,
-        "select seq, from_status, to_status, is_documented, reason from telnyx.campaign_transitions order by seq",
-    ) == [
+    path = "select seq, from_status, to_status, is_documented, reason from telnyx.campaign_transitions order by seq"
+    assert await rows(connection, path) == [
         (1, None, "TCR_ACCEPTED", True, "added"),
         (2, "TCR_ACCEPTED", "TELNYX_FAILED", True, "sample1: names no opt-out"),
         (3, "TELNYX_FAILED", "TCR_ACCEPTED", True, None),
         (4, "TCR_ACCEPTED", "MNO_PENDING", True, f"{TCR} approved"),
         (5, "MNO_PENDING", "MNO_PROVISIONED", True, None),
     ]
-    assert await rows(
-        connection,
-        "select phone_number, campaign_id, tcr_campaign_id, status, reasons::text from telnyx.campaign_numbers",
-    ) == [(NUMBER, TELNYX, TCR, "ASSIGNED", "[]")]
-    assert await rows(connection, "select entity, alias, id from telnyx.ten_dlc_aliases order by entity") == [
-        ("brand", TCR_BRAND, BRAND),
-        ("campaign", TCR, TELNYX),
-    ]
+    number = "select phone_number, campaign_id, tcr_campaign_id, status, reasons::text from telnyx.campaign_numbers"
+    assert await rows(connection, number) == [(NUMBER, TELNYX, TCR, "ASSIGNED", "[]")]
+    aliases = "select entity, alias, id from telnyx.ten_dlc_aliases order by entity"
+    assert await rows(connection, aliases) == [("brand", TCR_BRAND, BRAND), ("campaign", TCR, TELNYX)]
 
 
 async def test_without_a_link_each_id_is_a_separate_entity(
@@ -80,24 +73,15 @@ async def test_without_a_link_each_id_is_a_separate_entity(
 ) -> None:
     numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers"
     await projector.apply(bodies(*onboarding()[:3]))
-    assert await rows(
-        connection, "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns order by 1"
-    ) == [
-        (TELNYX, None, None, "TCR_SUSPENDED"),
-        (TCR, TCR, TCR_BRAND, "MNO_PROVISIONED"),
-    ]
+    known = "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns order by 1"
+    unlinked = [(TELNYX, None, None, "TCR_SUSPENDED"), (TCR, TCR, TCR_BRAND, "MNO_PROVISIONED")]
+    assert await rows(connection, known) == unlinked
     assert await rows(connection, numbers) == [(TCR, TCR)]
     link = webhook(-60, brandId="b", campaignId=TELNYX, type="TCR_EVENT", description=f"Campaign {TCR}")
     await projector.apply(bodies(link))
-    assert await rows(connection, "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns") == [
-        (TELNYX, TCR, TCR_BRAND, "TCR_SUSPENDED")
-    ]
-    assert await rows(
-        connection, "select campaign_id, seq, to_status from telnyx.campaign_transitions order by seq"
-    ) == [
-        (TELNYX, 1, "MNO_PROVISIONED"),
-        (TELNYX, 2, "TCR_SUSPENDED"),
-    ]
+    assert await rows(connection, known) == [(TELNYX, TCR, TCR_BRAND, "TCR_SUSPENDED")]
+    path = "select campaign_id, seq, to_status from telnyx.campaign_transitions order by seq"
+    assert await rows(connection, path) == [(TELNYX, 1, "MNO_PROVISIONED"), (TELNYX, 2, "TCR_SUSPENDED")]
     assert await rows(connection, numbers) == [(TELNYX, TCR)]
 
 
@@ -121,7 +105,7 @@ async def test_the_latest_link_decides_and_never_joins_two_telnyx_ids(
     await projector.apply(bodies(webhook(1, campaignId=OTHER, tcrCampaignId=TCR, phoneNumber="+13125550002")))
     assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR, "MNO_PENDING")]
     assert await rows(connection, numbers) == [(OTHER, TCR)]
-    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases") == [(TCR, OTHER)]
+    assert await rows(connection, ALIASES) == [(TCR, OTHER)]
     # the other side of a link has a latest one too: TELNYX shows TCR2, which stands for it
     await projector.apply(bodies(webhook(2, campaignId=TELNYX, tcrCampaignId=TCR2)))
     assert await rows(connection, known) == [(OTHER, TCR, "MNO_PROVISIONED"), (TELNYX, TCR2, "MNO_PENDING")]
@@ -129,10 +113,7 @@ async def test_the_latest_link_decides_and_never_joins_two_telnyx_ids(
     await projector.apply(bodies(webhook(1.5, campaignId=TELNYX, tcrCampaignId=TCR)))
     assert await rows(connection, known) == [(OTHER, TCR, "TCR_ACCEPTED"), (TELNYX, TCR2, "MNO_PROVISIONED")]
     assert await rows(connection, numbers) == [(TELNYX, TCR2)]
-    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases order by alias") == [
-        (TCR2, TELNYX),
-        (TCR, TELNYX),
-    ]
+    assert await rows(connection, ALIASES) == [(TCR2, TELNYX), (TCR, TELNYX)]
 
 
 async def test_a_brand_shows_the_id_of_its_latest_link_although_the_id_stands_for_another_brand(
@@ -145,14 +126,9 @@ async def test_a_brand_shows_the_id_of_its_latest_link_although_the_id_stands_fo
         )
     )
     await projector.apply(bodies(webhook(5, campaignId=TELNYX, brandId=BRAND, tcrBrandId="B000000", type="VERIFIED")))
-    assert await rows(connection, "select brand_id, tcr_brand_id from telnyx.brands order by 1") == [
-        (BRAND, "B000000"),
-        ("brand-2", "B000000"),
-    ]
-    assert await rows(connection, "select alias, id from telnyx.ten_dlc_aliases order by alias") == [
-        ("B000000", "brand-2"),
-        (TCR_BRAND, BRAND),
-    ]
+    brands = "select brand_id, tcr_brand_id from telnyx.brands order by 1"
+    assert await rows(connection, brands) == [(BRAND, "B000000"), ("brand-2", "B000000")]
+    assert await rows(connection, ALIASES) == [("B000000", "brand-2"), (TCR_BRAND, BRAND)]
 
 
 async def test_a_new_tcr_id_appears_on_every_number_of_the_campaign(
@@ -196,14 +172,9 @@ async def test_malformed_values_make_rows_and_no_dead_letter(
     for _ in range(240):
         deep = [deep]
     reasons = [
-        deep,
-        "\u0000",
-        {"\u0000": {"\u0000": ["\u0000"]}, "description": "x\u0000", "fields": ["\u0000", 1]},
-        1e308,
-        -0.0,
-        2**70,
-        True,
-    ]
+        deep, "\u0000", {"\u0000": {"\u0000": ["\u0000"]}, "description": "x\u0000", "fields": ["\u0000", 1]}, 1e308,
+        -0.0, 2**70, True,
+    ]  # fmt: skip
     long = "\U0001f600" * 255
     stream = [
         {"campaignId": "h\u0000", "reasons": reasons, "description": "\u0000", "type": "\u0000", "status": "\u0000"},
@@ -222,10 +193,8 @@ async def test_malformed_values_make_rows_and_no_dead_letter(
     assert await rows(connection, "select count(*) from telnyx.ten_dlc_events") == [(len(stream) - 1,)]
     stored = "select reasons::text from telnyx.ten_dlc_events where campaign_id = $1"
     assert "\ufffd" in await connection.fetchval(stored, "h\ufffd")
-    assert await rows(connection, "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by 1") == [
-        ("-7", None),
-        (long, "C000000"),
-    ]
+    numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by 1"
+    assert await rows(connection, numbers) == [("-7", None), (long, "C000000")]
 
 
 async def test_numbers_in_reasons_keep_every_digit(projector: Projector, connection: asyncpg.Connection) -> None:
