@@ -10,6 +10,7 @@ from random import Random
 
 from tests.fuzzing.corpus import save
 from tests.fuzzing.endpoint import CONNECTIONS, Endpoint, HarmfulRequest
+from tests.support.environment.http_sender import WebhookConnection
 from tests.support.webhooks.builders import encode, message_received, message_sent, sign, stop_received
 
 REFUSED = {400, 403}  # 400: the flip broke a header
@@ -57,45 +58,16 @@ async def assert_all_refused(endpoint: Endpoint, seed: int, count: int) -> Count
     statuses: Counter[int] = Counter()
 
     async def sender() -> None:
-        connection = ReopenedConnection(endpoint.served.port)
-        for content in waiting:
-            status = await connection.ask(content)
-            if status not in REFUSED:
-                raise HarmfulRequest(f"{status} for {save('requests', content)}")
-            statuses[status] += 1
-        connection.close()
+        async with WebhookConnection(endpoint.served.port, timeout_seconds=20) as connection:
+            for content in waiting:
+                status = (await connection.send(content)).status
+                if status not in REFUSED:
+                    raise HarmfulRequest(f"{status} for {save('requests', content)}")
+                statuses[status] += 1
 
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
             group.create_task(sender())
-    connection = ReopenedConnection(endpoint.served.port)
-    assert {await connection.ask(genuine_request(*parts)) for parts in signed} == {200}  # unflipped, all are accepted
-    connection.close()
+    async with WebhookConnection(endpoint.served.port) as connection:  # unflipped, all are accepted
+        assert {(await connection.send(genuine_request(*parts))).status for parts in signed} == {200}
     return statuses
-
-
-class ReopenedConnection:
-    """A connection that opens again after an answer that closed it."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, content: bytes) -> int:
-        """Sends a request; gives the status of the answer."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
-        writer.write(content)
-        async with asyncio.timeout(20):
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.split(b"content-length: ")[1].split(b"\r")[0])
-            await reader.readexactly(length)
-        if b"connection: close" in head:
-            self.close()
-        return int(head[9:12])
-
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None

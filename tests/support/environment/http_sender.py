@@ -55,14 +55,17 @@ class WebhookConnection:
     async def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Return the whole answer. Raises OSError, also after a timeout. Never sends a request twice."""
         lines = [f"{method} {path} HTTP/1.1", "host: ledger.example.com", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        return await self.send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    async def send(self, request: bytes) -> Answer:
+        """Return the whole answer. Raises OSError, also after a timeout. Never sends a request twice."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 reader, writer = await self._opened()
-                writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+                writer.write(request)
                 status, found = _head(await reader.readuntil(b"\r\n\r\n"))
                 content = await reader.readexactly(int(found["content-length"]))
         except asyncio.IncompleteReadError:

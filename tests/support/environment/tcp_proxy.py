@@ -37,6 +37,9 @@ class TcpProxy:
         """Stop forwarding in both directions. Connections stay open, and new ones are accepted."""
         self._flowing.clear()
 
+    def thaw(self) -> None:
+        self._flowing.set()
+
     def break_at(self, words: bytes, *, delivered: bool) -> None:
         """Break the next connection that sends `words`, once, before they arrive or, if `delivered`, after that."""
         self._words, self._delivered = words, delivered

@@ -7,13 +7,12 @@ from dataclasses import replace
 import asyncpg
 
 from projections.engine.event_store import EventRow
-from projections.engine.projection import Projection, Rows
+from projections.engine.projection import Projection
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
 from projections.settings import ProjectSettings
 from projections.tables.deliveries import DELIVERIES
-from schemas.kafka.record import Delivery
-from schemas.reading.event import Event
+from tests.support.projections.faulty_projection import buggy
 from tests.support.projections.offset_log import name_session
 
 STAY_SECONDS = 0.7
@@ -53,13 +52,6 @@ class PausingProjector(SessionNamingProjector):
             self.reached.set()
             await self.go_on.wait()
         return stored
-
-
-def buggy(event: Event, delivery: Delivery) -> Rows:
-    """The deliveries projection with a planted bug: some messages make it raise."""
-    if str(event.payload.get("id")).startswith("bad"):
-        raise ZeroDivisionError
-    return DELIVERIES.rows(event, delivery)
 
 
 WITH_A_BUG: tuple[Projection, ...] = tuple(

@@ -14,72 +14,11 @@ from ingest.admission.dedupe import LookupKey
 from ingest.admission.stored_keys import QUERY, SESSION, StoredKeys, document
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
+from tests.support.environment.tcp_proxy import proxied
 from tests.support.environment.waiting import until
 from tests.support.ingest.ingest_server import RunningIngest, running
 from tests.support.sql.rows import NOON, insert_event
 from tests.support.webhooks.builders import encode, message_sent
-
-
-class Wire:
-    """A relay before Postgres that can freeze (it accepts and passes nothing on) or be gone (it refuses and cuts)."""
-
-    def __init__(self, database_url: str) -> None:
-        parts = urlsplit(database_url)
-        self._to = (parts.hostname, parts.port)
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._parts = parts
-        self._port = 0
-
-    @property
-    def url(self) -> str:
-        login = self._parts.netloc.rpartition("@")[0]
-        return self._parts._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            for writer in self._writers:
-                writer.close()
-            await self._server.wait_closed()
-            self._server = None
-
-    def freeze(self) -> None:
-        self._flowing.clear()
-
-    def thaw(self) -> None:
-        self._flowing.set()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*self._to)
-        self._writers |= {writer, far_writer}
-        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
-        self._writers -= {writer, far_writer}
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                await self._flowing.wait()
-                writer.write(data)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-
-@pytest.fixture
-async def wire(database_url: str) -> AsyncIterator[Wire]:
-    found = Wire(database_url)
-    await found.start()
-    yield found
-    found.thaw()
-    await found.stop()
 
 
 @asynccontextmanager
@@ -162,24 +101,29 @@ async def test_the_look_up_reads_one_partition_by_its_primary_key(connection: as
     assert all("Index Only Scan" in line and "loops=1)" in line for line in executed), "\n".join(plan)
 
 
-async def test_ingest_starts_and_accepts_without_postgres(wire: Wire) -> None:
-    await wire.stop()
-    async with started(wire.url) as store, running(event_store=store) as ingest:
-        await accepted_within(ingest, 1, 0.3)
-        await wire.start()
-        await is_available(store)
+async def test_ingest_starts_and_accepts_without_postgres(database_url: str) -> None:
+    async with proxied(database_url) as (proxy, url):
+        await proxy.cut()
+        async with started(url) as store, running(event_store=store) as ingest:
+            await accepted_within(ingest, 1, 0.3)
+            await proxy.open()
+            await is_available(store)
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-async def test_a_fault_of_postgres_costs_one_budget(wire: Wire, fault: str) -> None:
+async def test_a_fault_of_postgres_costs_one_budget(database_url: str, fault: str) -> None:
     metrics = IngestMetrics()
-    async with started(wire.url, metrics) as store, running(event_store=store, metrics=metrics) as ingest:
+    async with (
+        proxied(database_url) as (proxy, url),
+        started(url, metrics) as store,
+        running(event_store=store, metrics=metrics) as ingest,
+    ):
         await is_available(store)
         await accepted_within(ingest, 1, 0.3)
         if fault == "stopped":
-            await wire.stop()
+            await proxy.cut()
         else:
-            wire.freeze()
+            proxy.freeze()
         await accepted_within(ingest, 2, 0.3)
         async with asyncio.timeout(0.1):
             for number in range(3, 6):
@@ -188,8 +132,8 @@ async def test_a_fault_of_postgres_costs_one_budget(wire: Wire, fault: str) -> N
         assert away == 4
         assert metrics.registry.get_sample_value("ledger_store_away") == 1
         if fault == "stopped":
-            await wire.start()
-        wire.thaw()
+            await proxy.open()
+        proxy.thaw()
         await is_available(store)
         await accepted_within(ingest, 7, 0.3)
         assert metrics.registry.get_sample_value("ledger_store_away") == 0

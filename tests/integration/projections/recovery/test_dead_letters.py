@@ -10,7 +10,7 @@ from projections.recovery.dead_letters import dead_letters, retry
 from projections.tables.deliveries import DELIVERIES
 from projections.tables.inbound import INBOUND
 from projections.tables.opt_outs import OPT_OUTS
-from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, buggy
+from tests.support.projections.faulty_projection import PROJECTIONS_WITH_A_BUG, buggy, delivered
 from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
@@ -33,10 +33,6 @@ async def broken(database_url: str) -> None:
     batch = [builders.message_sent(name) for name in ("bad-1", "good", "bad-2", "bad-3")]
     assert (await projector.apply(bodies(*batch))).dead_letters == {"deliveries": 3}
     await projector.close()
-
-
-async def delivered(connection: asyncpg.Connection) -> list[str]:
-    return [row[0] for row in await connection.fetch("select message_id from telnyx.message_deliveries order by 1")]
 
 
 async def test_a_retry_after_the_repair_leaves_no_dead_letter(broken: None, connection: asyncpg.Connection) -> None:
