@@ -108,9 +108,7 @@ def test_migrate_reports_its_result_and_the_next_command(programs: Programs, emp
     assert "advice" not in first.stdout
 
 
-async def test_migrate_advises_against_the_page_cost_of_spinning_disks(
-    programs: Programs, empty_database_url: str
-) -> None:
+async def test_migrate_advises_against_the_page_cost_of_hard_disks(programs: Programs, empty_database_url: str) -> None:
     async with connected(empty_database_url) as connection:
         name = await connection.fetchval("select current_database()")
         await connection.execute(f"alter database {name} set random_page_cost = 4")
@@ -149,9 +147,7 @@ class TestSql:
             ("selec 1", "42601"),
         ],
     )
-    def test_the_reader_may_only_read_tables(
-        self, programs: Programs, database_url: str, query: str, sqlstate: str
-    ) -> None:
+    def test_the_reader_may_only_read(self, programs: Programs, database_url: str, query: str, sqlstate: str) -> None:
         refused = programs.run("sql", query, DATABASE_URL=database_url)
         assert refusal(refused, 1).startswith(f"{sqlstate} ")
 

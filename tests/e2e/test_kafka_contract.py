@@ -144,9 +144,7 @@ def unreadable() -> Iterator[Sent]:
 ALL = [*events(), *unreadable()]
 
 
-async def test_ingest_publishes_what_the_contract_says(
-    programs: Programs, broker: LocalKafka, empty_database_url: str
-) -> None:
+async def test_ingest_follows_the_contract(programs: Programs, broker: LocalKafka, empty_database_url: str) -> None:
     async with kafka_mode(programs, bootstrap=broker.bootstrap, database_url=empty_database_url) as (mode, ingest, _):
         began = datetime.now(UTC)
         stamps = {sent.id: await posted(ingest, sent) for sent in ALL}

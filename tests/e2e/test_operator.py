@@ -239,7 +239,5 @@ def test_a_writer_may_operate_and_a_reader_gets_one_line(programs: Programs, log
         (("keys",), "DATABASE_URL: not set, and no `dev` is running"),
     ],
 )
-def test_a_bad_argument_is_one_line_and_exit_status_2(
-    programs: Programs, arguments: tuple[str, ...], line: str
-) -> None:
+def test_a_bad_argument_is_one_line_and_status_2(programs: Programs, arguments: tuple[str, ...], line: str) -> None:
     assert refusal(programs.run(*arguments)).startswith(line)

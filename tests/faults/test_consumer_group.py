@@ -55,9 +55,7 @@ async def settings(kafka_settings: KafkaSettings, database_url: str, connection:
     return project_settings(kafka_settings, database_url)
 
 
-async def test_partitions_change_owner_without_gap_or_overlap(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_owners_change_without_gap_or_overlap(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topic = Topics(settings.ledger_topic_prefix).messages
     async with record_stream(settings) as stream:
         first = Member(settings)
@@ -156,9 +154,7 @@ async def test_a_sleeper_that_held_no_lock_applies_nothing_stale_when_it_wakes(
         await assert_applied_once(connection, topic, stream.counts)
 
 
-async def test_many_rebalances_leave_no_gap_and_no_overlap(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_rebalances_leave_no_gap_or_overlap(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topic, choose = Topics(settings.ledger_topic_prefix).messages, random.Random(4)
     async with record_stream(settings) as stream, AsyncExitStack() as running:
         group = [await running.enter_async_context(member_process(settings)) for _ in range(2)]

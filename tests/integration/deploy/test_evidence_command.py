@@ -86,9 +86,7 @@ def test_the_command_reports_its_result_and_every_problem(programs: Programs, da
     assert {path.name for path in programs.directory.iterdir() if path.is_dir()} == {"out", "two"}
 
 
-async def test_an_altered_body_is_reported_when_the_folder_is_made(
-    programs: Programs, database_url: str, tmp_path: Path
-) -> None:
+async def test_making_a_folder_reports_an_altered_body(programs: Programs, database_url: str, tmp_path: Path) -> None:
     await tell(database_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(

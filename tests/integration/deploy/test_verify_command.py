@@ -50,9 +50,7 @@ async def test_an_intact_ledger_is_ok(programs: Programs, database_url: str, led
     assert left_behind(programs) == []
 
 
-async def test_every_problem_is_named_up_to_the_end(
-    programs: Programs, database_url: str, ledger: asyncpg.Connection
-) -> None:
+async def test_every_problem_is_named(programs: Programs, database_url: str, ledger: asyncpg.Connection) -> None:
     await ledger.execute(UNLOCKED + DAMAGED.format("in (1, 40)") + "; delete from telnyx.event_seals where seq = 2")
     keys = [str(row[0]) for row in await ledger.fetch("select event_key from telnyx.events where position in (1, 40)")]
     done = programs.run("verify", "--chain", "00" * 32, DATABASE_URL=database_url)

@@ -36,9 +36,7 @@ async def stored(database_url: str, connection: asyncpg.Connection) -> asyncpg.C
     return connection
 
 
-async def test_a_year_of_events_is_queried_without_reading_it_all(
-    database_url: str, stored: asyncpg.Connection
-) -> None:
+async def test_a_query_does_not_read_a_whole_year_of_events(database_url: str, stored: asyncpg.Connection) -> None:
     await the_events_are_signed(stored)
     views = await stored.fetch("select viewname from pg_views where schemaname = 'telnyx' order by 1")
     assert {row[0] for row in views} - {"event_payloads"} == stored_questions.VIEWS.keys(), "a new view is asked here"

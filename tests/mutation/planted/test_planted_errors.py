@@ -187,9 +187,7 @@ async def test_without_an_error_nothing_differs(database_url: str, connection: a
 
 
 @pytest.mark.parametrize("column", ERRORS)
-async def test_a_planted_error_is_reported_for_its_column(
-    database_url: str, connection: asyncpg.Connection, column: str
-) -> None:
+async def test_a_planted_error_names_its_column(database_url: str, connection: asyncpg.Connection, column: str) -> None:
     """A key of ERRORS without a column means wrong or missing rows."""
     table = column.split(".", maxsplit=1)[0]
     source = FACTS.get(table, table)

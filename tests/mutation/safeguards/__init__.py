@@ -55,7 +55,7 @@ MUTANTS = (
         "projections/sql/events.sql",
         "select pg_advisory_xact_lock(7310001);",
         "select 1;",
-        (WRITERS + "test_polling_by_position_misses_no_event_of_eight_writers",),
+        (WRITERS + "test_polling_by_position_misses_no_writers_event",),
     ),
     Mutant(
         "pause until placed",

@@ -92,9 +92,7 @@ BRAND_WORDS = [
 
 
 @pytest.mark.parametrize(("column", "word", "status", "value"), BRAND_WORDS)
-def test_a_brand_status_follows_the_words_of_its_fact(
-    column: str, word: str, status: str | None, value: str | None
-) -> None:
+def test_a_brand_status_follows_its_facts_words(column: str, word: str, status: str | None, value: str | None) -> None:
     lower = status and status.lower()
     other = {"registration_status": "vetting_status", "vetting_status": "registration_status"}[column]
     for fact in (kind(word, status), kind("TCR_BRAND_UPDATE", lower, word.lower())):

@@ -73,9 +73,7 @@ async def test_a_killed_broker_under_load_loses_nothing(own_broker: LocalKafka, 
     assert set(recorded.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 
 
-async def test_a_late_publish_stays_in_the_spool_until_it_is_acknowledged(
-    own_broker: LocalKafka, tmp_path: Path
-) -> None:
+async def test_a_late_publish_stays_in_the_spool_until_acknowledged(own_broker: LocalKafka, tmp_path: Path) -> None:
     topics = Topics("late")
     await create_topics(own_broker.bootstrap, topics)
     async with running(settings_for(own_broker, "late"), tmp_path) as recorded:
@@ -136,9 +134,7 @@ async def test_a_full_spool_without_kafka_refuses_and_recovers(own_broker: Local
     assert set(recorded.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 
 
-async def test_a_partition_without_leader_uses_the_spool_and_the_others_kafka(
-    own_brokers: LocalKafka, tmp_path: Path
-) -> None:
+async def test_only_a_partition_without_leader_uses_the_spool(own_brokers: LocalKafka, tmp_path: Path) -> None:
     topics = Topics("leader")
     settings = settings_for(own_brokers, "leader").model_copy(update={"ledger_topic_replication": 1})
     await create_topics(own_brokers.bootstrap, topics)

@@ -101,9 +101,7 @@ async def test_other_users_cannot_read_it_and_deleted_text_is_overwritten(tmp_pa
         await until(lambda: [path for path in directory.iterdir() if secret.value in path.read_bytes()], [].__eq__)
 
 
-async def test_jobs_submitted_during_a_commit_form_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_jobs_submitted_in_a_commit_form_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = 0
     commit = SpoolFile.commit
 

@@ -55,9 +55,7 @@ async def test_an_unknown_event_type_is_accepted(ingest: RunningIngest) -> None:
         (b'{"data":{"event_type":"message.sent"}}', "no_occurred_at"),
     ],
 )
-async def test_signed_but_unreadable_bodies_are_quarantined_once(
-    ingest: RunningIngest, body: bytes, reason: str
-) -> None:
+async def test_signed_unreadable_bodies_are_quarantined_once(ingest: RunningIngest, body: bytes, reason: str) -> None:
     for _ in range(2):
         reply = await ingest.post(body)
         assert (reply.status, reply.body) == (200, b'{"status":"quarantined","reason":"%b"}' % reason.encode())

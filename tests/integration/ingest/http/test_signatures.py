@@ -46,9 +46,7 @@ GOOD = signed_headers(BODY, NOW)["telnyx-signature-ed25519"]
         {"Telnyx-Signature-Ed25519": GOOD},
     ],
 )
-async def test_a_malformed_or_repeated_signature_header_is_refused(
-    ingest: RunningIngest, wrong: dict[str, str]
-) -> None:
+async def test_a_malformed_or_repeated_signature_is_refused(ingest: RunningIngest, wrong: dict[str, str]) -> None:
     reply = await ingest.ask(request(BODY, signed_headers(BODY, NOW) | wrong))
     assert (reply.status, reply.body) == (403, refusal("malformed_header"))
     assert ingest.durable.calls == 0

@@ -37,9 +37,7 @@ async def test_one_bad_event_alone_becomes_a_dead_letter(projector: Projector, c
     assert set((await status(connection)).values()) == {"live"}
 
 
-async def test_an_error_of_the_database_is_found_by_bisection_too(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_database_error_is_found_by_bisection_too(projector: Projector, connection: asyncpg.Connection) -> None:
     await connection.execute(
         "alter table telnyx.message_deliveries add constraint planted check (message_id not like 'poison%')"
     )
@@ -65,9 +63,7 @@ async def test_a_projection_that_fails_too_often_is_suspended_and_nothing_else_s
     assert len(await letters(connection)) == 6
 
 
-async def test_more_than_one_percent_of_failures_suspends_too(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_more_than_one_percent_of_failures_suspends(projector: Projector, connection: asyncpg.Connection) -> None:
     for batch in range(11):
         good = [builders.message_sent(f"good-{batch}-{number}") for number in range(40)]
         assert set((await status(connection)).values()) <= {"live"}
@@ -103,9 +99,7 @@ async def test_a_projection_that_another_process_suspended_is_not_written(
     assert await delivered(connection) == ["a"]
 
 
-async def test_a_batch_that_is_rolled_back_counts_no_failures(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_rolled_back_batch_counts_no_failures(projector: Projector, connection: asyncpg.Connection) -> None:
     await claim(connection, 0)
     bad = bodies(*(builders.message_sent(f"bad-{number}") for number in range(3)))
     for _ in range(4):  # would be 12 failures in a row

@@ -138,9 +138,7 @@ async def test_a_delivery_outside_the_time_window_is_parked_and_may_come_again(
     assert await count(connection, ["events", "quarantined_webhooks"]) == [1, 1]
 
 
-async def test_every_table_uses_the_account_that_was_stored_first(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_every_table_uses_the_first_stored_account(projector: Projector, connection: asyncpg.Connection) -> None:
     body = builders.encode(builders.message_finalized())
     await projector.apply([incoming(body)])
     assert await projector.apply([incoming(body, account="other")]) == Applied(0, 1)

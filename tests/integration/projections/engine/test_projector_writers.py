@@ -151,9 +151,7 @@ def messages(name: str) -> list[builders.Json]:
     return [builders.message_sent(f"{name}-{number}") for number in range(5)]
 
 
-async def test_polling_by_position_misses_no_event_of_eight_writers(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_polling_by_position_misses_no_writers_event(database_url: str, connection: asyncpg.Connection) -> None:
     assert await missed(database_url, connection) == 0
 
 

@@ -125,9 +125,7 @@ async def sealed(connection: asyncpg.Connection, events: int) -> None:
     await eventually(lambda: connection.fetchval(probe), lambda seen: seen == events)
 
 
-async def test_a_seal_is_made_when_enough_events_are_unsealed(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_seal_is_made_of_enough_unsealed_events(database_url: str, connection: asyncpg.Connection) -> None:
     async with sealing(database_url, events_a_seal=4, longest_unsealed=LONG):
         await store(connection, 11)
         await sealed(connection, 8)
@@ -168,9 +166,7 @@ async def test_a_login_without_the_right_to_seal_is_logged_and_nothing_stops(
         assert not task.done()
 
 
-async def test_sealing_can_be_cancelled_while_the_server_is_frozen(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_sealing_can_be_cancelled_on_a_frozen_server(database_url: str, connection: asyncpg.Connection) -> None:
     """It is cancelled in a transaction, where a rollback would wait for the server."""
     await store(connection, 1)
     blocker = await asyncpg.connect(database_url)

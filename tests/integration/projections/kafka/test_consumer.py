@@ -56,9 +56,7 @@ async def stopped(reader: Member, topic: str, partition: int = 0) -> float | Non
     return reader.gauge("ledger_projector_partition_stopped", topic=topic, partition=str(partition))
 
 
-async def test_every_record_is_applied_once_across_a_restart(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_a_restart_applies_every_record_once(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     await produce(bootstrap, topics.messages, values(1200), partition=3)
     async with member(settings) as reader:
@@ -74,9 +72,7 @@ async def test_every_record_is_applied_once_across_a_restart(
     assert tile(await applied(connection, topics.quarantine), 5)
 
 
-async def test_the_groups_offset_in_kafka_does_not_count(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_the_groups_offset_in_kafka_is_ignored(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers
     await produce(bootstrap, topics.other, values(20))
     group = settings.ledger_consumer_group

@@ -55,9 +55,7 @@ async def state(connection: asyncpg.Connection, name: str = "deliveries") -> tup
     )
 
 
-async def test_a_rebuilt_projection_is_live_and_has_every_event(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_rebuilt_projection_is_live_and_complete(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     assert (await state(connection))[0] == "suspended"
     assert await delivered(connection) == []
@@ -71,9 +69,7 @@ async def test_a_rebuilt_projection_is_live_and_has_every_event(
     assert seen == [("reading events", 36, 36), ("comparing tables", 1, 1)]
 
 
-async def test_no_event_is_missing_after_a_rebuild_under_traffic(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_rebuild_under_traffic_misses_no_event(database_url: str, connection: asyncpg.Connection) -> None:
     """Three writers never pause. At the end each of their messages is in the table, by either way."""
     await suspend(database_url, messages=400)
     back = asyncio.Event()
@@ -101,9 +97,7 @@ async def test_no_event_is_missing_after_a_rebuild_under_traffic(
     assert len(stored) == len(sent) + 406
 
 
-async def test_a_rebuild_waits_for_a_batch_that_skipped_the_projection(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_rebuild_waits_for_a_batch_that_skipped_it(database_url: str, connection: asyncpg.Connection) -> None:
     """The protocol step by step: the batch has read which projections are live, and has not stored its event yet."""
     await suspend(database_url)
     batch = await asyncpg.connect(database_url)
@@ -127,9 +121,7 @@ async def test_a_rebuild_waits_for_a_batch_that_skipped_the_projection(
     await batch.close()
 
 
-async def test_an_event_that_still_fails_is_a_dead_letter_again(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_still_failing_event_is_a_dead_letter_again(database_url: str, connection: asyncpg.Connection) -> None:
     def one_is_left(event: Event, delivery: Delivery) -> Rows:
         if event.payload["id"] == "bad-3":
             raise ZeroDivisionError
@@ -209,9 +201,7 @@ async def test_folded_tables_are_rebuilt_too(database_url: str, connection: asyn
     await ten_dlc.close()
 
 
-async def test_stored_events_are_read_by_the_index_of_positions(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_stored_events_are_read_by_the_position_index(database_url: str, connection: asyncpg.Connection) -> None:
     """The cost of a page depends on the page, not on the number of stored events."""
     await suspend(database_url, messages=2000)
     await connection.execute("analyze telnyx.events")

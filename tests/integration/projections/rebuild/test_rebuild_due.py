@@ -41,9 +41,7 @@ async def _a_stored_event(database_url: str) -> None:
     await projector.close()
 
 
-async def test_a_new_projection_is_suspended_until_its_rebuild(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_new_projection_is_suspended_until_rebuilt(database_url: str, connection: asyncpg.Connection) -> None:
     for _ in range(2):
         assert await started(database_url, DELIVERIES, INBOUND) == ["inbound"]
         assert await states(connection) == {"deliveries": ("live", DELIVERIES.version), "inbound": ("suspended", 0)}
@@ -53,9 +51,7 @@ async def test_a_new_projection_is_suspended_until_its_rebuild(
     assert await started(database_url, DELIVERIES, INBOUND) == []
 
 
-async def test_a_newer_version_is_due_until_its_rebuild_and_stays_live(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_newer_version_is_live_and_due_until_rebuilt(database_url: str, connection: asyncpg.Connection) -> None:
     assert await started(database_url, NEWER) == ["deliveries"]
     assert await states(connection) == {"deliveries": ("live", DELIVERIES.version)}
     await rebuild(database_url, [NEWER])

@@ -41,18 +41,14 @@ async def test_a_retry_after_the_repair_leaves_no_dead_letter(broken: None, conn
     assert await delivered(connection) == ["bad-1", "bad-2", "bad-3", "good"]
 
 
-async def test_an_event_that_fails_again_stays_a_dead_letter_alone(
-    broken: None, connection: asyncpg.Connection
-) -> None:
+async def test_only_an_event_that_fails_again_stays_a_dead_letter(broken: None, connection: asyncpg.Connection) -> None:
     assert await retry(connection, "deliveries", projections=HALF_MENDED) == 2
     [left] = await dead_letters(connection)
     assert (left.projection, left.error_class, left.attempts) == ("deliveries", "ZeroDivisionError", 2)
     assert await delivered(connection) == ["bad-2", "bad-3", "good"]
 
 
-async def test_dead_letters_of_unknown_projections_and_removed_events_stay(
-    broken: None, connection: asyncpg.Connection
-) -> None:
+async def test_dead_letters_without_projection_or_event_stay(broken: None, connection: asyncpg.Connection) -> None:
     await connection.execute(
         "insert into telnyx.dead_letters values ('deliveries', gen_random_uuid(), 'E', null, now(), 1),"
         " ('of another release', gen_random_uuid(), 'E', null, now(), 1)"

@@ -49,9 +49,7 @@ async def requeue_all(connection: asyncpg.Connection, keys: Sequence[str], shelf
     return page
 
 
-async def test_a_stale_webhook_becomes_the_record_that_ingest_makes(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_stale_webhook_becomes_the_record_of_ingest(database_url: str, connection: asyncpg.Connection) -> None:
     await park(database_url, GOOD, reason="stale_timestamp")
     shelf = Shelf()
     [key] = await keys_by_reason(connection, "stale_timestamp")
@@ -97,9 +95,7 @@ async def test_a_webhook_quarantined_for_a_missing_key_is_requeued_once_the_key_
     assert dict(shelf.records[0].headers)["ce_source"] == b"telnyx/default"
 
 
-async def test_a_record_that_the_sink_refuses_stays_in_quarantine(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_record_that_is_refused_stays_in_quarantine(database_url: str, connection: asyncpg.Connection) -> None:
     await park(database_url, GOOD, reason="future_timestamp")
     [key] = await keys_by_reason(connection, "future_timestamp")
     done = await requeue_all(connection, [key], Shelf(verdict=Rejected("too_large")))

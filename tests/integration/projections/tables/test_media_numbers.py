@@ -11,9 +11,7 @@ from tests.support.webhooks.malformed import Raw
 
 
 @pytest.mark.parametrize("number", ["1.50", "0.12345678901234567890", "5e-400", "123456789012345678901234567890"])
-async def test_a_number_in_media_is_kept_as_sent(
-    database_url: str, connection: asyncpg.Connection, number: str
-) -> None:
+async def test_a_number_in_media_stays_as_sent(database_url: str, connection: asyncpg.Connection, number: str) -> None:
     payload = {"id": "m1", "media": [{"size": Raw(number)}]}
     body = body_of({"event_type": "message.received", "occurred_at": "2026-01-01T00:00Z", "payload": payload})
     webhook = Webhook(body, "a", BASE)
@@ -23,9 +21,7 @@ async def test_a_number_in_media_is_kept_as_sent(
     assert compare.differences(expected, await compare.stored_tables(connection)) == []
 
 
-async def test_a_number_that_jsonb_cannot_hold_leaves_other_values_exact(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_number_beyond_jsonb_leaves_the_others_exact(database_url: str, connection: asyncpg.Connection) -> None:
     hurts, exact = Raw("1e-20000"), Raw("0.12345678901234567890")
     payload = {"id": "m1", "media": [{"size": hurts, "url": "https://example.com/a.png", "ratio": exact}]}
     body = body_of({"event_type": "message.received", "occurred_at": "2026-01-01T00:00Z", "payload": payload})

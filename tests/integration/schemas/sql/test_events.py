@@ -18,9 +18,7 @@ POSITION = "select position from telnyx.events where position > $1 order by posi
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_stored_event_cannot_be_changed_even_by_a_superuser(
-    connection: asyncpg.Connection, change: str
-) -> None:
+async def test_even_a_superuser_cannot_change_a_stored_event(connection: asyncpg.Connection, change: str) -> None:
     await insert_event(connection)
     for role, relation in product(("origin", "replica"), RELATIONS):
         await connection.execute(f"set session_replication_role = {role}")

@@ -196,9 +196,7 @@ async def test_a_problem_of_the_database_is_one_line(postgres_server: PostgresSe
     assert reports == []
 
 
-async def test_a_login_that_may_not_create_roles_migrates_with_a_warning(
-    own_server: PostgresServer, reports: list[str]
-) -> None:
+async def test_a_login_that_may_not_create_roles_gets_a_warning(own_server: PostgresServer, reports: list[str]) -> None:
     await own_server.execute("create role plain login password 'word'")
     await own_server.execute("create database mine owner plain")
     url = as_login(own_server.url_of("mine"), "plain")

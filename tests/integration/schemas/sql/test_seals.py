@@ -15,9 +15,7 @@ SEAL = {"seq": 1, "first_position": 1, "last_position": 3, "events": 2, "root": 
     ["update telnyx.event_seals set events = 1", "delete from telnyx.event_seals", "truncate telnyx.event_seals"],
 )
 @pytest.mark.parametrize("role", ["origin", "replica"])
-async def test_a_seal_cannot_be_changed_even_by_a_superuser(
-    connection: asyncpg.Connection, change: str, role: str
-) -> None:
+async def test_even_a_superuser_cannot_change_a_seal(connection: asyncpg.Connection, change: str, role: str) -> None:
     await insert(connection, "telnyx.event_seals", SEAL)
     await connection.execute(f"set session_replication_role = {role}")
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="seals are append-only evidence"):

@@ -37,9 +37,7 @@ async def applied_in(projector: Projector, connection: asyncpg.Connection, batch
     return await tables(connection)
 
 
-async def test_a_late_link_gives_the_same_rows_in_any_order(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_late_link_gives_equal_rows_in_any_order(projector: Projector, connection: asyncpg.Connection) -> None:
     stream = onboarding()
     expected = await applied_in(projector, connection, [stream])
     assert [row["campaign_id"] for row in expected["campaigns"]] == [TELNYX]

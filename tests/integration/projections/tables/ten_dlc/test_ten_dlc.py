@@ -27,9 +27,7 @@ from tests.support.webhooks.builders import NOON
 ALIASES = "select alias, id from telnyx.ten_dlc_aliases order by alias"
 
 
-async def test_a_campaign_from_registration_to_its_numbers(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_campaign_from_registration_to_numbers(projector: Projector, connection: asyncpg.Connection) -> None:
     reasons = [{"fields": ["sample1"], "description": "names no opt-out"}]
     await projector.apply(
         bodies(
@@ -68,9 +66,7 @@ async def test_a_campaign_from_registration_to_its_numbers(
     assert await rows(connection, aliases) == [("brand", TCR_BRAND, BRAND), ("campaign", TCR, TELNYX)]
 
 
-async def test_without_a_link_each_id_is_a_separate_entity(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_without_a_link_each_id_is_an_entity(projector: Projector, connection: asyncpg.Connection) -> None:
     numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers"
     await projector.apply(bodies(*onboarding()[:3]))
     known = "select campaign_id, tcr_campaign_id, brand_id, status from telnyx.campaigns order by 1"
@@ -131,9 +127,7 @@ async def test_a_brand_shows_the_id_of_its_latest_link_although_the_id_stands_fo
     assert await rows(connection, ALIASES) == [("B000000", "brand-2"), (TCR_BRAND, BRAND)]
 
 
-async def test_a_new_tcr_id_appears_on_every_number_of_the_campaign(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_a_new_tcr_id_appears_on_every_number(projector: Projector, connection: asyncpg.Connection) -> None:
     phones = [f"+1312555{number:04}" for number in range(20)]
     await projector.apply(bodies(*(webhook(0, campaignId=TELNYX, phoneNumber=one, status="ADDED") for one in phones)))
     shown = "select distinct tcr_campaign_id from telnyx.campaign_numbers"
@@ -165,9 +159,7 @@ async def test_the_account_is_that_of_the_latest_fact(projector: Projector, conn
         assert await rows(connection, f"select account from telnyx.{table}") == [("other",)]
 
 
-async def test_malformed_values_make_rows_and_no_dead_letter(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_malformed_values_leave_no_dead_letter(projector: Projector, connection: asyncpg.Connection) -> None:
     deep: Any = {"a\u0000b": "\u0000"}
     for _ in range(240):
         deep = [deep]
