@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 LOCKED := $(if $(CI),--require-hashes --requirement deploy/constraints-ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults fuzz mutants lint bench profile schemas metrics constraints kafka run-kafka clean
+.PHONY: help run dev test faults fuzz mutants lint bench profile schemas metrics constraints kafka run-kafka clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,8 @@ fuzz: $(VENV)/.dev ## Feed hostile bytes to the readers and to ingest: COUNT=100
 
 mutants: $(VENV)/.dev ## Remove one safeguard after another in a copy; each must turn a test red (NAMES="fence sort")
 	@$(BIN)/python -m tests.mutation.safeguards $(NAMES)
+
+dev: $(VENV)/.dev ## Install everything that tests and checks need into .venv
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

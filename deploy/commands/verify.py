@@ -40,7 +40,7 @@ def verify(
 ) -> None:
     """Check every stored signature, event_key and seal.
 
-    Also checks that no event is stored twice. Every problem is named up to the end, and the exit status is 1 then. An
+    Also checks that no event is stored twice. Every problem is named, and any problem makes the exit status 1. An
     interrupted run resumes from a checkpoint in LEDGER_DATA_DIR.
     """
     settings = load(KeysSettings)

@@ -42,14 +42,14 @@ from schemas.settings import load, log_unused_names
 from schemas.sql.migrate import migrate
 
 SIMULATED_RATE = 5.0
-WHY = """select code, title, count(*) from message_deliveries, unnest(error_codes) code
-       join error_codes using (code) group by 1, 2 order by 3 desc"""
+WHY = """select code, title, count(*) from telnyx.message_deliveries, unnest(error_codes) code
+       join telnyx.error_codes using (code) group by 1, 2 order by 3 desc"""
 QUERIES = (
-    ("How did messages fare?", "select status, count(*) from message_deliveries group by 1 order by 2 desc"),
+    ("How did messages fare?", "select status, count(*) from telnyx.message_deliveries group by 1 order by 2 desc"),
     ("Why did some fail?", " ".join(WHY.split())),
     (
         "Who opted out?",
-        "select phone_number, changed_at, basis, keyword from opt_outs where opted_out order by 2 desc limit 9",
+        "select phone_number, changed_at, basis, keyword from telnyx.opt_outs where opted_out order by 2 desc limit 9",
     ),
 )
 
@@ -150,7 +150,7 @@ def _introduce(settings: DevSettings, url: str, *, is_embedded: bool) -> None:
     print(f"Webhook URL:  {url}")
     # The password of an embedded database is ours to print. A configured one stays out of terminals and logs.
     print(f"Database URL: {settings.database_url if is_embedded else redacted(settings.database_url)}")
-    print("Try in another terminal:")
+    print("Try in another terminal:" if is_embedded else "Try in another terminal, with this DATABASE_URL set:")
     for question, query in QUERIES:
         print(f'  {program} sql "{query}"  # {question}')
     sys.stdout.flush()

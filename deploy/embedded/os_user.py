@@ -84,7 +84,9 @@ class OsUser:
             state = directory.stat()
             if not state.st_mode & self._execute_bit(state):
                 directory.chmod(stat.S_IMODE(state.st_mode) | stat.S_IXOTH)
-                report(f"{directory}: other users may pass it now, because the embedded Postgres does not run as root")
+                report(
+                    f"{directory}: made passable for other users, because the embedded Postgres does not run as root"
+                )
 
     def _execute_bit(self, state: os.stat_result) -> int:
         if state.st_uid == self.uid:

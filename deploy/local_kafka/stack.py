@@ -23,7 +23,7 @@ from deploy.embedded.ports import port_is_free
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.local_kafka.broker import LocalKafka
 from deploy.program import errors_as_exit_status, flush_each_line
-from deploy.settings import DataSettings
+from deploy.settings import DataSettings, redacted
 from deploy.simulator.key import development_key
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.settings import DatabaseSettings, KeySettings, LogSettings, load, secret
@@ -64,7 +64,9 @@ def run_kafka_mode() -> None:
         url = f"http://{settings.ledger_host}:{settings.ledger_port}/webhooks/telnyx"
         running["simulate"] = stack.enter_context(_process((*SIMULATED, "--url", url), environment))
         print(f"Webhook URL:  {url}")
-        print(f"Database URL: {environment['DATABASE_URL']}")
+        # The password of the embedded database is ours to print. A configured one stays out of terminals and logs.
+        database_url = environment["DATABASE_URL"]
+        print(f"Database URL: {redacted(database_url) if settings.database_url else database_url}")
         print(f"Kafka:        {environment['KAFKA_BOOTSTRAP_SERVERS']}")
         print("Ctrl-C stops everything")
         _watch(running, stopping)

@@ -1,4 +1,4 @@
-"""Applies a batch that failed once more, in savepoints, until only the events that caused the failure are left out.
+"""Applies a failed batch again, in savepoints, until only the events that caused the failure are left out.
 
 Each projection gets a savepoint; a failing one is bisected down to single events. These go to `dead_letters`, and
 their rows in `events` stay. A projection that fails too often is suspended; the event store and the other projections

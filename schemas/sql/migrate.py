@@ -47,7 +47,12 @@ async def migrate(database_url: str, report: Report) -> None:
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             raise Unavailable("tables are locked by a long transaction: end it and run migrate again") from error
         after = await revision_of(connection)
-    report(f"schema is {after}, nothing to do" if after == before else f"schema is {after}, was {before}")
+    if after == before:
+        report(f"schema is {after}: tables are unchanged, views and grants are those of this release")
+    elif before == "0000":
+        report(f"schema is {after}, created")
+    else:
+        report(f"schema is {after}, was {before}")
 
 
 async def require_current(connection: asyncpg.Connection) -> None:
@@ -115,7 +120,7 @@ async def _check_server(connection: asyncpg.Connection) -> None:
 def _refuse_old(revision: str) -> None:
     if "0000" < revision < OLDEST_REVISION:
         problem = f"database schema is {revision}, this program upgrades {OLDEST_REVISION} or newer"
-        raise Misconfigured([f"{problem}: run `migrate` of commit 002687a first, or use an empty database"])
+        raise Misconfigured([f"{problem}: use an empty database"])
 
 
 async def _migrate(connection: asyncpg.Connection) -> None:

@@ -104,7 +104,7 @@ def test_migrate_reports_its_result_and_the_next_command(programs: Programs, emp
     again = programs.run("migrate", DATABASE_URL=empty_database_url)
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert "telnyx-ledger topics" in first.stdout
-    assert "nothing to do" in again.stdout
+    assert "tables are unchanged" in again.stdout
     assert "advice" not in first.stdout
 
 

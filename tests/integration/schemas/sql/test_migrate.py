@@ -20,6 +20,8 @@ from schemas.sql.migrate import CURRENT_REVISION, migrate, require_current
 from tests.support.environment.postgres import PostgresServer
 from tests.support.sql.connections import connected
 
+UNCHANGED = f"schema is {CURRENT_REVISION}: tables are unchanged, views and grants are those of this release"
+
 FINGERPRINT = """
     select md5(string_agg(line, e'\n' order by line)) from (
       select format('%s %s %s', c.oid::regclass, c.relkind, c.relacl) as line from pg_class c
@@ -73,7 +75,7 @@ async def test_an_empty_database_becomes_current(
     (problem,) = older.value.problems
     assert problem == f"database schema is 0000, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
     await migrate(empty_database_url, reports.append)
-    assert reports == [f"schema is {CURRENT_REVISION}, was 0000"]
+    assert reports == [f"schema is {CURRENT_REVISION}, created"]
     await require_current(blank)
     ahead = (
         "select count(*) from pg_class where relname in (select 'events_traffic_' || to_char(now() at time zone 'UTC'"
@@ -90,7 +92,7 @@ async def test_migrating_again_changes_nothing_and_is_quick(
     start = time.monotonic()
     await migrate(database_url, reports.append)
     assert time.monotonic() - start < 5
-    assert reports == [f"schema is {CURRENT_REVISION}, nothing to do"]
+    assert reports == [UNCHANGED]
     assert await connection.fetchval(FINGERPRINT) == before
     assert await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes") == xmin
 
@@ -117,7 +119,7 @@ async def test_a_schema_from_before_the_baseline_is_refused_with_a_remedy(
     with pytest.raises(Misconfigured) as refused:
         await migrate(database_url, reports.append)
     (problem,) = refused.value.problems
-    assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: run `migrate` of commit ")
+    assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: use an empty database")
     assert reports == []
 
 
@@ -202,7 +204,7 @@ async def test_a_login_that_may_not_create_roles_gets_a_warning(own_server: Post
     url = as_login(own_server.url_of("mine"), "plain")
     await migrate(url, reports.append)
     assert reports[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
-    assert reports[1:] == [f"schema is {CURRENT_REVISION}, was 0000"]
+    assert reports[1:] == [f"schema is {CURRENT_REVISION}, created"]
     # Roles that a DBA makes later get their rights from the next migrate. The tables stay with their maker.
     await own_server.execute("create role telnyx_reader")
     await own_server.execute("create role telnyx_owner")
@@ -221,7 +223,7 @@ async def test_a_login_that_may_create_roles_hands_everything_over_and_keeps_its
     url = as_login(own_server.url_of("mine"), "maker")
     await migrate(url, reports.append)
     await migrate(url, reports.append)
-    assert reports == [f"schema is {CURRENT_REVISION}, was 0000", f"schema is {CURRENT_REVISION}, nothing to do"]
+    assert reports == [f"schema is {CURRENT_REVISION}, created", UNCHANGED]
     connection = await asyncpg.connect(url)
     assert (
         await connection.fetchval("select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass")
