@@ -1,7 +1,7 @@
 """The OS user of an embedded server, because PostgreSQL refuses to run as root.
 
-Invariant: the files and rights of an ordinary user are never changed. As root, only the execute bit that lets the
-server's user pass a directory is set, and each change is reported.
+Invariant: the rights of directories above our own are never changed. As root, only the execute bit of the data
+directory is set, which lets the server's user pass it, and that is reported.
 """
 
 import os
@@ -76,17 +76,31 @@ class OsUser:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def let_in(self, path: Path, report: Callable[[str], None]) -> None:
-        """Let this user pass the directories above path. Only the execute bit is set: it cannot list them."""
+    def let_in(self, data_dir: Path, report: Callable[[str], None]) -> None:
+        """Let this user pass our data directory. Only the execute bit is set: it cannot list the directory.
+
+        Raises Misconfigured if it may not pass a directory above.
+        """
+        self.require_passage(data_dir, "LEDGER_DATA_DIR")
+        if not self._may_pass(data_dir):
+            data_dir.chmod(stat.S_IMODE(data_dir.stat().st_mode) | stat.S_IXOTH)
+            report(f"{data_dir}: made passable for other users, because the embedded Postgres does not run as root")
+
+    def require_passage(self, path: Path, name: str) -> None:
+        """Raise Misconfigured, naming the directory, if this user may not pass a directory above path."""
+        closed = [directory for directory in reversed(path.resolve().parents) if not self._may_pass(directory)]
+        if closed and self.uid is not None:
+            user = pwd.getpwuid(self.uid).pw_name
+            problem = f"{name}: the embedded Postgres runs as {user}, who may not pass {closed[0]} on the way to {path}"
+            raise Misconfigured(
+                [f"{problem}; run `chmod o+x {closed[0]}`, use another place, or start as another user"]
+            )
+
+    def _may_pass(self, directory: Path) -> bool:
         if self.uid is None:
-            return
-        for directory in reversed(path.resolve().parents):
-            state = directory.stat()
-            if not state.st_mode & self._execute_bit(state):
-                directory.chmod(stat.S_IMODE(state.st_mode) | stat.S_IXOTH)
-                report(
-                    f"{directory}: made passable for other users, because the embedded Postgres does not run as root"
-                )
+            return True
+        state = directory.stat()
+        return bool(state.st_mode & self._execute_bit(state))
 
     def _execute_bit(self, state: os.stat_result) -> int:
         if state.st_uid == self.uid:

@@ -77,8 +77,8 @@ class EmbeddedPostgres:
         try:
             binaries = _binaries(self._cluster)
             user = os_user_for(self._cluster)
-            user.let_in(self._cluster, self._report)
-            user.let_in(binaries / "postgres", self._report)
+            user.let_in(self._dir, self._report)
+            user.require_passage(binaries / "postgres", "embedded Postgres")
             if not self._cluster.exists():
                 self._make_cluster(binaries, user)
             self._end_leftover(binaries, user)

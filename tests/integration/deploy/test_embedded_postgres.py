@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ time.sleep(600)
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="ledger-embedded-"))
+    directory.chmod(0o711)
     yield directory / "data"
     shutil.rmtree(directory)
 
@@ -193,3 +195,25 @@ async def test_its_log_holds_no_values(data_dir: Path) -> None:
     assert "ERROR" in log
     assert "secret words" not in log
     assert "+13125550001" not in log
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
+def test_a_run_as_root_changes_no_rights_above_its_directory() -> None:
+    with tempfile.TemporaryDirectory(prefix="ledger-closed-") as closed:
+        below = Path(closed) / "below"
+        below.mkdir(mode=0o700)
+        with pytest.raises(Misconfigured, match=f"LEDGER_DATA_DIR: .* may not pass {closed} .*chmod o\\+x {closed}"):
+            quiet(below / "data").start()
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (Path(closed), below)] == [0o700, 0o700]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
+def test_a_run_as_root_lets_the_server_pass_its_own_directory(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o700)
+    lines: list[str] = []
+    server = EmbeddedPostgres(data_dir, report=lines.append)
+    server.start()
+    server.stop()
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o701
+    assert len(lines) == 1
+    assert str(data_dir) in lines[0]

@@ -73,6 +73,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         return
     # Not under pytest's own directory, which is closed to the account that the server runs as.
     directory = Path(tempfile.mkdtemp(prefix="ledger-postgres-"))
+    directory.chmod(0o711)
     quick = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
     server = EmbeddedPostgres(directory / "data", report=lambda _: None, settings=quick)
     try:

@@ -49,6 +49,7 @@ async def blank(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
 def own_server() -> Iterator[PostgresServer]:
     """A server without the telnyx roles. On the shared server, all databases share them."""
     with TemporaryDirectory(prefix="ledger-postgres-") as directory:
+        Path(directory).chmod(0o711)
         server = EmbeddedPostgres(Path(directory) / "data", report=lambda _: None, settings={"fsync": "off"})
         try:
             yield PostgresServer(server.start(), "template1")
