@@ -5,6 +5,7 @@ Invariant: the signed body is applied again, nothing that was computed from it b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -47,11 +48,22 @@ async def page_after(
     return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
 
 
-async def events_by_key(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, Stored | Fault]:
-    """The events with these keys, by key; unknown keys are left out."""
+async def events_by_key(
+    connection: asyncpg.Connection, places: Mapping[str, tuple[str, datetime] | None]
+) -> dict[str, Stored | Fault]:
+    """The events with these keys, by key; unknown keys are left out.
+
+    `places` are their retention classes and times of occurrence. An event that is not there, or has none, is searched
+    in the whole store.
+    """
+    known = [(key, *place) for key, place in places.items() if place is not None]
     async with connection.transaction(readonly=True):
         await connection.execute("set local statement_timeout = 0")
-        rows = await connection.fetch(_SQL["by_key"], keys, timeout=LONGEST_SECONDS)
+        columns = [[row[column] for row in known] for column in (1, 2, 0)]
+        rows = await connection.fetch(_SQL["by_place"], *columns, timeout=LONGEST_SECONDS) if known else []
+        elsewhere = sorted(places.keys() - {str(row["event_key"]) for row in rows})
+        if elsewhere:
+            rows += await connection.fetch(_SQL["by_key"], elsewhere, timeout=LONGEST_SECONDS)
     return {str(row["event_key"]): stored(row) for row in rows}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 import structlog
@@ -20,7 +21,7 @@ from projections.engine.row_writer import fold_rows, write
 from projections.sql import queries
 from schemas.errors import LedgerError
 from schemas.kafka.record import Delivery
-from schemas.reading.event import read
+from schemas.reading.event import Unreadable, read
 
 FAILURES_IN_A_ROW = 5
 WINDOW_EVENTS = 1000
@@ -37,6 +38,8 @@ class Fault:
     event_key: str
     error_class: str
     sqlstate: str | None
+    retention_class: str | None = None
+    occurred_at: datetime | None = None
 
 
 class FailureHistory:
@@ -118,12 +121,19 @@ async def isolate(
             history.add(failed=True)
             sqlstate = getattr(error, "sqlstate", None)
             sqlstate = sqlstate if isinstance(sqlstate, str) else None
-            return [Fault(read(deliveries[0].body).key, type(error).__name__, sqlstate)]
+            return [_fault(deliveries[0], type(error).__name__, sqlstate)]
         half = len(deliveries) // 2
         first = await isolate(connection, projection, deliveries[:half], history)
         return first + await isolate(connection, projection, deliveries[half:], history)
     history.add(failed=False, events=len(deliveries))
     return []
+
+
+def _fault(delivery: Delivery, error_class: str, sqlstate: str | None) -> Fault:
+    event = read(delivery.body)
+    if isinstance(event, Unreadable):
+        return Fault(event.key, error_class, sqlstate)
+    return Fault(event.key, error_class, sqlstate, event.retention_class, event.occurred_at)
 
 
 async def dead_letter(connection: asyncpg.Connection, projection: Projection, faults: Sequence[Fault]) -> None:
@@ -135,6 +145,8 @@ async def dead_letter(connection: asyncpg.Connection, projection: Projection, fa
         [fault.event_key for fault in ordered],
         [fault.error_class for fault in ordered],
         [fault.sqlstate for fault in ordered],
+        [fault.retention_class for fault in ordered],
+        [fault.occurred_at for fault in ordered],
     )
 
 

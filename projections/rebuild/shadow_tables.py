@@ -24,10 +24,8 @@ SETTINGS = (
     # Enough for the rows of a million events. The rest is written to disk and read back, which slows live traffic.
     "set temp_buffers = '512MB'",
     "set work_mem = '64MB'",
-    "set search_path = pg_catalog, pg_temp",  # definitions of functions are then shown with schema names
     "set plan_cache_mode = force_custom_plan",  # a plan for an empty table must not outlive its emptiness
 )
-FUNCTIONS = {"opt_outs": "opt_outs_as_of"}  # by table: the function of schema telnyx that folds it
 
 _SQL = queries("rebuild")
 
@@ -76,9 +74,6 @@ class ShadowTables:
     async def _create(self, relation: Relation, how: str) -> None:
         for statement in (how, "create_differing", "index_differing"):
             await self.session.execute(relation.statements[statement])
-        if relation.name in FUNCTIONS:
-            definition = await self.session.fetchval(_SQL["function"], FUNCTIONS[relation.name])
-            await self.session.execute(_in_pg_temp(definition))
 
     async def _relation(self, name: str, key_types: Columns) -> Relation:
         columns = await self.session.fetch(_SQL["columns"], name)

@@ -28,6 +28,15 @@ class DeadLetter:
     sqlstate: str | None
     first_failed_at: datetime
     attempts: int
+    retention_class: str | None = None
+    occurred_at: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, datetime] | None:
+        """The part of `events` that holds the event, unless the failure is from before it was noted."""
+        if self.retention_class is None or self.occurred_at is None:
+            return None
+        return self.retention_class, self.occurred_at
 
 
 async def dead_letters(connection: asyncpg.Connection, projection: str | None = None) -> list[DeadLetter]:
@@ -48,7 +57,7 @@ async def retry(
     resolved = 0
     for start in range(0, len(letters), PAGE_EVENTS):
         page = letters[start : start + PAGE_EVENTS]
-        events = await events_by_key(connection, sorted({letter.event_key for letter in page}))
+        events = await events_by_key(connection, {letter.event_key: letter.place for letter in page})
         for letter in page:
             if letter.event_key in events:
                 event = events[letter.event_key]

@@ -2,7 +2,7 @@
 
 -- name: list
 -- params: $1 projection, null for all
-select projection, event_key, error_class, sqlstate, first_failed_at, attempts
+select projection, event_key, error_class, sqlstate, first_failed_at, attempts, retention_class, occurred_at
 from telnyx.dead_letters
 where $1::text is null or projection = $1
 order by projection, event_key;

@@ -14,6 +14,19 @@ where position > $1 and position <= $2
 order by position
 limit $5;
 
+-- name: by_place
+-- params: $1 retention classes, $2 times of occurrence, $3 event keys
+-- `offset 0` makes each event one look-up by primary key in one partition.
+select stored.*
+from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as place (retention_class, occurred_at, event_key)
+cross join lateral (
+  select event_key, account, received_at, body, signature, signed_timestamp, key_id
+  from telnyx.events
+  where events.retention_class = place.retention_class and events.occurred_at = place.occurred_at
+    and events.event_key = place.event_key
+  offset 0
+) as stored;
+
 -- name: by_key
 -- params: $1 event keys
 -- No index begins with the event key: this reads all primary keys once, while an operator waits.

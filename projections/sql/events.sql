@@ -5,7 +5,8 @@
 select telnyx.ensure_partition($1::text, $2::timestamptz);
 
 -- name: lock_append
-select pg_advisory_xact_lock(7310001);
+-- Held until the commit. A login that may not update the table cannot take it: see schemas/sql/tables/turns.sql.
+lock table telnyx.turns in share row exclusive mode;
 
 -- name: append
 -- params: $1 JSON array of rows without body and signature, $2 bodies, $3 signatures

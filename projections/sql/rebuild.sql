@@ -10,10 +10,6 @@ join pg_index as key on key.indrelid = attribute.attrelid and key.indisprimary
 where attribute.attrelid = ('telnyx.' || $1::text)::regclass and attribute.attnum > 0 and not attribute.attisdropped
 order by attribute.attnum;
 
--- name: function
--- params: $1 name of the function
-select pg_get_functiondef(oid) from pg_proc where pronamespace = 'telnyx'::regnamespace and proname = $1::text;
-
 -- name: create_shadow
 create temp table {table} (like telnyx.{table} including defaults including generated including constraints, primary key ({key}));
 

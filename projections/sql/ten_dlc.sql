@@ -2,7 +2,7 @@
 -- between two ids affects many rows. Sub-selects and `offset 0` make each look-up use an index, once per entity.
 
 -- name: lock
-select pg_advisory_xact_lock(7310002);
+select turn from telnyx.turns where turn = 256 for update;
 
 -- name: changed_links
 -- params: $1 registry ids of campaigns, $2 registry ids of brands

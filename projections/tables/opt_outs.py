@@ -1,7 +1,7 @@
 """opt_out_events and opt_outs: who said stop or start, and the resulting state (docs/semantics.md, section 6).
 
-Each fact depends on one event. The state of a person is folded from all facts about that person, in SQL, by the
-function that also answers `opt_outs_as_of`.
+Each fact depends on one event. The state of a person is folded from the facts about that person, in SQL. It is the
+state that `opt_outs_as_of` gives at the end of time.
 """
 
 import re

@@ -75,7 +75,7 @@ begin
       ('telnyx_writer', 'grant usage on schema telnyx'),
       ('telnyx_writer', 'grant select on telnyx.schema_revision, telnyx.error_codes, telnyx.event_payloads'),
       ('telnyx_writer', 'grant select, insert on telnyx.events, telnyx.event_seals'),
-      ('telnyx_writer', 'grant select, update on telnyx.seal_count'),
+      ('telnyx_writer', 'grant select, update on telnyx.seal_count, telnyx.turns'),
       ('telnyx_writer', 'grant usage on sequence telnyx.events_position_seq'),
       ('telnyx_writer', 'grant select, insert, update, delete on ' || written),
       ('telnyx_writer', 'grant execute on function ' || make_partitions || ', ' || as_of || ', ' || look_up || ', ' || given_up),

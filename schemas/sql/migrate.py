@@ -1,8 +1,8 @@
 """Brings a database to the schema of this release, all or nothing, and refuses to start programs on an older schema.
 
-Invariant: all of it is one transaction under an advisory lock. Concurrent runs are harmless, and a failed run leaves no
-trace. A second run replaces views and functions with the same text, grants the roles made since then their rights, and
-brings the error codes up to date.
+Invariant: all of it is one transaction under a lock that only the owner may take. Concurrent runs are harmless, and a
+failed run leaves no trace. A second run replaces views and functions with the same text, grants the roles made since
+then their rights, and brings the error codes up to date.
 """
 
 import csv
@@ -16,10 +16,9 @@ import orjson
 from schemas.errors import Misconfigured, Unavailable
 from schemas.sql.files import in_order, text_of
 
-CURRENT_REVISION = "0011"
+CURRENT_REVISION = "0012"
 OLDEST_REVISION = "0011"  # the baseline: no revision leads from an older schema to it
 OLDEST_SERVER = 16
-MIGRATE_LOCK = 7310004
 MONTHS_AHEAD = 3
 
 _DATA = Path(__file__).parent.parent / "data"
@@ -40,7 +39,10 @@ async def migrate(database_url: str, report: Report) -> None:
             return
         _refuse_old(before)
         try:
-            async with connection.transaction():
+            try:
+                await _migrate(connection)
+            except (asyncpg.UniqueViolationError, asyncpg.DuplicateSchemaError):
+                # Another migrate has made the schema since we looked. It is there now, and can be locked.
                 await _migrate(connection)
         except asyncpg.InsufficientPrivilegeError as error:
             raise Misconfigured([f"DATABASE_URL: this login may not change the schema ({error})"]) from error
@@ -124,18 +126,30 @@ def _refuse_old(revision: str) -> None:
 
 
 async def _migrate(connection: asyncpg.Connection) -> None:
+    async with connection.transaction():
+        await _take_turn(connection)
+        await _run_files(connection)
+
+
+async def _take_turn(connection: asyncpg.Connection) -> None:
+    """Waits until no other migrate runs, and keeps the others waiting until the end of the transaction."""
+    # Whoever creates a schema, or comments on it, holds it until the end, and only its owner may. An advisory lock is
+    # open to every login: a reader could hold back every migrate.
+    await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
+    if await connection.fetchval("select to_regnamespace('telnyx') is null"):
+        await connection.execute("create schema telnyx")
+    await connection.execute("comment on schema telnyx is 'Telnyx webhooks as tables.'")
+    await connection.execute("set local lock_timeout = '10s'")
+
+
+async def _run_files(connection: asyncpg.Connection) -> None:
     # Imported here: processes that only read the revision do not load SQLAlchemy.
     from schemas.sql.migrations.upgrade import upgrade  # noqa: PLC0415
 
-    await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
-    await connection.execute("select pg_advisory_xact_lock($1)", MIGRATE_LOCK)
-    await connection.execute("set local lock_timeout = '10s'")
     if await connection.fetchval("select to_regclass('telnyx.projection_state') is not null"):
         # Every batch locks this table first. Projectors wait before they hold locks that a revision needs: no deadlock.
         await connection.execute("lock table telnyx.projection_state in exclusive mode")
     await connection.execute(text_of("roles.sql"))
-    if await connection.fetchval("select to_regnamespace('telnyx') is null"):
-        await connection.execute("create schema telnyx")
     await upgrade(connection)
     for text in in_order("functions", "views"):
         await connection.execute(text)

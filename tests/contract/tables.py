@@ -116,7 +116,7 @@ TABLES = {
     ),
     "dead_letters": table(
         """projection text, event_key uuid, error_class text, sqlstate text, first_failed_at timestamptz,
-        attempts integer""",
+        attempts integer, retention_class text, occurred_at timestamptz""",
         key="projection, event_key",
     ),
     "projection_state": table("name text, version integer, status text, reason text, since timestamptz", key="name"),
@@ -135,6 +135,7 @@ TABLES = {
         sealed_at timestamptz""",
         key="seq",
     ),
+    "turns": table("turn smallint", key="turn"),
     "seal_count": table("seals bigint, one_row boolean", key="one_row"),
     "seal_groups": table("seq bigint, first_positions bigint[], roots bytea", key="seq"),
     "person_events": table(
@@ -202,4 +203,7 @@ PROJECTION_VERSIONS = {
 
 # By revision of the schema: a digest of its files. Before the first release a digest may follow its revision. After it,
 # add a revision instead.
-REVISIONS = {"0011": "ce5ca0ee502d73ea4dfcbaf800e77e2f6b25d19db2f161179fdd831277f73266"}
+REVISIONS = {
+    "0011": "a4802ac88be9b27f291ba1bc8b5924ad47f3f28fb6e27982eb0116d783146ea8",
+    "0012": "d233e5d2e26a295406ebaa989e184f1ed94a048ff3a62bc11d83a63085d3add0",
+}

@@ -52,8 +52,9 @@ begin
     return child;
   end if;
   -- If two writers need one month at once, the second waits here until the first has committed, and then finds the month.
-  -- It finds it by a query: to_regclass would answer from this session's cache, which an advisory lock does not refresh.
-  perform pg_advisory_xact_lock(7310003);
+  -- It finds it by a query: to_regclass would answer from this session's cache. The lock is on a table that only the owner may write:
+  -- every login may take an advisory lock, and would hold back the writers.
+  lock table telnyx_partitions.months in share row exclusive mode;
   select relname, exists (select from telnyx_partitions.months where name = relname) into child, is_shown
   from pg_inherits join pg_class on pg_class.oid = inhrelid
   where inhparent = format('telnyx_partitions.%I', parent)::regclass and not inhdetachpending

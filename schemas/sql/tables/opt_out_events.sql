@@ -19,6 +19,13 @@ create table telnyx.opt_out_events (
   constraint opt_out_events_basis_known check (basis in ('autoresponse', 'keyword', 'blocked_send'))
 );
 create index opt_out_events_person_idx on telnyx.opt_out_events (messaging_profile_id, phone_number, occurred_at, event_key);
+-- For the fold of opt_outs: it looks up a few facts of a person, however many there are.
+create index opt_out_events_opt_in_idx on telnyx.opt_out_events (messaging_profile_id, phone_number, occurred_at, event_key)
+  where action = 'opt_in';
+create index opt_out_events_opt_out_idx on telnyx.opt_out_events (messaging_profile_id, phone_number, occurred_at, event_key)
+  where action = 'opt_out';
+create index opt_out_events_block_idx on telnyx.opt_out_events (messaging_profile_id, phone_number, occurred_at, event_key)
+  where action <> 'help' and basis <> 'keyword';
 
 comment on table telnyx.opt_out_events is
   'Every sign that a person opted out, opted in again or asked for help: a keyword in a message, or a send that Telnyx refused because of a STOP.';

@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant(
         "append lock",
         "projections/sql/events.sql",
-        "select pg_advisory_xact_lock(7310001);",
+        "lock table telnyx.turns in share row exclusive mode;",
         "select 1;",
         (WRITERS + "test_polling_by_position_misses_no_writers_event",),
     ),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from projections.engine import event_reader
 from projections.engine.projector import Projector
 from projections.recovery.dead_letters import dead_letters, retry
 from projections.tables.deliveries import DELIVERIES
@@ -56,3 +57,17 @@ async def test_dead_letters_without_projection_or_event_stay(broken: None, conne
     assert await retry(connection, "inbound", projections=MENDED) == 0
     assert await retry(connection, projections=MENDED) == 3
     assert [letter.attempts for letter in await dead_letters(connection)] == [1, 1]
+
+
+async def test_the_events_are_looked_up_in_their_months(
+    broken: None, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(event_reader._SQL, "by_key", "select 1 / 0 where $1::uuid[] is not null")
+    assert await retry(connection, projections=MENDED) == 3
+
+
+async def test_dead_letters_from_before_their_place_was_noted_are_retried_too(
+    broken: None, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("update telnyx.dead_letters set retention_class = null, occurred_at = null")
+    assert await retry(connection, projections=MENDED) == 3
