@@ -5,6 +5,7 @@ Invariant: labels are words of this module, resolved once at start, and never a 
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import partial
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -77,60 +78,43 @@ class IngestMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
 
-        self.log_failures = Counter("ledger_log_failures", "Log lines that could not be written.", registry=registry)
+        self.log_failures = counter("ledger_log_failures", "Log lines that could not be written.")
 
         # HTTP
         self.answers = Answers()
         registry.register(self.answers)
-        limits = Counter("ledger_http_refused", "Connections closed by an HTTP limit.", ["limit"], registry=registry)
+        limits = counter("ledger_http_refused", "Connections closed by an HTTP limit.", ["limit"])
         self.limited = {limit: limits.labels(limit) for limit in LIMITS}
-        self.buffered_bytes = Gauge(
-            "ledger_http_buffered_bytes", "Bodies in memory, over all connections.", registry=registry
-        )
-        self.connections = Gauge("ledger_http_connections", "Open connections.", registry=registry)
-        self.ready = Gauge("ledger_ready", "1 while Kafka or the spool can take an event, else 0.", registry=registry)
+        self.buffered_bytes = gauge("ledger_http_buffered_bytes", "Bodies in memory, over all connections.")
+        self.connections = gauge("ledger_http_connections", "Open connections.")
+        self.ready = gauge("ledger_ready", "1 while Kafka or the spool can take an event, else 0.")
 
         # Dedupe
-        look_ups = Counter(
-            "ledger_store_look_ups", "Events looked up in the event store.", ["result"], registry=registry
-        )
+        look_ups = counter("ledger_store_look_ups", "Events looked up in the event store.", ["result"])
         self.looked_up = {result: look_ups.labels(result) for result in LOOK_UPS}
-        self.look_up_batch = Histogram(
-            "ledger_store_look_up_batch", "Events in one look-up query.", buckets=BATCH_SIZES, registry=registry
+        self.look_up_batch = histogram(
+            "ledger_store_look_up_batch", "Events in one look-up query.", buckets=BATCH_SIZES
         )
-        self.store_away = Gauge(
-            "ledger_store_away", "1 while the event store is unavailable, else 0.", registry=registry
-        )
+        self.store_away = gauge("ledger_store_away", "1 while the event store is unavailable, else 0.")
 
         # Kafka
-        publishes = Counter("ledger_kafka_records", "Records sent to Kafka, by result.", ["result"], registry=registry)
+        publishes = counter("ledger_kafka_records", "Records sent to Kafka, by result.", ["result"])
         self.published = {result: publishes.labels(result) for result in PUBLISHES}
-        self.publish_batch = Histogram(
-            "ledger_kafka_batch", "Records in one partition batch.", buckets=BATCH_SIZES, registry=registry
-        )
-        self.kafka_away = Gauge(
-            "ledger_kafka_away", "1 while the sink (Kafka) is unavailable, else 0.", registry=registry
-        )
-        self.producer_rebuilds = Counter(
-            "ledger_kafka_producer_rebuilds", "Producers closed as broken and built again.", registry=registry
+        self.publish_batch = histogram("ledger_kafka_batch", "Records in one partition batch.", buckets=BATCH_SIZES)
+        self.kafka_away = gauge("ledger_kafka_away", "1 while the sink (Kafka) is unavailable, else 0.")
+        self.producer_rebuilds = counter(
+            "ledger_kafka_producer_rebuilds", "Producers closed as broken and built again."
         )
 
         # Spool
-        self.spooled = Counter("ledger_spool_written", "Records made durable in the spool.", registry=registry)
-        self.drained = Counter(
-            "ledger_spool_drained", "Records delivered from the spool to the sink.", registry=registry
-        )
-        self.spool_entries = Gauge("ledger_spool_entries", "Records waiting in the spool.", registry=registry)
-        self.spool_bytes = Gauge(
-            "ledger_spool_bytes", "Bytes of the spool, refused and damaged entries included.", registry=registry
-        )
-        self.spool_refused = Gauge(
-            "ledger_spool_refused_entries", "Records that the sink permanently rejects.", registry=registry
-        )
-        self.spool_damaged = Counter(
-            "ledger_spool_damaged", "Rows with a wrong checksum, moved aside.", registry=registry
-        )
-        self.spool_failures = Counter(
-            "ledger_spool_failures", "Writes that the spool could not make durable.", registry=registry
-        )
+        self.spooled = counter("ledger_spool_written", "Records made durable in the spool.")
+        self.drained = counter("ledger_spool_drained", "Records delivered from the spool to the sink.")
+        self.spool_entries = gauge("ledger_spool_entries", "Records waiting in the spool.")
+        self.spool_bytes = gauge("ledger_spool_bytes", "Bytes of the spool, refused and damaged entries included.")
+        self.spool_refused = gauge("ledger_spool_refused_entries", "Records that the sink permanently rejects.")
+        self.spool_damaged = counter("ledger_spool_damaged", "Rows with a wrong checksum, moved aside.")
+        self.spool_failures = counter("ledger_spool_failures", "Writes that the spool could not make durable.")

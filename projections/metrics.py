@@ -4,6 +4,7 @@ Invariant: a label is a fixed word, a topic or a partition; never a phone number
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -21,57 +22,45 @@ class ProjectorMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
 
-        self.log_failures = Counter("ledger_log_failures", "Log lines that could not be written.", registry=registry)
+        self.log_failures = counter("ledger_log_failures", "Log lines that could not be written.")
 
         # Batches: one transaction each
-        self.batch_records = Histogram(
-            "ledger_projector_batch_records", "Records in one batch.", buckets=BATCH_SIZES, registry=registry
+        self.batch_records = histogram("ledger_projector_batch_records", "Records in one batch.", buckets=BATCH_SIZES)
+        self.batch_seconds = histogram(
+            "ledger_projector_batch_seconds", "From records to commit.", buckets=BATCH_SECONDS
         )
-        self.batch_seconds = Histogram(
-            "ledger_projector_batch_seconds", "From records to commit.", buckets=BATCH_SECONDS, registry=registry
-        )
-        self.last_commit = Gauge(
-            "ledger_projector_last_commit_timestamp_seconds", "Unix time of the last commit.", registry=registry
-        )
+        self.last_commit = gauge("ledger_projector_last_commit_timestamp_seconds", "Unix time of the last commit.")
 
         # Results of the records
-        self.stored = Counter("ledger_projector_events_stored", "Events that were new.", registry=registry)
-        self.duplicates = Counter(
-            "ledger_projector_events_duplicate", "Events that were stored already.", registry=registry
-        )
-        self.quarantined = Counter(
-            "ledger_projector_quarantined", "Records parked in quarantine.", ["reason"], registry=registry
-        )
-        self.dead_letters = Counter(
+        self.stored = counter("ledger_projector_events_stored", "Events that were new.")
+        self.duplicates = counter("ledger_projector_events_duplicate", "Events that were stored already.")
+        self.quarantined = counter("ledger_projector_quarantined", "Records parked in quarantine.", ["reason"])
+        self.dead_letters = counter(
             "ledger_projector_dead_letters",
             "Events that a projection could not apply: see `dead-letters list`.",
             ["projection"],
-            registry=registry,
         )
-        self.live = Gauge(
+        self.live = gauge(
             "ledger_projection_live",
             "1 while a projection is applied, 0 while it is suspended or rebuilt: alert on it.",
             ["projection"],
-            registry=registry,
         )
 
         # Partitions that this process owns
-        self.lag = Gauge(
-            "ledger_projector_lag_records", "Records that are not applied yet.", PARTITION, registry=registry
-        )
-        self.stopped = Gauge(
+        self.lag = gauge("ledger_projector_lag_records", "Records that are not applied yet.", PARTITION)
+        self.stopped = gauge(
             "ledger_projector_partition_stopped",
             "1 where the stored offset does not fit the log: alert on it, and see `project --accept-gap`.",
             PARTITION,
-            registry=registry,
         )
-        self.fenced = Counter(
-            "ledger_projector_fenced", "Times that another process had moved a partition on.", registry=registry
-        )
+        self.fenced = counter("ledger_projector_fenced", "Times that another process had moved a partition on.")
 
         # Outages
-        away = Gauge("ledger_projector_away", "1 while this part does not answer, else 0.", ["part"], registry=registry)
+        away = gauge("ledger_projector_away", "1 while this part does not answer, else 0.", ["part"])
         self.unavailable = {part: away.labels(part) for part in PARTS}
 
     def applied(
