@@ -48,23 +48,6 @@ def group_roots(leaves: Sequence[bytes]) -> list[bytes]:
     return [tree_hash(leaves[start : start + GROUP]) for start in range(0, len(leaves), GROUP)]
 
 
-def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root of a tree of `size` leaves with `leaf` at `index`, computed by the path (RFC 9162, section 2.1.3.2).
-
-    None if a path of this length does not belong to that index. The caller compares the root with that of the seal.
-    """
-    if not 0 <= index < size:
-        return None
-    root, last, rest = leaf, size - 1, list(path)
-    while last:
-        if index & 1 or index < last:
-            if not rest:
-                return None
-            root = _node(rest.pop(0), root) if index & 1 else _node(root, rest.pop(0))
-        index, last = index >> 1, last >> 1
-    return None if rest else root
-
-
 def chain_value(previous: bytes, root: bytes, last_position: int) -> bytes:
     """The chain value of a seal. `previous` is that of the seal before, and FIRST_CHAIN for the first seal."""
     return sha256(previous + root + last_position.to_bytes(8, signed=True)).digest()

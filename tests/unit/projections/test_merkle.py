@@ -12,10 +12,9 @@ from projections.integrity.merkle import (
     group_roots,
     inclusion_path,
     leaf_hash,
-    root_from_path,
     tree_hash,
 )
-from tests.support.projections.merkle_by_definition import by_definition
+from tests.support.projections.merkle_by_definition import by_definition, root_from_path
 
 # The eight leaves that implementations of Certificate Transparency test with, and the roots over the first n of them.
 REFERENCE_LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

@@ -8,13 +8,14 @@ import pytest
 
 from projections.evidence.dossier import END_OF_TIME, FEEDS, message_of
 from projections.integrity.inclusion_proofs import proofs, seals_from
-from projections.integrity.merkle import GROUP, leaf_hash, root_from_path
+from projections.integrity.merkle import GROUP, leaf_hash
 from projections.integrity.sealing import seal_now
 from projections.rebuild.rebuild import rebuild
 from projections.registry import projections_named
 from projections.sql import queries
 from schemas.errors import LedgerError
 from tests.support.projections.apply import apply, closing, new_projector
+from tests.support.projections.merkle_by_definition import root_from_path
 from tests.support.sql.connections import connected
 from tests.support.sql.rows import plan
 from tests.support.streams import Webhook
