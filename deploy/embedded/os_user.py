@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import Misconfigured
 
@@ -31,35 +32,22 @@ class OsUser:
         """Start a child in a separate session, so Ctrl-C reaches only this process. Its stdin is a pipe of ours."""
         with self._may_run(arguments):
             return subprocess.Popen(
-                [str(argument) for argument in arguments],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=_ENVIRONMENT,
-                start_new_session=True,
-                user=self.uid,
-                group=self.gid,
-                extra_groups=None if self.uid is None else [],
+                arguments, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, **self._options()
             )
 
     def run(self, arguments: Sequence[str | Path]) -> None:
         """Run a child to its end. Raises Misconfigured with its last line if it fails."""
         with self._may_run(arguments):
             done = subprocess.run(
-                [str(argument) for argument in arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                cwd="/",
-                env=_ENVIRONMENT,
-                check=False,
-                user=self.uid,
-                group=self.gid,
-                extra_groups=None if self.uid is None else [],
+                arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False, **self._options()
             )
         if done.returncode:
             lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines() or ["no output"]
             raise Misconfigured([f"embedded Postgres: {Path(arguments[0]).name} failed: {lines[-1]}"])
+
+    def _options(self) -> dict[str, Any]:
+        own: dict[str, Any] = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return {"cwd": "/", "env": _ENVIRONMENT, **own}
 
     @contextmanager
     def _may_run(self, arguments: Sequence[str | Path]) -> Iterator[None]:
