@@ -5,8 +5,7 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.operator_session import query_database
 from deploy.output import show_objects
 from deploy.settings import FoundDatabaseSettings
@@ -32,8 +31,7 @@ def retry_dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """Apply them again. Exit status 1 if any remains."""
-    settings = load(FoundDatabaseSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(FoundDatabaseSettings)
     projections_named([projection] if projection else [])
 
     async def retried(connection: asyncpg.Connection) -> tuple[int, list[DeadLetter], list[str]]:

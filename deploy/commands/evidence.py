@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.evidence.folder import refuse_bad_place, write_folder
 from deploy.interruption import Interrupted, interruptible, interruptible_block
 from deploy.operator_session import operator_session
@@ -20,7 +19,6 @@ from schemas.errors import LedgerError, Misconfigured
 from schemas.reading.normalize import phone as normalized_phone
 from schemas.reading.normalize import timestamp
 from schemas.reading.signing import verify
-from schemas.settings import load
 
 app = command_app()
 
@@ -42,8 +40,7 @@ def evidence(
     number, moment = _phone_and_moment(phone, at)
     out = out.absolute()
     refuse_bad_place(out)
-    settings = load(FoundDatabaseSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(FoundDatabaseSettings)
 
     async def read() -> Dossier:
         async with operator_session(settings) as connection:

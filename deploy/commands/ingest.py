@@ -4,7 +4,6 @@ import uvloop
 
 from deploy import logs
 from deploy.commands import command_app
-from deploy.schema_check import require_current_schema
 from ingest.durable.kafka_first import KafkaFirst
 from ingest.durable.spool import Spool
 from ingest.kafka.publisher import Publisher
@@ -13,6 +12,7 @@ from ingest.server import serve
 from ingest.settings import IngestSettings
 from schemas.kafka.topics import Topics
 from schemas.settings import load, log_unused_names
+from schemas.sql.migrate import require_current_at
 
 app = command_app()
 
@@ -30,7 +30,7 @@ def ingest() -> None:
 
 
 async def _serve(settings: IngestSettings, metrics: IngestMetrics) -> None:
-    await require_current_schema(settings.database_url)
+    await require_current_at(settings.database_url)
     spool = Spool(settings.ledger_spool_dir, settings.ledger_spool_max_bytes, metrics)
     durable = KafkaFirst(spool, Publisher(settings, metrics), metrics)
     await serve(settings, durable=durable, topics=Topics(settings.ledger_topic_prefix), metrics=metrics)

@@ -4,12 +4,10 @@ import asyncio
 
 import asyncpg
 
-from deploy import logs
-from deploy.commands import command_app
+from deploy.commands import command_app, load_and_log
 from deploy.settings import MigrateSettings
 from projections.engine.projection_status import rebuilds_due
 from projections.registry import PROJECTIONS
-from schemas.settings import load
 from schemas.sql.migrate import connected
 from schemas.sql.migrate import migrate as migrate_schema
 
@@ -21,8 +19,7 @@ app = command_app()
 @app.command()
 def migrate() -> None:
     """Create the schema, or upgrade it."""
-    settings = load(MigrateSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(MigrateSettings)
     due, advice = asyncio.run(_migrate(settings.database_url))
     if advice:
         print(advice)

@@ -9,7 +9,6 @@ import typer
 from deploy import logs
 from deploy.commands import command_app
 from deploy.health import health
-from deploy.schema_check import require_current_schema
 from deploy.settings import ProjectCommandSettings
 from projections.engine.projection_status import watch
 from projections.engine.projector import Projector
@@ -22,6 +21,7 @@ from projections.settings import ProjectSettings
 from schemas import gc_tuning
 from schemas.background import background
 from schemas.settings import load, log_unused_names, reload_keys
+from schemas.sql.migrate import require_current_at
 
 app = command_app()
 
@@ -57,7 +57,7 @@ async def _accept(settings: ProjectSettings, names: list[str]) -> None:
 
 
 async def _run(settings: ProjectCommandSettings, metrics: ProjectorMetrics) -> None:
-    await require_current_schema(settings.database_url)
+    await require_current_at(settings.database_url)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

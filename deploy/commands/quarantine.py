@@ -10,8 +10,7 @@ from uuid import UUID
 import asyncpg
 import typer
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.embedded.projector_sink import ProjectorSink
 from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operator_session, query_database, resolve_database_url
@@ -60,8 +59,7 @@ def requeue(
     if bool(keys) == bool(reason):
         raise Misconfigured(["quarantine requeue: expected keys, or --reason"])
     chosen = [_uuid(key) for key in keys or []]
-    settings = load(RequeueSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(RequeueSettings)
     done = asyncio.run(_requeue(settings, chosen, reason))
     for key, problem in done.refused.items():
         print(f"{key}: {problem}", file=sys.stderr)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.interruption import Interrupted, interruptible
 from deploy.operator_session import resolve_database_url, rights_explained
 from deploy.output import show
@@ -22,7 +21,6 @@ from projections.rebuild.run import Progress
 from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
-from schemas.settings import load
 
 RebuildFunction = Callable[[str, Sequence[Projection], Progress], Awaitable[list[RebuildResult]]]
 
@@ -43,8 +41,7 @@ def rebuild(
     Other processes keep running. A suspended projection becomes live again. Exit status 1 if an event could not be
     applied.
     """
-    settings = load(FoundDatabaseSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(FoundDatabaseSettings)
     projections = projections_named(names) if names else PROJECTIONS
     gc_tuning.freeze_startup_objects()
     database_url = resolve_database_url(settings)

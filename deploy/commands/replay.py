@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import TextColumn
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.interruption import interruptible
 from deploy.kafka_sink import kafka_sink
 from deploy.operator_session import operator_session
@@ -23,7 +22,6 @@ from projections.recovery.replay import replay as replay_events
 from schemas.errors import LedgerError, Misconfigured, Unavailable
 from schemas.kafka.topics import Topics
 from schemas.reading.normalize import timestamp
-from schemas.settings import load
 
 app = command_app()
 
@@ -47,8 +45,7 @@ def replay(
     consumers see duplicates. The tables here do not change.
     """
     request = request_of(since, until, types or [], after=after, rate=rate)
-    settings = load(ReplaySettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(ReplaySettings)
     done = asyncio.run(interruptible(_replay(settings, request)))
     if as_json:
         print(json.dumps(asdict(done)))

@@ -3,8 +3,7 @@
 import asyncio
 from datetime import UTC
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.operator_session import operator_session, query_database
 from deploy.output import show_objects
 from deploy.progress import progress_bar
@@ -19,8 +18,7 @@ app = command_app("Seals over the events, which show whether one was removed.")
 @app.command("now")
 def seal_at_once(*, as_json: AsJson = False) -> None:
     """Seal every stored event that is under no seal yet. `project` and `dev` do this automatically."""
-    settings = load(FoundDatabaseSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(FoundDatabaseSettings)
     made = asyncio.run(_seal(settings))
     if as_json:
         show_objects(Seal, made, as_json=True)

@@ -3,13 +3,11 @@
 import asyncio
 import json
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.settings import TopicsSettings
 from ingest.kafka.topic_check import create_or_check
 from schemas.errors import LedgerError
 from schemas.kafka.topics import Topics
-from schemas.settings import load
 
 app = command_app()
 
@@ -20,8 +18,7 @@ def topics(*, as_json: AsJson = False) -> None:
 
     Exit status 1 if a topic is weaker than required.
     """
-    settings = load(TopicsSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(TopicsSettings)
     problems = asyncio.run(create_or_check(settings, create=True))
     required = Topics(settings.ledger_topic_prefix).partitions
     if as_json:

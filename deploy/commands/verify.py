@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy import logs
-from deploy.commands import AsJson, command_app
+from deploy.commands import AsJson, command_app, load_and_log
 from deploy.interruption import Interrupted, interruptible_block
 from deploy.operator_session import operator_session, resolve_database_url
 from deploy.output import show
@@ -22,7 +22,6 @@ from projections.integrity.progress import VerificationProgress, load_progress
 from projections.integrity.workers import WorkerSetup, running_checks
 from projections.signing_keys import remembered_keys
 from schemas.errors import LedgerError, Misconfigured
-from schemas.settings import load
 
 _CHAIN = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -43,20 +42,20 @@ def verify(
     Also checks that no event is stored twice. Every problem is named, and any problem makes the exit status 1. An
     interrupted run resumes from a checkpoint in LEDGER_DATA_DIR.
     """
-    settings = load(KeysSettings)
-    logs.configure(settings.ledger_log_level)
+    settings = load_and_log(KeysSettings)
     planned, source = asyncio.run(_plan(settings, _chains(chain or [])))
     if settings.telnyx_public_keys or settings.telnyx_public_keys_file:
         source.keys.update(settings.key_ring().by_id)  # a configured key takes precedence over a remembered one
-    state = _state(settings, planned, anew=anew)
+    path = settings.ledger_data_dir / f"verify-{planned.identity}.json"
+    state = _state(path, anew=anew)
     began = time.monotonic()
     try:
         with interruptible_block():
-            _check(source, planned, state)
+            _check(source, planned, state, path)
     except Interrupted:
         _print(planned, state, as_json=as_json)
         raise LedgerError("interrupted: run `telnyx-ledger verify` again to resume") from None
-    state.delete()
+    path.unlink(missing_ok=True)
     problems = _print(planned, state, as_json=as_json)
     checked = f"{state.events} events, {state.quarantined} quarantined webhooks and {planned.seals} seals"
     if problems:
@@ -81,23 +80,22 @@ async def _plan(settings: KeysSettings, chains: Sequence[bytes]) -> tuple[Verifi
         return await plan_verification(connection, chains), WorkerSetup(resolve_database_url(settings), keys)
 
 
-def _state(settings: KeysSettings, planned: VerificationPlan, *, anew: bool) -> VerificationProgress:
+def _state(path: Path, *, anew: bool) -> VerificationProgress:
     """Return the checkpoint of an interrupted run, or a new one. Raises Misconfigured if it cannot be saved."""
-    path = settings.ledger_data_dir / f"verify-{planned.identity}.json"
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    state = VerificationProgress(path, now) if anew else load_progress(path, now=now)
+    saved = None if anew else load_progress(path)
+    state = saved or VerificationProgress(datetime.now(UTC).isoformat(timespec="seconds"))
     try:
-        state.save()
+        state.save(path)
     except OSError as error:
         problem = f"{error.strerror}; verify keeps its checkpoint there, so name a writable directory"
-        raise Misconfigured([f"LEDGER_DATA_DIR: {settings.ledger_data_dir}: {problem}"]) from None
+        raise Misconfigured([f"LEDGER_DATA_DIR: {path.parent}: {problem}"]) from None
     if state.done:
         done = f"{state.events} events are checked already"
         print(f"resuming the verify that began at {state.began_at}: {done} (--anew: start again)", file=sys.stderr)
     return state
 
 
-def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationProgress) -> None:
+def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationProgress, path: Path) -> None:
     """Check everything that the checkpoint does not hold yet, and save each piece as it is done."""
     left = [check for check in planned.checks if check.name not in state.done]
     expected = state.events + sum(check.expected_events for check in left)
@@ -105,7 +103,7 @@ def _check(source: WorkerSetup, planned: VerificationPlan, state: VerificationPr
         task = bar.add_task("events verified", completed=state.events, total=expected)
         for check, result in results:
             state.add(check.name, result)
-            state.save()
+            state.save(path)
             expected += result.events - check.expected_events
             bar.update(task, completed=state.events, total=expected)
 

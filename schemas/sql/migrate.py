@@ -5,9 +5,10 @@ failed run leaves no trace. A second run replaces views and functions with the s
 then their rights, and brings the error codes up to date.
 """
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -20,6 +21,7 @@ CURRENT_REVISION = "0012"
 OLDEST_REVISION = "0011"  # the baseline: no revision leads from an older schema to it
 OLDEST_SERVER = 16
 MONTHS_AHEAD = 3
+ANSWER_SECONDS = 3.0
 
 _DATA = Path(__file__).parent.parent / "data"
 
@@ -63,6 +65,16 @@ async def require_current(connection: asyncpg.Connection) -> None:
     if revision < CURRENT_REVISION:
         problem = f"database schema is {revision}, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
         raise Misconfigured([problem])
+
+
+async def require_current_at(database_url: str) -> None:
+    """Raises Misconfigured if the schema is older than this program, or if the database can never hold it.
+
+    A database that is unavailable or slow does not prevent the start of a process, which waits for it.
+    """
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(ANSWER_SECONDS), connected(database_url) as connection:
+            await require_current(connection)
 
 
 async def revision_of(connection: asyncpg.Connection) -> str:

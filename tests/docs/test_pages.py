@@ -27,7 +27,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_readme_shows_what_dev_prints() -> None:
-    source = (ROOT / "deploy" / "embedded" / "dev.py").read_text()
+    source = (ROOT / "deploy" / "commands" / "dev.py").read_text()
     shown = blocks(ROOT / "README.md", "text")[0]
     # Without what differs from run to run: version, addresses, counts, the program's path.
     fixed = re.split(r"\d+(?:\.\d+)*|https?://\S+|postgresql://\S+|\S+/telnyx-ledger|[\n\"()]|  # ", shown)
