@@ -7,7 +7,6 @@ import signal
 import socket
 import string
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from deploy.embedded.ports import free_ports, port_is_free
 from deploy.local_kafka.jars import LIBS, fetch
 from deploy.local_kafka.node import Node
-from deploy.program import flush_each_line
+from deploy.program import errors_as_exit_status, flush_each_line
 from schemas.errors import Misconfigured
 
 TEMPLATE = Path(__file__).with_name("server.properties")
@@ -171,8 +170,8 @@ def instructions(bootstrap: str, directory: Path) -> str:
   telnyx-ledger topics"""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point of `make kafka`. Returns the exit status."""
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `make kafka`."""
     parser = argparse.ArgumentParser(description="Run a local Kafka until Ctrl-C.")
     parser.add_argument("--port", type=int, default=9092, help="of 127.0.0.1 (default 9092)")
     parser.add_argument(
@@ -180,13 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     chosen = parser.parse_args(arguments)
     flush_each_line()
-    try:
+    with errors_as_exit_status():
         run(chosen.directory, port=chosen.port)
-    except Misconfigured as refused:
-        print(*refused.problems, sep="\n", file=sys.stderr)
-        return 2
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

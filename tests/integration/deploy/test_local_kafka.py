@@ -75,7 +75,9 @@ async def test_it_prints_the_address_and_ends_at_ctrl_c(kafka_programs: None, tm
 def test_a_port_in_use_is_one_line_and_exit_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert local.main(["--port", str(port), "--directory", str(tmp_path)]) == 2
+        with pytest.raises(SystemExit) as ended:
+            local.main(["--port", str(port), "--directory", str(tmp_path)])
+    assert ended.value.code == 2
     assert capsys.readouterr().err.splitlines() == [
         f"port {port} of 127.0.0.1 is in use; stop the program that listens there, or choose another port with --port"
     ]
