@@ -17,11 +17,9 @@ from deploy.simulator.stories import (
     ten_dlc,
     toll_free,
 )
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.webhook import STORED, Webhook
 from deploy.simulator.world import World
-
-Stories = tuple[tuple[Callable[[World], Story], int], ...]
 
 # The stories of each family, as (story, weight). Add the module of a new family here.
 # Their order decides the webhooks of a seed.

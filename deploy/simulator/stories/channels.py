@@ -1,11 +1,10 @@
 """Stories of RCS and WhatsApp: the same events, with parties and text in other fields."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story, compose, received
+from deploy.simulator.stories.messages import Stories, Story, compose, received
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import Person, Profile, World
 
@@ -69,7 +68,7 @@ def whatsapp(world: World) -> Story:
         yield _received_in_body(world, profile, person, body, to=profile.numbers[1][0], type="WHATSAPP")
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((rcs, 4), (whatsapp, 2))
+STORIES: Stories = ((rcs, 4), (whatsapp, 2))
 
 
 def _rcs_reply(world: World, profile: Profile, person: Person) -> Webhook:

@@ -1,11 +1,10 @@
 """Stories of group messages: one message, one sent event, and a finalized event for each recipient."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story, compose, finalized, outbound
+from deploy.simulator.stories.messages import Stories, Story, compose, finalized, outbound
 from deploy.simulator.world import World
 
 
@@ -31,4 +30,4 @@ def group_mms(world: World) -> Story:
         )
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((group_mms, 3),)
+STORIES: Stories = ((group_mms, 3),)

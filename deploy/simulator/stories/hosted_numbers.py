@@ -1,11 +1,10 @@
 """Stories of orders to host numbers."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import AREA_CODES, World
 
@@ -42,4 +41,4 @@ def hosted_numbers(world: World) -> Story:
         yield order_event("deleted", "deleted", ["deleted", "deleted"])
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((hosted_numbers, 1),)
+STORIES: Stories = ((hosted_numbers, 1),)

@@ -1,8 +1,6 @@
 """Stories of shortened links."""
 
-from collections.abc import Callable
-
-from deploy.simulator.stories.messages import Story, compose, send
+from deploy.simulator.stories.messages import Stories, Story, compose, send
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import World
 
@@ -30,4 +28,4 @@ def link_clicks(world: World) -> Story:
         yield Webhook("link clicked", click)
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((link_clicks, 3),)
+STORIES: Stories = ((link_clicks, 3),)

@@ -13,6 +13,7 @@ from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import Person, Profile, World
 
 Story = Iterator[Webhook | int]
+Stories = tuple[tuple[Callable[[World], Story], int], ...]  # (story, weight)
 
 # Codes and titles of the vendor's error page, with their share of failed messages.
 FAILURES = (
@@ -97,7 +98,7 @@ def help_wanted(world: World) -> Story:
     yield received(world, profile, person, "HELP", autoresponse_type="HELP")
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = (
+STORIES: Stories = (
     (delivery, 70),
     (conversation, 12),
     (opt_out, 6),

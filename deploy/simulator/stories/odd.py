@@ -1,11 +1,10 @@
 """Stories of bad input on a public address: forged, late, unreadable and unknown webhooks, and odd shapes."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.webhook import Signing, Webhook, quarantined, refused
 from deploy.simulator.world import World
 
@@ -85,7 +84,7 @@ def odd_shape(world: World) -> Story:
     yield Webhook("odd shape", data)
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = (
+STORIES: Stories = (
     (badly_signed, 6),
     (unreadable, 6),
     (unknown_event, 4),

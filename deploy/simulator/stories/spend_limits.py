@@ -1,9 +1,7 @@
 """Stories of spend limits."""
 
-from collections.abc import Callable
-
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.world import World
 
 LIMITS = ("10.00", "25.00", "100.00")
@@ -20,4 +18,4 @@ def spend_limit(world: World) -> Story:
     yield bodies.notice(world, "messaging-profile.spend-limit-reached", payload)
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((spend_limit, 1),)
+STORIES: Stories = ((spend_limit, 1),)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import AREA_CODES, World
 
@@ -52,7 +52,7 @@ def registration(world: World) -> Story:
     yield from world.pick(COURSES)(world, ids)
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((registration, 1),)
+STORIES: Stories = ((registration, 1),)
 
 
 # --- courses

@@ -1,10 +1,9 @@
 """Stories of toll-free verification."""
 
-from collections.abc import Callable
 from typing import Any
 
 from deploy.simulator.stories import bodies
-from deploy.simulator.stories.messages import Story
+from deploy.simulator.stories.messages import Stories, Story
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import World
 
@@ -32,4 +31,4 @@ def toll_free(world: World) -> Story:
     yield status("Verified")
 
 
-STORIES: tuple[tuple[Callable[[World], Story], int], ...] = ((toll_free, 1),)
+STORIES: Stories = ((toll_free, 1),)

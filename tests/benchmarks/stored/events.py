@@ -20,8 +20,8 @@ from typing import Any
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from deploy.simulator.stories import channels, groups, messages, ten_dlc
-from deploy.simulator.stories.messages import Story
-from deploy.simulator.traffic import ACCOUNT, Stories, interleaved
+from deploy.simulator.stories.messages import Stories, Story
+from deploy.simulator.traffic import ACCOUNT, interleaved
 from deploy.simulator.webhook import Webhook
 from deploy.simulator.world import AREA_CODES, CARRIERS, Person, World
 from projections.signing_keys import key_book
