@@ -207,14 +207,11 @@ class GetEndpoint:
         await send(response.body)
 
 
-class NotFound:
+async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
     """Answers every other path."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
-        """Answer one request."""
-        response = REFUSALS["not_found"]
-        await send(response.start)
-        await send(response.body)
+    response = REFUSALS["not_found"]
+    await send(response.start)
+    await send(response.body)
 
 
 def metrics_page(registry: CollectorRegistry) -> Answer:
@@ -248,7 +245,7 @@ def application(routes: list[Route]) -> ASGIApp:
     """An ASGI application of the routes, without redirects and without middleware."""
     # Telnyx counts a redirect as a failure. Starlette's middleware catches errors that the endpoints never raise.
     # A path without parameters is looked up in a dict, which costs less than Starlette's matching.
-    router = Router(routes, redirect_slashes=False, default=NotFound())
+    router = Router(routes, redirect_slashes=False, default=not_found)
     whole: dict[str, ASGIApp] = {route.path: route.endpoint for route in routes if not route.param_convertors}
 
     def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
