@@ -4,6 +4,7 @@ Topics, record keys, retention classes, JSON Schemas, AsyncAPI messages and the 
 docs/adding-a-family.md names the other files that a new family needs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -11,18 +12,44 @@ from typing import Any, Literal
 from schemas.families.envelope import AnyEvent
 from schemas.families.event_types import EventTypes
 from schemas.families.hosted_numbers import HostedNumbersOrderChanged
-from schemas.families.keys import EVENT_KEY, MESSAGE_ID, SENDER, TEN_DLC_ID, KeyRule
 from schemas.families.link_clicks import LINK_CLICKED, LinkClicked
 from schemas.families.messages import MessageDelivery, MessageReceived
 from schemas.families.spend_limits import SpendLimitReached
 from schemas.families.ten_dlc import BrandUpdated, CampaignNumberUpdated, CampaignUpdated
 from schemas.families.toll_free import TollFreeVerificationChanged
 from schemas.families.verify_codes import VerificationChanged
+from schemas.reading.normalize import party, phone, vendor_id
 
 Topic = Literal["messages", "10dlc", "other"]
 
 REMEMBERED_TYPES = 1024
 REMEMBERED_CHARACTERS = 80  # event types are the sender's words: a cache bounds their number and their length
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule:
+    """The rule for a record's key in Kafka: `find` takes a payload. Where it finds nothing, the key is the event_key.
+
+    `description` is what schemas/asyncapi.yaml says about the key. A key promises no order. It keeps the events of one
+    thing in one partition (docs/kafka.md).
+    """
+
+    description: str
+    find: Callable[[dict[str, Any]], str | None]
+
+
+SENDER = KeyRule("The sender's number.", lambda payload: party(payload.get("from")))
+MESSAGE_ID = KeyRule("The id of the message.", lambda payload: vendor_id(payload.get("id")))
+EVENT_KEY = KeyRule("The event_key, which is the ce_id.", lambda _payload: None)
+
+
+def _ten_dlc(payload: dict[str, Any]) -> str | None:
+    return (
+        vendor_id(payload.get("campaignId")) or vendor_id(payload.get("brandId")) or phone(payload.get("phoneNumber"))
+    )
+
+
+TEN_DLC_ID = KeyRule("Campaign id, else brand id, else phone number.", _ten_dlc)
 
 
 @dataclass(frozen=True, slots=True)
