@@ -1,1 +1,0 @@
-"""The SQL schema: one object a file, and the program that brings a database to it."""

@@ -156,7 +156,7 @@ async def _take_turn(connection: asyncpg.Connection) -> None:
 
 async def _run_files(connection: asyncpg.Connection) -> None:
     # Imported here: processes that only read the revision do not load SQLAlchemy.
-    from schemas.sql.migrations.upgrade import upgrade  # noqa: PLC0415
+    from schemas.sql.migrations.run import upgrade  # noqa: PLC0415
 
     if await connection.fetchval("select to_regclass('telnyx.projection_state') is not null"):
         # Every batch locks this table first. Projectors wait before they hold locks that a revision needs: no deadlock.

@@ -1,1 +1,0 @@
-"""The runner: alembic, whose revisions run plain SQL."""
