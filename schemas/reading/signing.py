@@ -9,11 +9,11 @@ from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from importlib.metadata import version
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from schemas.errors import Misconfigured
+from schemas.library_internals import untried
 
 TRIED = "1.6.2"
 try:  # private names of PyNaCl, of which this is the only user
@@ -21,10 +21,7 @@ try:  # private names of PyNaCl, of which this is the only user
 
     _crypto_sign_open = lib.crypto_sign_open
 except (ImportError, AttributeError) as error:
-    problem = (
-        f"pynacl {version('pynacl')} lacks a private name: {error}. Install pynacl {TRIED}, the version that was tried."
-    )
-    raise ImportError(problem) from None
+    raise untried("pynacl", TRIED, [str(error)]) from None
 
 PER_PATH_KEYS = 8
 ACCOUNT = re.compile(r"[a-z0-9_-]{1,64}")
@@ -50,7 +47,6 @@ class Key:
         object.__setattr__(self, "key_id", sha256(self.public_key).hexdigest()[:16])
 
     def valid_at(self, signed_seconds: int) -> bool:
-        """Whether the key was valid at that time."""
         return (self.not_before is None or self.not_before <= signed_seconds) and (
             self.not_after is None or signed_seconds <= self.not_after
         )
