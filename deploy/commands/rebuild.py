@@ -1,7 +1,7 @@
 """`rebuild`: recomputes tables from the events and repairs every row that differs, or with `--check` names them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,16 +13,12 @@ from deploy.operator_session import resolve_database_url, rights_explained
 from deploy.output import show
 from deploy.progress import progress_bar
 from deploy.settings import FoundDatabaseSettings
-from projections.engine.projection import Projection
 from projections.rebuild import rebuild as rebuilding
 from projections.rebuild.drift import Drift
 from projections.rebuild.result import RebuildResult
-from projections.rebuild.run import Progress
 from projections.registry import PROJECTIONS, projections_named
 from schemas import gc_tuning
 from schemas.errors import LedgerError, Unavailable
-
-RebuildFunction = Callable[[str, Sequence[Projection], Progress], Awaitable[list[RebuildResult]]]
 
 app = command_app()
 
@@ -45,10 +41,15 @@ def rebuild(
     projections = projections_named(names) if names else PROJECTIONS
     gc_tuning.freeze_startup_objects()
     database_url = resolve_database_url(settings)
+    work = rebuilding.check if check else rebuilding.rebuild
     try:
-        with rights_explained():
-            work = rebuilding.check if check else rebuilding.rebuild
-            results = asyncio.run(interruptible(_with_progress(work, database_url, projections)))
+        with rights_explained(), progress_bar() as bar:
+            task = bar.add_task("reading events", total=None)
+
+            def progress(stage: str, done: int, total: int) -> None:
+                bar.update(task, description=stage, completed=done, total=total)
+
+            results = asyncio.run(interruptible(work(database_url, projections, progress)))
     except Interrupted:
         raise LedgerError("interrupted: nothing was changed") from None
     except Unavailable as unavailable:
@@ -57,18 +58,6 @@ def rebuild(
     problems = [problem for result in results for problem in _problems(result, check_only=check)]
     if problems:
         raise LedgerError("\n".join(problems))
-
-
-async def _with_progress(
-    work: RebuildFunction, database_url: str, projections: Sequence[Projection]
-) -> list[RebuildResult]:
-    with progress_bar() as bar:
-        task = bar.add_task("reading events", total=None)
-
-        def progress(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
-        return await work(database_url, projections, progress)
 
 
 def _show(results: Sequence[RebuildResult], *, check_only: bool, as_json: bool) -> None:
