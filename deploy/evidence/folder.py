@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from hashlib import sha256
 from importlib.resources import files
@@ -82,13 +83,8 @@ def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, 
         "at": dossier.at and rfc3339(dossier.at),
         "made_at": rfc3339(dossier.made_at),
         "keys": [
-            {
-                "key_id": key.key_id,
-                "account": key.account,
-                "not_before": key.not_before,
-                "not_after": key.not_after,
-                "first_seen_at": rfc3339(seen),
-            }
+            {name: getattr(key, name) for name in ("key_id", "account", "not_before", "not_after")}
+            | {"first_seen_at": rfc3339(seen)}
             for key, seen in dossier.keys
         ],
         "events": [_event(dossier, name, original) for name, original in originals.items()],
@@ -98,15 +94,7 @@ def _evidence(dossier: Dossier, originals: Mapping[str, Original]) -> dict[str, 
         ],
         "chain_before": before.hex(),
         "seals": [
-            {
-                "seq": seal.seq,
-                "first_position": seal.first_position,
-                "last_position": seal.last_position,
-                "events": seal.events,
-                "root": seal.root.hex(),
-                "chain": seal.chain.hex(),
-                "sealed_at": rfc3339(seal.sealed_at),
-            }
+            asdict(seal) | {"root": seal.root.hex(), "chain": seal.chain.hex(), "sealed_at": rfc3339(seal.sealed_at)}
             for seal in seals
         ],
     }

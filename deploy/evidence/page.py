@@ -12,7 +12,6 @@ EMOJI_JOINER = "\u200d"
 
 
 def page(dossier: Dossier, lines: list[Line]) -> str:
-    """The whole HTML document."""
     template = Template((files("deploy.evidence") / "page.html").read_text("utf-8"))
     return template.substitute(
         phone=shown(dossier.phone),

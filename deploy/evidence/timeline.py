@@ -67,10 +67,7 @@ def _inbound(number: int, original: Original, phone: str) -> Line:
     if sender != phone:
         words = f"{sender or 'An unnamed number'} wrote to {to}, with this person in copy{what}"
         return Line(number, original, words, [], "")
-    row = original.row
-    given = Delivery(
-        row["body"], row["signature"], row["signed_timestamp"], row["key_id"], row["account"], row["received_at"]
-    )
+    given = Delivery(**{name: original.row[name] for name in Delivery._fields})
     facts = [fact for _, fact in OPT_OUTS.rows(original.event, given)]
     notes = [ACTIONS[fact["action"], fact["basis"]].format(keyword=fact["keyword"]) for fact in facts]
     kind = facts[0]["action"] if facts and facts[0]["action"] != "help" else ""
