@@ -61,7 +61,6 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the console script."""
     occupy_standard_descriptors()
     flush_each_line()
     with errors_as_exit_status():

@@ -17,8 +17,6 @@ T = TypeVar("T")
 
 
 def query_database(settings: FoundDatabaseSettings, query: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    """Run one query in an operator session and return its result."""
-
     async def answer() -> T:
         async with operator_session(settings) as connection:
             return await query(connection)

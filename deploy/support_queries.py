@@ -21,7 +21,6 @@ def support_queries() -> dict[str, str]:
 
 
 def question_of(statement: str) -> str:
-    """Return the question that a support query answers."""
     return statement.partition("\n")[0].removeprefix("-- ")
 
 

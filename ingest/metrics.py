@@ -61,7 +61,6 @@ class Answers(Collector):
             self._seconds += seconds
 
     def collect(self) -> Iterable[Metric]:
-        """The metrics, for the registry."""
         ended = CounterMetricFamily("ledger_webhooks", "Requests to the webhook path, by outcome.", None, ["outcome"])
         for outcome, count in self._ended.items():
             ended.add_metric([outcome], count)

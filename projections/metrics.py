@@ -73,7 +73,6 @@ class ProjectorMetrics:
         parked: Mapping[str, int],
         dead_letters: Mapping[str, int],
     ) -> None:
-        """Count a batch that was committed."""
         self.batch_records.observe(records)
         self.batch_seconds.observe(seconds)
         self.last_commit.set_to_current_time()

@@ -17,8 +17,8 @@ async def key_book(connection: asyncpg.Connection, ring: KeyRing) -> Mapping[str
         [key.key_id for key in ring.keys],
         [key.account for key in ring.keys],
         [key.public_key for key in ring.keys],
-        [_instant(key.not_before) for key in ring.keys],
-        [_instant(key.not_after) for key in ring.keys],
+        [instant_of(key.not_before) for key in ring.keys],
+        [instant_of(key.not_after) for key in ring.keys],
     )
     return {key.key_id: key for key, _ in await remembered_keys(connection)} | ring.by_id
 
@@ -34,7 +34,7 @@ async def remembered_keys(connection: asyncpg.Connection) -> list[tuple[Key, dat
     ]
 
 
-def _instant(seconds: int | None) -> datetime | None:
+def instant_of(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 

@@ -1,13 +1,13 @@
 """`keys`: lists every public key that is or was in force, and since when the database knows it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from deploy.commands import AsJson, command_app
 from deploy.operator_session import query_database
 from deploy.output import show
 from deploy.settings import KeysSettings
-from projections.signing_keys import remembered_keys
+from projections.signing_keys import instant_of, remembered_keys
 from schemas.reading.signing import Key
 from schemas.settings import load
 
@@ -33,8 +33,4 @@ def keys(*, as_json: AsJson = False) -> None:
 
 
 def _row(key: Key, first_seen_at: datetime | None, *, configured: bool) -> list[Any]:
-    return [key.account, key.key_id, _instant(key.not_before), _instant(key.not_after), first_seen_at, configured]
-
-
-def _instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return [key.account, key.key_id, instant_of(key.not_before), instant_of(key.not_after), first_seen_at, configured]

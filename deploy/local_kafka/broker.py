@@ -70,17 +70,14 @@ class LocalKafka:
             node.stop()
 
     def kill(self) -> None:
-        """Send SIGKILL to every broker."""
         for node in self.nodes:
             node.kill()
 
     def freeze(self) -> None:
-        """Send SIGSTOP to every broker."""
         for node in self.nodes:
             node.freeze()
 
     def thaw(self) -> None:
-        """Send SIGCONT to every broker."""
         for node in self.nodes:
             node.thaw()
 
@@ -155,7 +152,11 @@ def run(directory: Path, *, port: int = 9092, report: Callable[[str], None] = pr
     kafka = LocalKafka(directory, port=port)
     try:
         kafka.start()
-        report(instructions(kafka.bootstrap, directory))
+        # The replication is that of a single broker.
+        state = f"Kafka answers at {kafka.bootstrap}. Its data is in {directory}. Ctrl-C stops it."
+        report(f"{state} Next, in another terminal:")
+        report(f"  export KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap} LEDGER_TOPIC_REPLICATION=1")
+        report("  telnyx-ledger topics")
         while not stopping.wait(1):
             if not kafka.nodes[0].running:
                 raise Misconfigured([f"Kafka stopped unexpectedly; see its log {kafka.nodes[0].log}"])
@@ -163,15 +164,7 @@ def run(directory: Path, *, port: int = 9092, report: Callable[[str], None] = pr
         kafka.stop()
 
 
-def instructions(bootstrap: str, directory: Path) -> str:
-    """Return the commands to type next. The replication is that of a single broker."""
-    return f"""Kafka answers at {bootstrap}. Its data is in {directory}. Ctrl-C stops it. Next, in another terminal:
-  export KAFKA_BOOTSTRAP_SERVERS={bootstrap} LEDGER_TOPIC_REPLICATION=1
-  telnyx-ledger topics"""
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `make kafka`."""
     parser = argparse.ArgumentParser(description="Run a local Kafka until Ctrl-C.")
     parser.add_argument("--port", type=int, default=9092, help="of 127.0.0.1 (default 9092)")
     parser.add_argument(

@@ -58,7 +58,8 @@ def run_kafka_mode() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with ExitStack() as stack:
         environment = stack.enter_context(_servers(settings))
-        _run_to_end("topics", environment)
+        if subprocess.run([PROGRAM, "topics"], env=environment, check=False).returncode:
+            raise LedgerError("`topics` failed")
         running = {name: stack.enter_context(_process((name,), environment)) for name in ("ingest", "project")}
         _wait_until_listening(settings, running["ingest"], stopping)
         url = f"http://{settings.ledger_host}:{settings.ledger_port}/webhooks/telnyx"
@@ -95,11 +96,6 @@ def _servers(settings: KafkaModeSettings) -> Iterator[dict[str, str]]:
         kafka.stop()
         if postgres:
             postgres.stop()
-
-
-def _run_to_end(command: str, environment: Mapping[str, str]) -> None:
-    if subprocess.run([PROGRAM, command], env=environment, check=False).returncode:
-        raise LedgerError(f"`{command}` failed")
 
 
 @contextmanager

@@ -36,7 +36,6 @@ class LookupKey(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "LookupKey":
-        """The key of an event."""
         return cls(event.retention_class, event.occurred_at, event.key)
 
 
@@ -61,7 +60,6 @@ class RecentKeys:
         return key in self._young or key in self._old
 
     def add(self, key: str) -> None:
-        """Remember a durable key."""
         self._young.add(key)
         if len(self._young) >= self._generation_keys:
             self._old, self._young = self._young, set()

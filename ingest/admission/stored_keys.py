@@ -73,7 +73,6 @@ class StoredKeys:
                 await self._tried.wait()
 
     async def close(self) -> None:
-        """Stop connecting and drop the connection."""
         if self._reconnecting is not None:
             self._reconnecting.cancel()
             with suppress(asyncio.CancelledError):

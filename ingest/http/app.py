@@ -38,12 +38,10 @@ class Answer(NamedTuple):
 
 
 def json_answer(status: int, content: Mapping[str, str], *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer with a body in JSON."""
     return answer(status, orjson.dumps(content), b"application/json", *headers)
 
 
 def answer(status: int, body: bytes, content_type: bytes, *headers: tuple[bytes, bytes]) -> Answer:
-    """An answer with a body of any type."""
     head = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
     start = {"type": "http.response.start", "status": status, "headers": head, HEAD: rendered(status, head)}
     return Answer(start, {"type": "http.response.body", "body": body})
@@ -201,30 +199,22 @@ class GetEndpoint:
         self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
-        """Answer one request."""
         response = self._render() if scope["method"] in ("GET", "HEAD") else READ_ONLY
         await send(response.start)
         await send(response.body)
 
 
 async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answers every other path."""
     response = REFUSALS["not_found"]
     await send(response.start)
     await send(response.body)
 
 
-def metrics_page(registry: CollectorRegistry) -> Answer:
-    """The metrics in Prometheus' text format."""
-    return answer(200, generate_latest(registry), CONTENT_TYPE_LATEST.encode())
-
-
 def operator_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[Route]:
-    """Health and metrics."""
     return [
         Route("/health/live", GetEndpoint(lambda: LIVE)),
         Route("/health/ready", GetEndpoint(lambda: READY if is_ready() else NOT_READY)),
-        Route("/metrics", GetEndpoint(lambda: metrics_page(registry))),
+        Route("/metrics", GetEndpoint(lambda: answer(200, generate_latest(registry), CONTENT_TYPE_LATEST.encode()))),
     ]
 
 

@@ -31,7 +31,6 @@ class Sockets:
     admin: socket.socket | None
 
     def close(self) -> None:
-        """Free the ports."""
         self.main.close()
         if self.admin is not None:
             self.admin.close()

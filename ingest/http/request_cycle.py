@@ -66,7 +66,6 @@ class RequestCycle:
 
     @property
     def response_started(self) -> bool:
-        """Whether the application has begun to answer."""
         return self._start is not None
 
     def notify(self) -> None:

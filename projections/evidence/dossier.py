@@ -128,7 +128,6 @@ async def _refuse_gaps(connection: asyncpg.Connection) -> None:
 
 
 async def _named(connection: asyncpg.Connection, phone: str) -> list[EvidenceRow]:
-    """The rows of person_events for the person."""
     named: list[EvidenceRow] = await connection.fetch(_SQL["of_person"], phone)
     if not named:
         raise LedgerError(f"--phone: no event names {phone}: check the number and its country code")
@@ -138,13 +137,9 @@ async def _named(connection: asyncpg.Connection, phone: str) -> list[EvidenceRow
 async def _originals(connection: asyncpg.Connection, named: Sequence[EvidenceRow]) -> list[Original]:
     """The webhooks of these rows, in the order of events."""
     columns = [[row[name] for row in named] for name in ("retention_class", "occurred_at", "event_key")]
-    return _read(await connection.fetch(_SQL["originals"], *columns, timeout=LONGEST_SECONDS))
-
-
-def _read(rows: Sequence[EvidenceRow]) -> list[Original]:
-    """A webhook without a profile gets the one that another webhook of its message names."""
+    rows = await connection.fetch(_SQL["originals"], *columns, timeout=LONGEST_SECONDS)
     events = [_event(row) for row in rows]
-    of_message = {}
+    of_message = {}  # a webhook without a profile gets the one that another webhook of its message names
     for event in events:
         if found := _profile_of(event):
             of_message[message_of(event)] = found
@@ -167,7 +162,6 @@ def _profile_of(event: Event) -> str | None:
 
 
 def message_of(event: Event) -> str | None:
-    """The id of the message that an event is about."""
     return vendor_id(event.payload.get("message_id" if event.type == "link_clicked" else "id"))
 
 

@@ -63,9 +63,5 @@ def _levels(leaves: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         yield level
         if len(level) == 1:
             return
-        pairs = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+        pairs = [sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
         level = pairs + [level[-1]] * (len(level) % 2)
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\1" + left + right).digest()

@@ -49,12 +49,16 @@ async def plan_verification(connection: asyncpg.Connection, chains: Sequence[byt
     seals = [Seal(**row) for row in await connection.fetch(_SQL["seals"], timeout=LONGEST_SECONDS)]
     made = await connection.fetchval(_SQL["seal_count"])
     ranges = [part for piece in _ranges(seals, end) for part in await _split(connection, piece)]
+    lost = [chain for chain in chains if all(seal.chain != chain for seal in seals)]
     return VerificationPlan(
         identity=await connection.fetchval(_SQL["identity"]),
         seals=len(seals),
         # The duplicates take longest, so they are not the last to begin.
         checks=[DUPLICATE_CHECK, *map(range_check, ranges), QUARANTINE_CHECK],
-        findings=[*chain_findings(seals, made), *_kept_elsewhere(seals, chains)],
+        findings=[
+            *chain_findings(seals, made),
+            *(Finding(f"chain {chain.hex()}", "no seal has it: the seal was changed or removed") for chain in lost),
+        ],
     )
 
 
@@ -78,12 +82,6 @@ def chain_findings(seals: Sequence[Seal], made: int) -> Iterator[Finding]:
 def _missing(first: int, last: int) -> Iterator[Finding]:
     for seq in range(first, last + 1):
         yield Finding(f"seal {seq}", "missing: it was made and taken out")
-
-
-def _kept_elsewhere(seals: Sequence[Seal], chains: Sequence[bytes]) -> Iterator[Finding]:
-    for chain in chains:
-        if all(seal.chain != chain for seal in seals):
-            yield Finding(f"chain {chain.hex()}", "no seal has it: the seal was changed or removed")
 
 
 def _ranges(seals: Sequence[Seal], end: int) -> Iterator[EventRange]:

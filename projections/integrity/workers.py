@@ -94,7 +94,6 @@ def _run(setup: WorkerSetup, check: Check) -> CheckResult:
 
 @cache
 def _session(database_url: str) -> tuple[asyncio.Runner, asyncpg.Connection]:
-    """The event loop and the connection of this worker."""
     runner = asyncio.Runner()
     connection = runner.run(connect(database_url))
     with outages():

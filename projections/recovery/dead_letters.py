@@ -40,7 +40,6 @@ class DeadLetter:
 
 
 async def dead_letters(connection: asyncpg.Connection, projection: str | None = None) -> list[DeadLetter]:
-    """All dead letters, or those of one projection."""
     rows = await connection.fetch(_SQL["list"], projection)
     return [DeadLetter(**(dict(row) | {"event_key": str(row["event_key"])})) for row in rows]
 

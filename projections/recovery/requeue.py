@@ -46,7 +46,6 @@ class RequeuedPage:
 
 
 async def quarantined(connection: asyncpg.Connection, reason: str | None = None) -> list[Quarantined]:
-    """All rows, or those of one reason."""
     rows = await connection.fetch(_SQL["list"], reason)
     return [Quarantined(**(dict(row) | {"quarantine_key": str(row["quarantine_key"])})) for row in rows]
 

@@ -19,13 +19,15 @@ _PART = re.compile(r"^( *)# make schemas: (.+)\n(?:.*\n)*?\1# end$", re.MULTILIN
 
 
 def write(path: Path = DOCUMENT) -> None:
-    """Write the generated parts into the document."""
     path.write_text(updated(path.read_text("utf-8")), "utf-8")
 
 
 def updated(document: str) -> str:
     """The document with every generated part replaced. Raises KeyError for a part with an unknown name."""
-    parts = {f"messages of {topic}": list(_references(topic)) for topic in ("messages", "10dlc", "other")}
+    parts: dict[str, list[str]] = {f"messages of {topic}": [] for topic in ("messages", "10dlc", "other")}
+    for family in FAMILIES:
+        reference = f'{family.message}: {{ $ref: "#/components/messages/{family.message}" }}'
+        parts[f"messages of {family.topic}"].append(reference)
     parts["messages"] = [line for family in _by_message().values() for line in _message(family)]
 
     def part(found: re.Match[str]) -> str:
@@ -42,12 +44,6 @@ def _by_message() -> dict[str, Family]:
         messages.pop(family.message, None)
         messages[family.message] = family
     return messages
-
-
-def _references(topic: str) -> Iterator[str]:
-    for family in FAMILIES:
-        if family.topic == topic:
-            yield f'{family.message}: {{ $ref: "#/components/messages/{family.message}" }}'
 
 
 def _message(family: Family) -> Iterator[str]:

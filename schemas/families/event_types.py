@@ -20,7 +20,6 @@ class EventTypes:
         return cls(*sorted(pattern for pattern in patterns if not cls(*(patterns - {pattern})).takes(pattern)))
 
     def takes(self, event_type: str) -> bool:
-        """Whether the set holds this type."""
         return event_type in self._names or event_type.startswith(self._prefixes)
 
     @property

@@ -51,7 +51,6 @@ class Arrival(NamedTuple):
 
 
 def event_record(topics: Topics, event: Event, delivery: Delivery) -> Record:
-    """The record of an event."""
     head = (
         ("ce_specversion", b"1.0"),
         ("ce_id", event.key.encode()),

@@ -147,7 +147,6 @@ def _final(world: World, message: Message, sent_at: datetime) -> Webhook:
 
 
 def finalized(world: World, message: Message, status: str, sent_at: datetime, **changes: Any) -> Webhook:
-    """The final webhook of a message."""
     completed_at = max(world.clock(), sent_at + timedelta(milliseconds=world.rng.randint(20, 900)))
     changes = {"sent_at": bodies.stamp(sent_at), "completed_at": bodies.stamp(completed_at)} | changes
     changes["cost_breakdown"] = bodies.cost_breakdown(message)
@@ -179,7 +178,6 @@ def outbound(
 
 
 def received(world: World, profile: Profile, person: Person, text: str | None, **changes: Any) -> Webhook:
-    """A message from a person."""
     payload = bodies.inbound(world, profile, person, text, **changes)
     return Webhook("received", bodies.event(world, "message.received", world.clock(), payload))
 
