@@ -108,12 +108,23 @@ class IngestMetrics:
         self.producer_rebuilds = counter(
             "ledger_kafka_producer_rebuilds", "Producers closed as broken and built again."
         )
+        self._add_spool(counter, gauge)
 
-        # Spool
+    def _add_spool(self, counter: "partial[Counter]", gauge: "partial[Gauge]") -> None:
         self.spooled = counter("ledger_spool_written", "Records made durable in the spool.")
         self.drained = counter("ledger_spool_drained", "Records delivered from the spool to the sink.")
         self.spool_entries = gauge("ledger_spool_entries", "Records waiting in the spool.")
         self.spool_bytes = gauge("ledger_spool_bytes", "Bytes of the spool, refused and damaged entries included.")
-        self.spool_refused = gauge("ledger_spool_refused_entries", "Records that the sink permanently rejects.")
+        self.spool_limit = gauge("ledger_spool_limit_bytes", "LEDGER_SPOOL_MAX_BYTES.")
+        self.spool_oldest = gauge(
+            "ledger_spool_oldest_seconds", "Since the oldest waiting record was received; 0 without one."
+        )
+        self.spool_malformed = gauge(
+            "ledger_spool_malformed_files", "Malformed files beside the spool when it was opened."
+        )
+        self.spool_damaged_entries = gauge("ledger_spool_damaged_entries", "Damaged rows that are kept in the spool.")
+        self.spool_refused = gauge(
+            "ledger_spool_refused_entries", "Records that the sink rejected when they were last offered."
+        )
         self.spool_damaged = counter("ledger_spool_damaged", "Rows with a wrong checksum, moved aside.")
         self.spool_failures = counter("ledger_spool_failures", "Writes that the spool could not make durable.")

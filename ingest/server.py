@@ -84,9 +84,12 @@ async def receive(
     def is_ready() -> bool:
         return durable.can_accept and not receiver.stopping
 
+    def cause() -> str | None:
+        return "ingest is stopping" if receiver.stopping else durable.problem
+
     metrics.ready.set_function(is_ready)
     routes = webhook_routes(Webhooks(admission, metrics, max_body_bytes=settings.ledger_max_body_bytes))
-    operator = operator_routes(metrics.registry, is_ready)
+    operator = operator_routes(metrics.registry, is_ready, cause)
     async with AsyncExitStack() as stack:
         if sockets.admin is None:
             routes += operator
@@ -173,5 +176,9 @@ def _watch(metrics: IngestMetrics, durable: ManagedPort) -> None:
     spool = durable.spool
     metrics.spool_entries.set_function(lambda: spool.entries)
     metrics.spool_bytes.set_function(lambda: spool.bytes)
+    metrics.spool_limit.set(spool.max_bytes)
+    metrics.spool_oldest.set_function(lambda: spool.oldest_seconds)
+    metrics.spool_malformed.set_function(lambda: spool.malformed_files)
+    metrics.spool_damaged_entries.set_function(lambda: spool.damaged)
     metrics.spool_refused.set_function(lambda: spool.refused)
     metrics.kafka_away.set_function(lambda: durable.sink_unavailable)

@@ -4,13 +4,13 @@ Invariant: an entry leaves the spool when the sink has it, or for `refused` when
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from ingest.durable.spool import Spool
+from ingest.durable.spool import STALL_SECONDS, Spool
 from ingest.durable.spool_file import SpoolEntry
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.sink import RecordSink, Verdict
@@ -103,10 +103,7 @@ class Drainer:
             self._rewind_if_due()
             self._arrived.clear()
             try:
-                if self._refused_due:
-                    await self._spool.retry_refused()
-                    self._refused_due = False
-                batch = await self._spool.next_batch(self._after, self._limit, BATCH_BYTES)
+                batch = await self._unless_stalled(self._next_batch())
             except Unavailable:
                 await self._listener.spool_unusable()
                 await self._wait(self._pause.next_seconds())
@@ -116,6 +113,22 @@ class Drainer:
                 await self._handle(batch)
             elif not self._finishing:
                 await self._idle()
+
+    async def _next_batch(self) -> list[SpoolEntry]:
+        if self._refused_due:
+            await self._spool.retry_refused()
+            self._refused_due = False
+        return await self._spool.next_batch(self._after, self._limit, BATCH_BYTES)
+
+    async def _unless_stalled(self, reading: Coroutine[Any, Any, list[SpoolEntry]]) -> list[SpoolEntry]:
+        """The result. While the disk does not answer, requests can go to the sink alone."""
+        task = asyncio.create_task(reading)
+        try:
+            while not (await asyncio.wait([task], timeout=STALL_SECONDS))[0]:
+                await self._listener.spool_unusable()
+            return task.result()
+        finally:
+            task.cancel()
 
     def _rewind_if_due(self) -> None:
         # Entries that have to wait do not hold up those behind them: the drainer rewinds only at the end of the spool.
@@ -177,7 +190,8 @@ class Drainer:
         if not self._spool.usable:
             # Requests can go to the sink alone, and no delivery will show that it answers.
             await self._listener.spool_unusable()
-            self._try_again_later()
+            await self._wait(self._pause.next_seconds())
+            return
         if self._again_at is None:
             self._again.reset()
             await self._arrived.wait()

@@ -57,6 +57,11 @@ class KafkaFirst(SpoolOnly):
         return self.spool.usable or not self.sink_unavailable
 
     @property
+    def problem(self) -> str | None:
+        """As DurablePort says."""
+        return None if self.can_accept else f"Kafka does not answer, and {self.spool.problem}"
+
+    @property
     def sink_unavailable(self) -> bool:
         """Whether Kafka did not answer in time, or is not connected."""
         return self._breaker.is_open or not self._publisher.connected

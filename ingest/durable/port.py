@@ -15,6 +15,10 @@ class DurablePort(Protocol):
     def can_accept(self) -> bool:
         """Whether a record could become durable now."""
 
+    @property
+    def problem(self) -> str | None:
+        """The reason why no record could become durable now, if there is one."""
+
     async def persist(self, record: Record, deadline: float) -> None:
         """Return when the record is durable, so that it may be answered 2xx.
 

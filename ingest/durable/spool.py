@@ -6,6 +6,8 @@ new entries again automatically.
 
 import asyncio
 import sqlite3
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,6 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from ingest.durable.fill_level import FillLevel
 from ingest.durable.spool_file import SPOOL_FILE, Inventory, SpoolEntry, SpoolFile, checksum
 from ingest.durable.spool_writer import Job, SpoolWriter
 from schemas.errors import Misconfigured, Unavailable
@@ -21,6 +24,8 @@ from schemas.file_lock import FileLock
 from schemas.kafka.record import Record, pack
 from schemas.metrics import Counter
 from schemas.retry import SayOnce
+
+STALL_SECONDS = 1.5  # a disk that took longer for the oldest row will hardly take the next one in time
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +44,8 @@ class Spool:
 
     def __init__(self, directory: Path, max_bytes: int, metrics: SpoolMetrics) -> None:
         self.directory = directory.absolute()
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        self._level = FillLevel(max_bytes)
         self._metrics = metrics
         self._writer = SpoolWriter(
             self.directory / SPOOL_FILE,
@@ -52,14 +58,17 @@ class Spool:
         self._failure = SayOnce("")
         self.on_opened: Callable[[], None] = _nothing
         self.on_stored: Callable[[], None] = _nothing
-        self.on_full: Callable[[], None] = _nothing
+        self.on_unusable: Callable[[], None] = _nothing
         self._keys: Sequence[tuple[str, str]] = ()
         self._next_seq = 1
         self._reserved_bytes = 0
         self._stored_bytes = 0
+        self._queued: OrderedDict[int, float] = OrderedDict()  # the time of each append that is not committed, by seq
+        self._oldest_at: float | None = None
         self.entries = 0
         self.refused = 0
         self.damaged = 0
+        self.malformed_files = 0
 
     @property
     def bytes(self) -> int:
@@ -68,8 +77,27 @@ class Spool:
 
     @property
     def usable(self) -> bool:
-        """Whether an append would be tried now. False after an append found no room, until an entry is deleted."""
-        return self._writable and not self._full and self.bytes < self._max_bytes
+        """Whether an append would be tried now."""
+        return self.problem is None
+
+    @property
+    def problem(self) -> str | None:
+        """The reason why nothing can be appended now, if there is one."""
+        if not self._writable:
+            return "the spool cannot be written: see spool_failed in the log"
+        if self._full or self.bytes >= self.max_bytes:  # _full: an append found no room, and nothing was deleted since
+            return f"the spool is full: {self.bytes} of {self.max_bytes} bytes (LEDGER_SPOOL_MAX_BYTES)"
+        return "the spool's disk does not answer" if self._is_stalled else None
+
+    @property
+    def _is_stalled(self) -> bool:
+        queued_at = next(iter(self._queued.values()), None)
+        return queued_at is not None and self._loop.time() - queued_at > STALL_SECONDS
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long ago the oldest waiting entry was received. 0 without one."""
+        return max(time.time() - self._oldest_at, 0.0) if self.entries and self._oldest_at else 0.0
 
     async def open(self) -> None:
         """Lock the directory and begin. A file that cannot be opened yet is tried again. Raises Misconfigured."""
@@ -95,22 +123,24 @@ class Spool:
     def append(self, record: Record) -> asyncio.Future[Any]:
         """Keep a record. The future resolves to its place in the queue once it is on disk.
 
-        Raises Unavailable at once when the spool is full or cannot be written.
+        Raises Unavailable at once when the spool is full, cannot be written, or its disk does not answer. A future that
+        is done before its row is written withdraws the row.
         """
         blob = pack(record)
         size = len(blob)
-        if not self._writable:
-            raise Unavailable("the spool cannot be written")
-        if self.bytes + size > self._max_bytes:
+        if self._writable and self.bytes + size > self.max_bytes:
             self._full = True
-            self.on_full()
-            raise Unavailable("the spool is full")
+            self._level.note(self.bytes, is_full=True)
+        if not self._writable or self.bytes + size > self.max_bytes or self._is_stalled:
+            self.on_unusable()
+            raise Unavailable(self.problem or "the spool is full")
         seq, self._next_seq = self._next_seq, self._next_seq + 1
         self._reserved_bytes += size
+        self._queued[seq] = self._loop.time()
         future: asyncio.Future[Any] = self._loop.create_future()
         row = (seq, record.topic, record.event_key, size, checksum(blob), blob)
-        settle, fail = partial(self._appended, future, seq, size), partial(self._lost, future, size)
-        self._writer.submit(Job(settle, fail, row=row, durable=True))
+        settle, fail = partial(self._appended, future, seq, size), partial(self._lost, future, seq, size)
+        self._writer.submit(Job(settle, fail, row=row, is_withdrawn=future.done, durable=True))
         return future
 
     async def next_batch(self, after: int, limit: int, max_bytes: int) -> list[SpoolEntry]:
@@ -131,17 +161,21 @@ class Spool:
         # Not awaited: an entry that a crash brings back is only delivered again.
         chosen = list(seqs)
         if chosen:
-            self._writer.submit(Job(self._deleted, _nothing, call=lambda file: file.delete(chosen)))
+            self._writer.submit(
+                Job(self._deleted, _nothing, call=lambda file: (*file.delete(chosen), file.oldest_at()))
+            )
 
     async def refuse(self, seq: int, reason: str) -> None:
         """Move an entry to the table of refused entries. Durable when it returns. Raises Unavailable."""
-        moved = await self._ask(lambda file: file.refuse(seq, reason), durable=True)
+        moved, self._oldest_at = await self._ask(
+            lambda file: (file.refuse(seq, reason), file.oldest_at()), durable=True
+        )
         self.entries -= moved
         self.refused += moved
 
     async def retry_refused(self) -> None:
         """Put the refused entries back into the queue. Raises Unavailable."""
-        moved = await self._ask(lambda file: file.retry_refused(), durable=True)
+        moved, self._oldest_at = await self._ask(lambda file: (file.retry_refused(), file.oldest_at()), durable=True)
         self.entries += moved
         self.refused -= moved
         if moved:
@@ -158,21 +192,28 @@ class Spool:
     # The writer calls these on the loop, in the order of the commits.
 
     def _appended(self, future: "asyncio.Future[Any]", seq: int, size: int, _: Any) -> None:
+        del self._queued[seq]
         self._reserved_bytes -= size
         self._stored_bytes += size
+        if not self.entries:
+            self._oldest_at = time.time()
         self.entries += 1
+        self._level.note(self.bytes)
         _resolve(future, seq)
         self.on_stored()
 
-    def _lost(self, future: "asyncio.Future[Any]", size: int) -> None:
+    def _lost(self, future: "asyncio.Future[Any]", seq: int, size: int) -> None:
+        del self._queued[seq]
         self._reserved_bytes -= size
         self._metrics.spool_failures.inc()
         _refuse(future)
 
-    def _deleted(self, gone: tuple[int, int]) -> None:
-        self.entries -= gone[0]
-        self._stored_bytes -= gone[1]
-        self._full = self._full and not gone[1]
+    def _deleted(self, gone: tuple[int, int, float | None]) -> None:
+        count, freed_bytes, self._oldest_at = gone
+        self.entries -= count
+        self._stored_bytes -= freed_bytes
+        self._full = self._full and not freed_bytes
+        self._level.note(self.bytes)
 
     def _count_damaged(self, damaged: int) -> None:
         self.entries -= damaged
@@ -187,6 +228,8 @@ class Spool:
         self._stored_bytes = found.stored_bytes
         self.entries, self.refused, self.damaged = found.entries, found.refused, found.damaged
         self._keys = found.keys
+        self._oldest_at, self.malformed_files = found.oldest_at, found.malformed_files
+        self._level.note(self.bytes)
         self.on_opened()
 
     def _can_write(self) -> None:

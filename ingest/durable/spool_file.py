@@ -29,7 +29,7 @@ from ingest.durable.spool_replacement import (
     replace,
     sync_directory,
 )
-from schemas.kafka.record import Record, unpack
+from schemas.kafka.record import Record, decode, unpack
 
 SPOOL_FILE = "spool.sqlite3"
 RECENT_KEYS = 100_000
@@ -43,6 +43,7 @@ SpoolRow = tuple[int, str, str, int, bytes, bytes]
 
 _INSERT = "insert into pending values (?, ?, ?, ?, ?, ?)"
 _TAKE = "select seq, bytes, checksum, blob from pending where seq > ? order by seq limit ?"
+_FIRST = "select seq, checksum, blob from pending order by seq limit 1"
 _DELETE = "delete from pending where seq = ?"
 _SIZE = "select bytes from pending indexed by pending_keys where seq = ?"
 _REFUSE = "insert into refused select seq, topic, event_key, bytes, checksum, blob, ?, ? from pending where seq = ?"
@@ -65,7 +66,7 @@ class SpoolEntry:
 class Inventory:
     """The content of a file when it is opened. `keys` are (topic, event_key) of the newest entries, newest first.
 
-    `malformed_files` lie beside it.
+    `malformed_files` lie beside it. `oldest_at`: as SpoolFile.oldest_at.
     """
 
     entries: int
@@ -75,6 +76,7 @@ class Inventory:
     last_seq: int
     keys: Sequence[tuple[str, str]]
     malformed_files: int
+    oldest_at: float | None
 
 
 def checksum(blob: bytes) -> bytes:
@@ -166,7 +168,9 @@ class SpoolFile:
         last = max(row(f"select coalesce(max(seq), 0) from {table}")[0] for table in ("pending", "refused", "damaged"))  # noqa: S608 -- table names of ours
         keys = [(sys.intern(topic), key) for topic, key in self._db.execute(_KEYS, (RECENT_KEYS,))]
         stored_bytes = pending[1] + refused[1] + damaged[1]
-        return Inventory(pending[0], refused[0], damaged[0], stored_bytes, last, keys, malformed_files(self._path))
+        return Inventory(
+            pending[0], refused[0], damaged[0], stored_bytes, last, keys, malformed_files(self._path), self.oldest_at()
+        )
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -210,6 +214,15 @@ class SpoolFile:
             self._db.execute(_MOVE_DAMAGED, (_now(), seq))
             self._db.execute(_DELETE, (seq,))
         return entries, len(damaged)
+
+    def oldest_at(self) -> float | None:
+        """The Unix time at which the first waiting entry was received. None without one, or if it is damaged."""
+        first = self._db.execute(_FIRST).fetchone()
+        entry = _read(*first) if first else None
+        if entry is None:
+            return None
+        arrival = decode(entry.record.value, entry.record.headers, fallback_received_at=datetime.now(UTC))
+        return arrival.delivery.received_at.timestamp()
 
     def delete(self, seqs: Iterable[int]) -> tuple[int, int]:
         """Delete entries. Returns how many were there, and their bytes."""

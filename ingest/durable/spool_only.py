@@ -51,6 +51,11 @@ class SpoolOnly:
         return self.spool.usable
 
     @property
+    def problem(self) -> str | None:
+        """As DurablePort says."""
+        return self.spool.problem
+
+    @property
     def sink_unavailable(self) -> bool:
         """Whether the last batch could not be delivered."""
         return self._breaker.is_open
@@ -107,7 +112,7 @@ class SpoolOnly:
 
     async def _open_spool(self) -> None:
         await self.spool.open()
-        self.spool.on_stored = self.spool.on_full = self._drainer.wake
+        self.spool.on_stored = self.spool.on_unusable = self._drainer.wake
         self.spool.on_opened = self._drainer.restart
 
     def _begin_to_drain(self) -> None:

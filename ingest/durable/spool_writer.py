@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -23,11 +24,15 @@ IDLE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Job:
-    """A row to append, or a call on the file. Afterwards `settle` (with the result) or `fail` runs on the loop."""
+    """A row to append, or a call on the file. Afterwards `settle` (with the result) or `fail` runs on the loop.
+
+    `is_withdrawn` is asked on the writer's thread: a row that nobody waits for any more is not written.
+    """
 
     settle: Callable[[Any], None]
     fail: Callable[[], None]
     row: SpoolRow | None = None
+    is_withdrawn: Callable[[], bool] | None = None
     call: Callable[[SpoolFile], Any] | None = None
     durable: bool = False
 
@@ -84,9 +89,7 @@ class SpoolWriter:
         if self._check_needed and self._file.is_open and time.monotonic() >= self._check_at:
             self._check_disk()
         jobs, more = self._collect()
-        if self._check_needed:  # a disk that takes no rows may still delete some
-            self._fail([job for job in jobs if job.row])
-            jobs = [job for job in jobs if not job.row]
+        jobs = self._fail_some(jobs)
         if jobs:
             self._commit(jobs)
         elif more and self._file.is_open:
@@ -126,6 +129,12 @@ class SpoolWriter:
             return [], True
         return [job for job in jobs if job], None not in jobs
 
+    def _fail_some(self, jobs: list[Job]) -> list[Job]:
+        """Fail the rows that are withdrawn, or all rows while the disk takes none. It may still delete some."""
+        useless = [bool(job.row and (self._check_needed or (job.is_withdrawn and job.is_withdrawn()))) for job in jobs]
+        self._fail(compress(jobs, useless))
+        return [job for job, is_useless in zip(jobs, useless, strict=True) if not is_useless]
+
     def _queued(self) -> list[Job | None]:
         jobs = []
         with suppress(Empty):
@@ -162,7 +171,8 @@ class SpoolWriter:
         self._notify([partial(self._on_failure, str(error))])
 
     def _fail(self, jobs: Iterable[Job]) -> None:
-        self._notify([job.fail for job in jobs])
+        if calls := [job.fail for job in jobs]:
+            self._notify(calls)
 
     def _notify(self, calls: Sequence[Callable[[], object]]) -> None:
         # The loop is closed where a program ends without `close`. Committed entries stay committed.

@@ -62,7 +62,6 @@ UNAVAILABLE = json_answer(503, {"error": "unavailable"}, (b"retry-after", b"1"))
 READ_ONLY = json_answer(405, {"error": "method_not_allowed"}, (b"allow", b"GET, HEAD"))
 LIVE = json_answer(200, {"status": "live"})
 READY = json_answer(200, {"status": "ready"})
-NOT_READY = json_answer(503, {"status": "unavailable"}, (b"retry-after", b"1"))
 # An event_key has 36 characters, so the head of these answers is the same for every event.
 _TAKEN = {
     status: (
@@ -210,10 +209,17 @@ async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send(response.body)
 
 
-def operator_routes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[Route]:
+def not_ready(cause: str | None) -> Answer:
+    return json_answer(503, {"status": "unavailable"} | ({"cause": cause} if cause else {}), (b"retry-after", b"1"))
+
+
+def operator_routes(
+    registry: CollectorRegistry, is_ready: Callable[[], bool], cause: Callable[[], str | None] = lambda: None
+) -> list[Route]:
+    """Health and metrics. `cause` says why it is not ready, where that is known."""
     return [
         Route("/health/live", GetEndpoint(lambda: LIVE)),
-        Route("/health/ready", GetEndpoint(lambda: READY if is_ready() else NOT_READY)),
+        Route("/health/ready", GetEndpoint(lambda: READY if is_ready() else not_ready(cause()))),
         Route("/metrics", GetEndpoint(lambda: answer(200, generate_latest(registry), CONTENT_TYPE_LATEST.encode()))),
     ]
 

@@ -19,6 +19,7 @@ class FakeDurable:
         self.calls = 0
         self.begun = asyncio.Event()
         self.can_accept = True
+        self.problem: str | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self._waiting = tuple(waiting)

@@ -18,7 +18,9 @@ async def test_health_and_metrics(ingest: RunningIngest) -> None:
         assert 'ledger_webhooks_total{outcome="accepted"} 1.0' in text
         assert (await client.post("/health/ready")).headers["allow"] == "GET, HEAD"
         ingest.durable.can_accept = False
-        assert (await client.get("/health/ready")).status_code == 503
+        ingest.durable.problem = "the spool is full"
+        answer = await client.get("/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "unavailable", "cause": "the spool is full"})
         assert (await client.get("/health/live")).status_code == 200
 
 
