@@ -1,4 +1,8 @@
-"""`sql`: runs one statement with the rights of `telnyx_reader`, in a read-only transaction with a time limit."""
+"""`sql`: runs one statement with the rights of `telnyx_reader`, in a read-only transaction with a time limit.
+
+Invariant: no statement sees more than telnyx_reader may, however much the login may. It runs inside the function
+`run_as_reader` (schemas/sql/run_as_reader.sql); a statement could undo `set role`.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,6 +22,7 @@ from schemas.settings import load
 from schemas.sql.migrate import connected
 
 READER = "telnyx_reader"
+PSEUDO_TYPES = ("void", "record", "record[]")
 
 app = command_app()
 
@@ -78,16 +83,62 @@ async def _fetch(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return column names and rows. Raises LedgerError with the database's message if the query fails."""
     async with connected(database_url) as connection, connection.transaction(readonly=True):
-        if await connection.fetchval("select pg_has_role(oid, 'member') from pg_roles where rolname = $1", READER):
-            await connection.execute(f"set local role {READER}")
+        bounded = await _is_bounded(connection)
         await connection.execute("set local search_path = telnyx, public")
         await connection.execute("select set_config('statement_timeout', $1, true)", f"{timeout_seconds:.3f}s")
         try:
             statement = await connection.prepare(query)
-            rows = await statement.fetch(*values)
+            attributes = statement.get_attributes()
+            if bounded:
+                rows = await connection.fetch(await _call(connection, attributes), _text(query, attributes), values)
+            else:
+                rows = await statement.fetch(*values)
         except asyncpg.QueryCanceledError as error:
             problem = f"no answer within {timeout_seconds:g} s: narrow the query, or raise --timeout"
             raise LedgerError(f"{error.sqlstate} {problem}") from None
         except asyncpg.PostgresError as error:
             raise LedgerError(f"{error.sqlstate} {error.message}") from None
-        return [attribute.name for attribute in statement.get_attributes()], [tuple(row) for row in rows]
+        return [attribute.name for attribute in attributes], [tuple(row) for row in rows]
+
+
+async def _is_bounded(connection: asyncpg.Connection) -> bool:
+    """Whether `run_as_reader` runs the statement. If not, the rights of the login bound it.
+
+    Raises Misconfigured where the login may read message text and the function is missing or was altered.
+    """
+    bounded, may_read_text = await connection.fetchrow(_BOUNDARY, READER)
+    if not bounded and may_read_text:
+        problem = "sql: telnyx.run_as_reader is missing or not the installed one, and this login may read message text"
+        raise Misconfigured([f"{problem}; run `telnyx-ledger migrate`, or log in as a reader"])
+    return bool(bounded)
+
+
+# The owner of the function could make it run with the rights of its caller: that is looked at each time.
+_BOUNDARY = """
+    select (select prosecdef and pg_get_userbyid(proowner) = $1 and has_function_privilege(oid, 'execute')
+            from pg_proc where oid = to_regprocedure('telnyx.run_as_reader(text, text[])')) as bounded,
+           coalesce(has_table_privilege(to_regclass('telnyx.message_contents'), 'select')
+                    or has_column_privilege(to_regclass('telnyx.events'), 'body', 'select'), false) as may_read_text
+"""
+
+
+async def _call(connection: asyncpg.Connection, attributes: Sequence[asyncpg.Attribute]) -> str:
+    """The call of `run_as_reader` for a statement with these columns, which keep their types."""
+    oids = [attribute.type.oid for attribute in attributes]
+    names = dict(await connection.fetch("select oid, format_type(oid, -1) from pg_type where oid = any($1)", oids))
+    types = ["text" if attribute.type.name in PSEUDO_TYPES else names[attribute.type.oid] for attribute in attributes]
+    columns = ", ".join(f"c{number} {name}" for number, name in enumerate(types)) or "nothing text"
+    return f"select * from telnyx.run_as_reader($1, $2) as answer ({columns})"  # noqa: S608 -- names of types only
+
+
+def _text(query: str, attributes: Sequence[asyncpg.Attribute]) -> str:
+    """The statement, with columns as text where a function cannot return their type."""
+    names = [f"c{number}" for number in range(len(attributes))]
+    if not any(attribute.type.name in PSEUDO_TYPES for attribute in attributes):
+        return query
+    shown = [
+        f"{name}::text" if attribute.type.name in PSEUDO_TYPES else name
+        for name, attribute in zip(names, attributes, strict=True)
+    ]
+    inner = query.rstrip().rstrip(";")
+    return f"select {', '.join(shown)} from (\n{inner}\n) as answer ({', '.join(names)})"  # noqa: S608 -- it runs as the reader

@@ -27,6 +27,7 @@ begin
     union all
     select format('alter function %s owner to telnyx_owner', oid::regprocedure)
     from pg_proc where pronamespace = 'telnyx'::regnamespace and proowner <> 'telnyx_owner'::regrole
+      and proname <> 'run_as_reader'
   loop
     execute statement;
   end loop;
@@ -35,7 +36,17 @@ $$;
 
 revoke all on schema telnyx, telnyx_partitions from public;
 revoke all on all tables in schema telnyx from public;
-revoke all on all functions in schema telnyx from public;
+
+do $$
+declare
+  function regprocedure;
+begin
+  -- run_as_reader belongs to telnyx_reader: see run_as_reader.sql.
+  for function in select oid from pg_proc where pronamespace = 'telnyx'::regnamespace and proname <> 'run_as_reader' loop
+    execute format('revoke all on function %s from public', function);
+  end loop;
+end
+$$;
 
 do $$
 declare

@@ -166,6 +166,7 @@ async def _run_files(connection: asyncpg.Connection) -> None:
     for text in in_order("functions", "views"):
         await connection.execute(text)
     await connection.execute(text_of("grants.sql"))
+    await connection.execute(text_of("run_as_reader.sql"))
     await connection.execute(text_of("error_codes.sql"), _error_codes())
     await connection.execute("select telnyx.ensure_partitions(now(), $1)", MONTHS_AHEAD)
 

@@ -39,3 +39,16 @@ exception
     raise warning 'the login % is not a member of telnyx_owner, so it stays the owner of the objects that it creates', current_user;
 end
 $$;
+
+-- run_as_reader.sql acts as telnyx_reader. Without `inherit`, the login gets none of its rights otherwise.
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'telnyx_reader')
+     and not pg_has_role(current_user, 'telnyx_reader', 'set') then
+    grant telnyx_reader to current_user with inherit false, set true;
+  end if;
+exception
+  when insufficient_privilege then
+    null; -- run_as_reader.sql says so
+end
+$$;

@@ -143,7 +143,8 @@ class TestSql:
         [
             ("select body from events", "42501"),
             ("select * from message_contents", "42501"),
-            ("delete from opt_outs", "25006"),
+            ("delete from opt_outs", "42601"),
+            ("delete from opt_outs returning *", "25006"),
             ("selec 1", "42601"),
         ],
     )
