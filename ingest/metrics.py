@@ -13,6 +13,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from schemas.reading.key_ends import STATES
+
 # How a request to the webhook path ended: a status word of the contract, a reason of a 403, or another error.
 OUTCOMES = (
     "accepted",
@@ -91,6 +93,15 @@ class IngestMetrics:
         self.buffered_bytes = gauge("ledger_http_buffered_bytes", "Bodies in memory, over all connections.")
         self.connections = gauge("ledger_http_connections", "Open connections.")
         self.ready = gauge("ledger_ready", "1 while Kafka or the spool can take an event, else 0.")
+
+        # Keys
+        keys = Gauge("ledger_keys", "Keys of the ring, by whether they are in force now.", ["state"], registry=registry)
+        self.keys = {state: keys.labels(state) for state in STATES}
+        self.next_key_end = Gauge(
+            "ledger_key_end_timestamp_seconds",
+            "Unix time at which the next key of the ring ends; 0: none does.",
+            registry=registry,
+        )
 
         # Dedupe
         look_ups = counter("ledger_store_look_ups", "Events looked up in the event store.", ["result"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ingest.admission.admission import Admission, durable_names
+from ingest.admission.admission import TOO_MANY_KEYS, Admission, durable_names
 from ingest.admission.dedupe import Dedupe, LookUps, RecentKeys, StoredEvents
 from ingest.admission.stored_keys import StoredKeys
 from ingest.durable.port import DurablePort, ManagedPort
@@ -23,6 +23,7 @@ from ingest.metrics import IngestMetrics
 from ingest.settings import ReceiveSettings
 from schemas import gc_tuning
 from schemas.kafka.topics import Topics
+from schemas.reading.key_ends import keep_saying_key_ends, show_key_states
 from schemas.settings import reload_keys
 
 # Between "not ready" and the end of listening, for load balancers to see it.
@@ -88,6 +89,9 @@ async def receive(
         return "ingest is stopping" if receiver.stopping else durable.problem
 
     metrics.ready.set_function(is_ready)
+    show_key_states(metrics, lambda: admission.keys, clock)
+    if not admission.keys.serves_shared_path:
+        log.warning("shared_path_not_served", problem=TOO_MANY_KEYS.format(len(admission.keys.keys)))
     routes = webhook_routes(Webhooks(admission, metrics, max_body_bytes=settings.ledger_max_body_bytes))
     operator = operator_routes(metrics.registry, is_ready, cause)
     async with AsyncExitStack() as stack:
@@ -125,7 +129,9 @@ async def serving(
         stack.push_async_callback(store.close)
         receiving = receive(settings, Parts(durable, store, topics, metrics), sockets=sockets)
         receiver = await stack.enter_async_context(receiving)
-        receiver.tasks = [*durable.tasks, *([store.connecting] if store.connecting is not None else [])]
+        saying = asyncio.create_task(keep_saying_key_ends(lambda: receiver.admission.keys))
+        stack.callback(saying.cancel)
+        receiver.tasks = [saying, *durable.tasks, *([store.connecting] if store.connecting is not None else [])]
         log.info(
             "listening",
             host=settings.ledger_host,

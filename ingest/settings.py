@@ -34,12 +34,13 @@ class ReceiveSettings(KeySettings, DatabaseSettings, SpoolSettings, LogSettings)
             raise ValueError(f"{port} is LEDGER_PORT too; choose another port, or unset it to share LEDGER_PORT")
         return port
 
-    @field_validator("ledger_spool_max_bytes")
+    @field_validator("ledger_max_body_bytes")
     @classmethod
-    def _takes_every_body(cls, size: int, info: ValidationInfo) -> int:
-        least = info.data.get("ledger_max_body_bytes", 0) + RECORD_HEADER_BYTES
-        if size < least:
-            raise ValueError(f"{size} is too small for a body of LEDGER_MAX_BODY_BYTES; expected at least {least}")
+    def _fits_the_spool(cls, size: int, info: ValidationInfo) -> int:
+        spool_bytes = info.data.get("ledger_spool_max_bytes")
+        if spool_bytes is not None and spool_bytes < size + RECORD_HEADER_BYTES:
+            least = size + RECORD_HEADER_BYTES
+            raise ValueError(f"{size} does not fit the spool; set LEDGER_SPOOL_MAX_BYTES to {least} or more")
         return size
 
 

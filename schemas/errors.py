@@ -14,11 +14,15 @@ class LedgerError(Exception):
 
 
 class Rejected(LedgerError):
-    """This input will never be accepted, however often it is retried. `reason` is one stable word."""
+    """This input will never be accepted, however often it is retried. `reason` is one stable word.
 
-    def __init__(self, reason: str) -> None:
+    `details` are for the log: the sender is told the reason alone.
+    """
+
+    def __init__(self, reason: str, **details: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.details = details
 
 
 class Unavailable(LedgerError):

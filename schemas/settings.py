@@ -159,14 +159,14 @@ class KeySettings(Settings):
 def reload_keys(settings: KeySettings, use: Callable[[KeyRing], None]) -> None:
     """Call `use` with the keys as they are in TELNYX_PUBLIC_KEYS_FILE now, or log why they cannot be used.
 
-    The keys in use stay where the new ones cannot be used.
+    The keys in use stay where the new ones cannot be used, or where `use` raises Misconfigured.
     """
     try:
         ring = settings.key_ring()
+        use(ring)
     except Misconfigured as error:
         log.error("keys_not_reloaded", problems=error.problems)
         return
-    use(ring)
     log.info("keys_loaded", key_ids=sorted(ring.by_id))
 
 

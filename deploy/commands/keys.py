@@ -1,5 +1,6 @@
 """`keys`: lists every public key that is or was in force, and since when the database knows it."""
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +9,11 @@ from deploy.operator_session import query_database
 from deploy.output import show
 from deploy.settings import KeysSettings
 from projections.signing_keys import instant_of, remembered_keys
+from schemas.reading.key_ends import state_of
 from schemas.reading.signing import Key
 from schemas.settings import load
 
-COLUMNS = ("account", "key_id", "not_before", "not_after", "first_seen_at", "configured")
+COLUMNS = ("account", "key_id", "not_before", "not_after", "first_seen_at", "configured", "state")
 
 app = command_app()
 
@@ -33,4 +35,5 @@ def keys(*, as_json: AsJson = False) -> None:
 
 
 def _row(key: Key, first_seen_at: datetime | None, *, configured: bool) -> list[Any]:
-    return [key.account, key.key_id, instant_of(key.not_before), instant_of(key.not_after), first_seen_at, configured]
+    validity = [instant_of(key.not_before), instant_of(key.not_after)]
+    return [key.account, key.key_id, *validity, first_seen_at, configured, state_of(key, time.time())]

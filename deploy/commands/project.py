@@ -20,6 +20,8 @@ from projections.registry import PROJECTIONS
 from projections.settings import ProjectSettings
 from schemas import gc_tuning
 from schemas.background import background
+from schemas.reading.key_ends import keep_saying_key_ends
+from schemas.reading.signing import KeyRing
 from schemas.settings import load, log_unused_names, reload_keys
 from schemas.sql.migrate import require_current_at
 
@@ -63,10 +65,15 @@ async def _run(settings: ProjectCommandSettings, metrics: ProjectorMetrics) -> N
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     owner = owner_name()
     verify = settings.ledger_project_verify == "all"
-    projector = Projector(
-        settings.database_url, keys=settings.key_ring(), verify=verify, owner=owner, projections=PROJECTIONS
-    )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_keys, settings, projector.replace_keys)
+    ring = settings.key_ring()
+    projector = Projector(settings.database_url, keys=ring, verify=verify, owner=owner, projections=PROJECTIONS)
+
+    def replace_keys(keys: KeyRing) -> None:
+        nonlocal ring
+        ring = keys
+        projector.replace_keys(keys)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_keys, settings, replace_keys)
 
     def is_ready() -> bool:
         return not stop.is_set()
@@ -75,7 +82,7 @@ async def _run(settings: ProjectCommandSettings, metrics: ProjectorMetrics) -> N
     watching = watch(settings.database_url, metrics, projections=PROJECTIONS)
     try:
         async with (
-            background(stop, watching, keep_sealing(settings.database_url)),
+            background(stop, watching, keep_sealing(settings.database_url), keep_saying_key_ends(lambda: ring)),
             health(metrics.registry, is_ready, host=host, port=port),
         ):
             gc_tuning.freeze_startup_objects()

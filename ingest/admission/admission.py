@@ -11,11 +11,16 @@ import structlog
 
 from ingest.admission.dedupe import Dedupe, DedupeResult, LookupKey, LookUps
 from ingest.durable.port import DurablePort
-from schemas.errors import Rejected, Unavailable
+from schemas.errors import Misconfigured, Rejected, Unavailable
 from schemas.kafka.record import Delivery, Record, event_record, quarantine_record
 from schemas.kafka.topics import Topics
 from schemas.reading.event import Unreadable, read
-from schemas.reading.signing import KeyRing
+from schemas.reading.signing import PER_PATH_KEYS, KeyRing
+
+TOO_MANY_KEYS = (
+    f"TELNYX_PUBLIC_KEYS: {{}} keys, and /webhooks/telnyx is served with {PER_PATH_KEYS} at most; "
+    "let every account post to /webhooks/telnyx/ACCOUNT, then restart ingest"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +67,10 @@ class Admission:
         self._clock = clock
 
     def replace_keys(self, keys: KeyRing) -> None:
-        """Use these keys from the next request on."""
+        """Use these keys from the next request on. Raises Misconfigured if a served path would become 404."""
+        # Telnyx disables an endpoint that keeps failing.
+        if self.keys.serves_shared_path and not keys.serves_shared_path:
+            raise Misconfigured([TOO_MANY_KEYS.format(len(keys.keys))])
         self.keys = keys
 
     async def admit(
@@ -75,7 +83,7 @@ class Admission:
         """
         key = self.keys.match(signature, signed_timestamp, body, account)
         if key is None:
-            raise Rejected("no_matching_key")
+            raise self._no_matching_key(signature, signed_timestamp, body, account)
         now = self._clock()
         received_at = datetime.fromtimestamp(now, UTC)
         delivery = Delivery(body, signature, signed_timestamp.decode(), key.key_id, key.account, received_at)
@@ -100,6 +108,14 @@ class Admission:
         if result is DedupeResult.FAILED:
             raise Unavailable("not durable anywhere")
         return Outcome("accepted" if result is DedupeResult.NEW else "duplicate", event_key)
+
+    def _no_matching_key(self, signature: bytes, signed_timestamp: bytes, body: bytes, account: str | None) -> Rejected:
+        key = self.keys.match_beyond_validity(signature, signed_timestamp, body, account)
+        if key is None:
+            return Rejected("no_matching_key")
+        is_early = key.not_before is not None and int(signed_timestamp) < key.not_before
+        why = "key_not_yet_valid" if is_early else "key_expired"
+        return Rejected("no_matching_key", why=why, key_id=key.key_id, account=key.account)
 
     async def _known(self, lookup_key: LookupKey) -> bool:
         return self._dedupe.knows(lookup_key.event_key) or await self._look_ups.stored(lookup_key)

@@ -101,7 +101,7 @@ class Webhooks:
             ended, response = outcome.status, answer_for(outcome)
         except Rejected as refusal:
             ended, response = refusal.reason, REFUSALS[refusal.reason]
-            self._refusals.add(refusal.reason)
+            self._refusals.add(refusal.reason, **refusal.details)
         except Unavailable:
             ended, response = "unavailable", UNAVAILABLE
             self._refusals.add("unavailable")
@@ -172,23 +172,26 @@ class Disconnected(Exception):
 
 
 class SampledLog:
-    """Logs an event that any client can cause: at most a line per second and reason, with the number of events."""
+    """Logs an event that any client can cause: at most a line per second and reason, with the number of events.
+
+    Details are about keys of the ring, so their number is bounded, and their lines are warnings.
+    """
 
     def __init__(self, event: str) -> None:
         self._event = event
-        self._unlogged: dict[str, int] = {}
-        self._quiet_until: dict[str, float] = {}
+        self._unlogged: dict[tuple[str, ...], int] = {}
+        self._quiet_until: dict[tuple[str, ...], float] = {}
 
-    def add(self, reason: str) -> None:
-        """Count the event, and log it if the last line with this reason is a second old."""
-        now = asyncio.get_running_loop().time()
-        count = self._unlogged.get(reason, 0) + 1
-        if now < self._quiet_until.get(reason, 0.0):
-            self._unlogged[reason] = count
+    def add(self, reason: str, **details: str) -> None:
+        """Count the event, and log it if the last line with this reason and details is a second old."""
+        now, kind = asyncio.get_running_loop().time(), (reason, *details.values())
+        count = self._unlogged.get(kind, 0) + 1
+        if now < self._quiet_until.get(kind, 0.0):
+            self._unlogged[kind] = count
             return
-        self._unlogged[reason] = 0
-        self._quiet_until[reason] = now + QUIET_SECONDS
-        log.info(self._event, reason=reason, count=count)
+        self._unlogged[kind] = 0
+        self._quiet_until[kind] = now + QUIET_SECONDS
+        (log.warning if details else log.info)(self._event, reason=reason, count=count, **details)
 
 
 class GetEndpoint:

@@ -74,6 +74,21 @@ class KeyRing:
                 return key
         return None
 
+    def match_beyond_validity(
+        self, signature: bytes, signed_timestamp: bytes, body: bytes, account: str | None
+    ) -> Key | None:
+        """The key that signed at a time at which it was not valid. `match` has found none."""
+        seconds = int(signed_timestamp)
+        for key in self.keys if account is None else self.of_account(account):
+            if not key.valid_at(seconds) and verify(key.public_key, signature, signed_timestamp, body):
+                return key
+        return None
+
+    @property
+    def serves_shared_path(self) -> bool:
+        """Whether webhooks without an account in their path are taken: every key is tried for them."""
+        return len(self.keys) <= PER_PATH_KEYS
+
 
 def verify(public_key: bytes, signature: bytes, signed_timestamp: bytes, body: bytes) -> bool:
     """Whether `public_key` signed `signed_timestamp|body`. False for wrong lengths and for small-order points."""

@@ -82,7 +82,7 @@ def test_a_spool_smaller_than_a_body_is_a_problem(monkeypatch: pytest.MonkeyPatc
     given = RECEIVE | {"LEDGER_SPOOL_MAX_BYTES": str(1024**2), "LEDGER_MAX_BODY_BYTES": str(1024**2)}
     [problem] = problems(ReceiveSettings, given, monkeypatch)
     assert problem == (
-        "LEDGER_SPOOL_MAX_BYTES: 1048576 is too small for a body of LEDGER_MAX_BODY_BYTES; expected at least 1064960"
+        "LEDGER_MAX_BODY_BYTES: 1048576 does not fit the spool; set LEDGER_SPOOL_MAX_BYTES to 1064960 or more"
     )
 
 

@@ -25,6 +25,7 @@ async def ingest() -> AsyncIterator[RunningIngest]:
     metrics = IngestMetrics()
     with os.fdopen(writing, "w") as stream:
         logs.configure("info", stream, on_failure=metrics.log_failures.inc)
+        structlog.configure(cache_logger_on_first_use=False)  # or the loggers of all modules would keep this stream
         async with running(metrics=metrics, limits={"answer_seconds": 0.3}) as found:
             yield found
     structlog.reset_defaults()

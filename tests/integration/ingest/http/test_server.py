@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import structlog
+from nacl.signing import SigningKey
+from structlog.testing import capture_logs
 
 from ingest.durable.spool import Spool
 from ingest.durable.spool_only import SpoolOnly
@@ -174,6 +176,32 @@ async def test_sighup_reads_the_keys_again(tmp_path: Path) -> None:
             assert b"duplicate" in await ask(receiver.port, webhook(1, OTHER_KEY))
 
 
+async def test_a_reload_that_would_take_the_shared_path_away_is_refused(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    many = [public_key_setting(SigningKey(bytes([number]) * 32)) for number in range(1, 9)]
+    given: dict[str, Any] = {"telnyx_public_keys": "", "telnyx_public_keys_file": keys}
+    keys.write_text("\n".join([public_key_setting(), *many[1:]]))
+    async with started(tmp_path, MemorySink(), **given) as receiver:
+        assert b"accepted" in await ask(receiver.port, webhook(1))
+        keys.write_text("\n".join([public_key_setting(), *many]))
+        with capture_logs() as lines:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.05)
+        [line] = [line for line in lines if line["event"] == "keys_not_reloaded"]
+        assert line["log_level"] == "error"
+        assert line["problems"][0].startswith("TELNYX_PUBLIC_KEYS: 9 keys, and /webhooks/telnyx is served with 8")
+        assert b"accepted" in await ask(receiver.port, webhook(2))
+        assert len(receiver.admission.keys.keys) == 8
+
+
+async def test_more_keys_than_the_shared_path_takes_are_a_warning_at_the_start(tmp_path: Path) -> None:
+    many = ",".join(public_key_setting(SigningKey(bytes([number]) * 32)) for number in range(1, 10))
+    with capture_logs() as lines:
+        async with started(tmp_path, MemorySink(), telnyx_public_keys=many) as receiver:
+            assert (await ask(receiver.port, webhook(1))).startswith(b"HTTP/1.1 404")
+    assert "shared_path_not_served" in [line["event"] for line in lines]
+
+
 @pytest.mark.parametrize("setting", ["LEDGER_PORT", "LEDGER_ADMIN_PORT"])
 async def test_a_port_in_use_is_one_line_that_names_the_setting(tmp_path: Path, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -210,12 +238,12 @@ async def test_a_second_process_on_one_spool_names_the_setting(tmp_path: Path) -
             await start_and_stop(_settings(tmp_path))
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 async def test_a_background_task_that_fails_ends_the_process(tmp_path: Path, number: int) -> None:
-    """The drainer, and the connection to the event store."""
+    """The lines about keys, the drainer, and the connection to the event store."""
     settings = _settings(tmp_path)
     async with serving(settings, **parts(settings, MemorySink())) as receiver:
-        assert len(receiver.tasks) == 2
+        assert len(receiver.tasks) == 3
         failing = receiver.tasks[number]
         receiver.tasks = [asyncio.create_task(_fail()) if task is failing else task for task in receiver.tasks]
         with pytest.raises(KeyError):

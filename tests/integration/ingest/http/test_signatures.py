@@ -1,8 +1,10 @@
 """The HTTP contract for signatures, over a socket: the key, the account and the signed time."""
 
 import pytest
+import structlog.testing
 from nacl.signing import SigningKey
 
+from schemas.reading.signing import parse_keys
 from tests.support.ingest.ingest_server import BODY, NOW, PATH, RunningIngest, key_of, request, running
 from tests.support.webhooks.builders import OTHER_KEY, public_key_setting, signed_headers
 
@@ -154,3 +156,14 @@ async def test_a_keys_validity_is_compared_with_the_signed_time() -> None:
     async with running(telnyx_public_keys=keys) as ingest:
         inside, late = await ingest.post(BODY, at=NOW - 50), await ingest.post(BODY, at=NOW - 49)
         assert (inside.json["status"], late.body) == ("accepted", refusal("no_matching_key"))
+
+
+@pytest.mark.parametrize(("validity", "why"), [(f"::{NOW - 1}", "key_expired"), (f":{NOW + 1}:", "key_not_yet_valid")])
+async def test_a_key_beyond_its_validity_is_named_in_the_log_and_not_in_the_answer(validity: str, why: str) -> None:
+    async with running(telnyx_public_keys=public_key_setting() + validity) as ingest:
+        with structlog.testing.capture_logs() as lines:
+            reply = await ingest.post(BODY)
+    assert (reply.status, reply.json) == (403, {"error": "signature", "reason": "no_matching_key"})
+    [line] = [line for line in lines if line["event"] == "refused"]
+    assert (line["reason"], line["why"], line["log_level"]) == ("no_matching_key", why, "warning")
+    assert line["key_id"] == parse_keys([public_key_setting()])[0].key_id
