@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import projector
-from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, cost, environment, free_port, ingest, send
+from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, cost, environment, ingest, send
 from tests.benchmarks.load.requests import Verifications, request, traffic
 from tests.benchmarks.stored.__main__ import kept
+from tests.support.environment.programs import free_port
 from tests.support.sql.connections import fetchval
 
 COUNT = 6000

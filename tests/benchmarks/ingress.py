@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 
-from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, Figures, cost, fastapi_peer, free_port, ingest, send
+from tests.benchmarks.load.environment import CONNECTIONS, ROUNDS, Figures, cost, fastapi_peer, ingest, send
 from tests.benchmarks.load.requests import Signed, Verifications, request, traffic
-from tests.support.environment.programs import resident_mb
+from tests.support.environment.programs import free_port, resident_mb
 
 WARM_UP = 2000
 COUNT = 6000
@@ -56,11 +56,7 @@ def beside(variables: Mapping[str, str], say: Callable[[str], None]) -> Figures:
     ):
         targets = ((variables, ours), (peer_variables, theirs), (away, spooling))
         for target, _ in targets:
-            send(
-                target,
-                [request(item) for item in traffic(WARM_UP, f"warm-up {target['LEDGER_PORT']}")],
-                CONNECTIONS,
-            )
+            send(target, [request(item) for item in traffic(WARM_UP, f"warm-up {target['LEDGER_PORT']}")], CONNECTIONS)
         for number in range(ROUNDS):
             say(f"FastAPI peer, and without Kafka, round {number + 1} of {ROUNDS}")
             taken = []

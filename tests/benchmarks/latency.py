@@ -13,8 +13,9 @@ from pathlib import Path
 import asyncpg
 
 from schemas.reading.event import read
-from tests.benchmarks.load.environment import PROGRAM, ROUNDS, Figures, free_port, ingest, listening, running, send
+from tests.benchmarks.load.environment import ROUNDS, Figures, ingest, listening, running, send
 from tests.benchmarks.load.requests import request, traffic
+from tests.support.environment.programs import PROGRAM, free_port
 
 CONNECTIONS = 64
 SECONDS = 10  # of a round
@@ -97,7 +98,9 @@ def _took(variables: Mapping[str, str]) -> list[float]:
 def kafka_mode(variables: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     """`ingest` and `project`."""
     with ExitStack() as stack:
-        stack.enter_context(running([PROGRAM, "project"], {**variables, "LEDGER_PROJECTOR_PORT": str(free_port())}))
+        stack.enter_context(
+            running([str(PROGRAM), "project"], {**variables, "LEDGER_PROJECTOR_PORT": str(free_port())})
+        )
         stack.enter_context(ingest(variables))
         yield variables
 
@@ -107,5 +110,5 @@ def embedded_mode(variables: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     """`dev`, over the same database."""
     own = {**variables, "LEDGER_SPOOL_DIR": variables["LEDGER_SPOOL_DIR"] + "-dev", "LEDGER_PORT": str(free_port())}
     Path(own["LEDGER_SPOOL_DIR"]).mkdir(exist_ok=True)
-    with listening([PROGRAM, "dev"], own, within_seconds=60):
+    with listening([str(PROGRAM), "dev"], own, within_seconds=60):
         yield own

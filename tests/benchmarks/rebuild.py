@@ -20,9 +20,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.load.environment import free_port
 from tests.benchmarks.stored.__main__ import copied, execute, kept, loaded
-from tests.support.environment.programs import PROGRAM, clean_environment
+from tests.support.environment.programs import PROGRAM, clean_environment, free_port
 from tests.support.sql.connections import connected
 
 RATE = 200

@@ -30,10 +30,7 @@ _EVENT = """position bigint, event_key uuid, event_id text, account text, event_
 _OPT_OUT = """messaging_profile_id text, phone_number text, account text, opted_out boolean, changed_at timestamptz,
     basis text, keyword text, via_number text, telnyx_blocked boolean, last_event_key uuid"""
 TABLES = {
-    "events": table(
-        _EVENT,
-        key="retention_class, occurred_at, event_key",
-    ),
+    "events": table(_EVENT, key="retention_class, occurred_at, event_key"),
     "message_deliveries": table(
         """message_id text, recipient text, account text, messaging_profile_id text, sender text, status text,
         is_final boolean, status_at timestamptz, message_type text, tcr_campaign_id text, group_message_id text,
@@ -54,10 +51,7 @@ TABLES = {
         keyword text, via_number text, telnyx_blocked boolean, occurred_at timestamptz""",
         key="event_key, phone_number",
     ),
-    "opt_outs": table(
-        _OPT_OUT,
-        key="messaging_profile_id, phone_number",
-    ),
+    "opt_outs": table(_OPT_OUT, key="messaging_profile_id, phone_number"),
     "ten_dlc_events": table(
         """event_key uuid, account text, entity text, brand_id text, campaign_id text, tcr_campaign_id text,
         phone_number text, payload_type text, tcr_event_type text, status text, description text, reasons jsonb,

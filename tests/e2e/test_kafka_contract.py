@@ -32,13 +32,9 @@ PARTITIONS = {"messages": 12, "10dlc": 3, "other": 3, "quarantine": 1}
 SECOND = timedelta(seconds=1)
 RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 EVIDENCE = {
-    "content-type",
-    "telnyx-signature-ed25519",
-    "telnyx-timestamp",
-    "ledger_key_id",
-    "ledger_received_at",
+    "content-type", "telnyx-signature-ed25519", "telnyx-timestamp", "ledger_key_id", "ledger_received_at",
     "ledger_contract",
-}
+}  # fmt: skip
 CONTEXT = {"ce_specversion", "ce_id", "ce_type", "ce_source"}
 OWN_KEY = "the event key"
 

@@ -34,7 +34,7 @@ CODINGS = [
     ),
 ]  # fmt: skip
 SIZES = [
-    *(b"0", b"-1", b"ffffffffffffffff", b"ffffffffffffffffff", b"0x5", b"5;a=b", b"5 ", b" 5", b"g", b"", b"00000005"),
+    *(b"0", b"-1", b"ffffffffffffffff", b"ffffffffffffffffff", b"0x5", b"5;a=b", b"5 ", b" 5", b"g", b"", b"00000005")
 ]
 ODD_HEADERS = [
     *((b"expect", value) for value in (b"100-continue", b"100-CONTINUE", b"200-ok", b"")),

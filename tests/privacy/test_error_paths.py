@@ -156,11 +156,7 @@ def buggy(event: Event, delivery: Delivery) -> Rows:
 
 async def output_of(programs: Programs, url: str, *command: str) -> str:
     """The output of a command without a terminal, stdout and stderr."""
-    environment = {
-        "DATABASE_URL": url,
-        "TELNYX_PUBLIC_KEYS": public_key_setting(),
-        "LEDGER_LOG_LEVEL": "debug",
-    }
+    environment = {"DATABASE_URL": url, "TELNYX_PUBLIC_KEYS": public_key_setting(), "LEDGER_LOG_LEVEL": "debug"}
     done = await asyncio.to_thread(programs.run, *command, environment=environment)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout + done.stderr

@@ -19,9 +19,9 @@ from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.local_kafka.broker import LocalKafka
 from schemas.sql.migrate import migrate
 from tests.benchmarks.load.requests import Verifications
+from tests.support.environment.programs import PROGRAM, free_port
 from tests.support.webhooks import builders
 
-PROGRAM = str(Path(sys.executable).with_name("telnyx-ledger"))
 TICKS = os.sysconf("SC_CLK_TCK")
 CONNECTIONS = 32
 ROUNDS = 5
@@ -59,14 +59,6 @@ def environment(database_url: str | None = None) -> Iterator[dict[str, str]]:
             postgres.stop()
 
 
-def free_port() -> int:
-    """A port without a listener."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[int]:
     """Runs a program in the block. Gives its process id."""
@@ -95,7 +87,7 @@ def listening(command: Sequence[str], variables: Mapping[str, str], *, within_se
 
 def ingest(variables: Mapping[str, str]) -> AbstractContextManager[int]:
     """`telnyx-ledger ingest`, listening."""
-    return listening([PROGRAM, "ingest"], variables)
+    return listening([str(PROGRAM), "ingest"], variables)
 
 
 def fastapi_peer(variables: Mapping[str, str]) -> AbstractContextManager[int]:

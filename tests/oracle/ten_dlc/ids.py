@@ -74,11 +74,6 @@ class Ids:
 
 def ten_dlc_aliases(events: Sequence[Event]) -> Rows:
     return {
-        (entity, tcr_id): {
-            "entity": entity,
-            "alias": tcr_id,
-            "id": link.telnyx_id,
-            "event_key": link.fact.event.key,
-        }
+        (entity, tcr_id): {"entity": entity, "alias": tcr_id, "id": link.telnyx_id, "event_key": link.fact.event.key}
         for (entity, tcr_id), link in Ids(facts(events)).of_tcr_id.items()
     }

@@ -60,11 +60,7 @@ class Programs:
         self._started: list[Program] = []
 
     def start(
-        self,
-        *arguments: str,
-        program: Path = PROGRAM,
-        environment: Mapping[str, str] | None = None,
-        **variables: str,
+        self, *arguments: str, program: Path = PROGRAM, environment: Mapping[str, str] | None = None, **variables: str
     ) -> Program:
         log = self.directory / f"{len(self._started)}-{Path(arguments[0]).name}.log"
         with log.open("wb") as output:

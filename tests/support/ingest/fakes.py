@@ -1,4 +1,4 @@
-"""Fakes of the durable port and of the event store, with faults at the moment that a test chooses.
+"""Fakes of the durable port, of the event store and of a sink, with faults at the moment that a test chooses.
 
 The contract suite (tests/contract/test_durable.py) runs on the fake and on the real port.
 """
@@ -7,8 +7,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from ingest.admission.dedupe import LookupKey
-from schemas.errors import Unavailable
+from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
+from schemas.kafka.sink import Verdict
 
 
 class FakeDurable:
@@ -68,3 +69,28 @@ class FakeStore:
             self.available = False
             raise Unavailable("the fake store broke")
         return {key for _, _, key in wanted} & self.stored
+
+
+class MemorySink:
+    """A sink in memory. While `away` it raises Unavailable. `refuses` are rejected, and `later` are unavailable."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refuses: set[str] = set()
+        self.later: set[str] = set()
+        self.kept: list[str] = []
+        self.batches: list[int] = []
+
+    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
+        self.batches.append(len(records))
+        if self.away:
+            raise Unavailable("the sink is unavailable")
+        return [self._verdict(record.event_key) for record in records]
+
+    def _verdict(self, key: str) -> Verdict:
+        if key in self.refuses:
+            return Rejected("never")
+        if key in self.later:
+            return Unavailable("not yet")
+        self.kept.append(key)
+        return None

@@ -9,16 +9,14 @@ import asyncpg
 from projections.engine.batch import Incoming
 from projections.engine.projector import Projector
 from projections.registry import PROJECTIONS
-from schemas.kafka.record import Delivery, event_record, quarantine_record
-from schemas.kafka.topics import Topics
-from schemas.reading.event import Unreadable, read
+from schemas.kafka.record import Delivery
 from schemas.reading.signing import KeyRing, parse_keys
 from tests.oracle import bodies, compare
+from tests.support.projections.signed_records import published
 from tests.support.streams import Webhook
 from tests.support.webhooks import builders
 
 SIGNING_KEYS = {"a": builders.KEY, "b": builders.OTHER_KEY}
-TOPICS = Topics()
 
 
 def key_ring() -> KeyRing:
@@ -41,40 +39,21 @@ def signed(webhook: Webhook) -> Delivery:
     """The delivery as the product describes it, signed with the account's key at the time of receipt."""
     key = SIGNING_KEYS[webhook.account]
     stamp = str(int(webhook.received_at.timestamp()))
-    return Delivery(
-        body=webhook.body,
-        signature=builders.sign(webhook.body, stamp, key),
-        signed_timestamp=stamp,
-        key_id=builders.key_id(key),
-        account=webhook.account,
-        received_at=webhook.received_at,
-    )
+    signature, key_id = builders.sign(webhook.body, stamp, key), builders.key_id(key)
+    return Delivery(webhook.body, signature, stamp, key_id, webhook.account, webhook.received_at)
 
 
 def expected_delivery(webhook: Webhook) -> bodies.Delivery:
     """The same delivery as the oracle describes it."""
     delivery = signed(webhook)
-    return bodies.Delivery(
-        delivery.account,
-        delivery.key_id,
-        delivery.received_at,
-        delivery.body,
-        delivery.signature,
-        delivery.signed_timestamp,
-        webhook.refused,
-    )
+    evidence = (delivery.body, delivery.signature, delivery.signed_timestamp)
+    return bodies.Delivery(delivery.account, delivery.key_id, delivery.received_at, *evidence, webhook.refused)
 
 
 def incoming(webhook: Webhook) -> Incoming:
     """The record that ingest would have published."""
-    delivery, found = signed(webhook), read(webhook.body)
-    if webhook.refused is not None:
-        record = quarantine_record(TOPICS, found.key, webhook.refused, delivery)
-    elif isinstance(found, Unreadable):
-        record = quarantine_record(TOPICS, found.key, found.reason, delivery)
-    else:
-        record = event_record(TOPICS, found, delivery)
-    return Incoming(record.value, record.headers, appended_at=datetime.max.replace(tzinfo=delivery.received_at.tzinfo))
+    record = published(signed(webhook), webhook.refused)
+    return Incoming(record.value, record.headers, appended_at=datetime.max.replace(tzinfo=webhook.received_at.tzinfo))
 
 
 async def apply(projector: Projector, batches: Iterable[Sequence[Webhook]]) -> None:

@@ -15,9 +15,5 @@ UNLOCKED = """
 async def seals_what_has_waited(connection: asyncpg.Connection) -> None:
     """Makes the events an hour older, despite the triggers, and waits until they are sealed."""
     await connection.execute(f"{UNLOCKED} update telnyx.events set recorded_at = recorded_at - interval '1 hour'")
-
-    async def seals() -> int:
-        found: int = await connection.fetchval("select count(*) from telnyx.event_seals")
-        return found
-
-    await eventually(seals, lambda found: found > 0, timeout_seconds=30)
+    seals = "select count(*) from telnyx.event_seals"
+    await eventually(lambda: connection.fetchval(seals), lambda found: found > 0, timeout_seconds=30)

@@ -9,9 +9,8 @@ import orjson
 from nacl.signing import SigningKey
 
 import schemas
-from schemas.kafka.record import Delivery, Record, event_record, quarantine_record
-from schemas.kafka.topics import Topics
-from schemas.reading.event import Event, read
+from schemas.kafka.record import Delivery, Record
+from tests.support.projections.signed_records import published
 from tests.support.webhooks import builders
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
@@ -33,10 +32,7 @@ def record_of(body: bytes) -> Record:
     stamp = str(int(RECEIVED_AT.timestamp()))
     signature = builders.sign(body, stamp, EXAMPLE_KEY)
     delivery = Delivery(body, signature, stamp, builders.key_id(EXAMPLE_KEY), "default", RECEIVED_AT)
-    found = read(body)
-    if isinstance(found, Event):
-        return event_record(Topics(), found, delivery)
-    return quarantine_record(Topics(), found.key, found.reason, delivery)
+    return published(delivery)
 
 
 def headers_of(record: Record) -> dict[str, str]:

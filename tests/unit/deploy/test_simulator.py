@@ -97,13 +97,9 @@ def test_every_family_occurs_and_most_events_are_messages() -> None:
     found = events(sent(6, 3000))
     families = Counter(event.type.split(".")[0] for event in found)
     assert set(families) == {
-        "message",
-        "10dlc",
-        "messaging-profile",
-        "messaging_hosted_numbers_orders",
-        "toll_free_verification",
+        "message", "10dlc", "messaging-profile", "messaging_hosted_numbers_orders", "toll_free_verification",
         "link_clicked",
-    }
+    }  # fmt: skip
     assert families["message"] > 0.8 * len(found)
 
 

@@ -11,8 +11,7 @@ from ingest.kafka.producer import error_kind, key_hash
 
 
 @pytest.mark.parametrize(
-    "error",
-    [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()],
+    "error", [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()]
 )
 def test_an_error_that_the_record_causes_is_refused(error: errors.KafkaError) -> None:
     assert error_kind(error) == "refused"

@@ -32,18 +32,12 @@ def test_an_event_record_is_a_binary_mode_cloud_event() -> None:
     headers = dict(record.headers)
     assert (record.topic, record.key, record.value) == ("telnyx.messages", b"msg-1", body)
     assert headers == {
-        "ce_specversion": b"1.0",
-        "ce_id": event.key.encode(),
-        "ce_type": b"message.sent",
-        "ce_source": b"telnyx/acme",
-        "ce_time": b"2026-03-01T12:00:00.300000Z",
-        "content-type": b"application/json",
+        "ce_specversion": b"1.0", "ce_id": event.key.encode(), "ce_type": b"message.sent", "ce_source": b"telnyx/acme",
+        "ce_time": b"2026-03-01T12:00:00.300000Z", "content-type": b"application/json",
         "telnyx-signature-ed25519": builders.signed_headers(body, 1772366400)["telnyx-signature-ed25519"].encode(),
-        "telnyx-timestamp": b"1772366400",
-        "ledger_key_id": builders.key_id().encode(),
-        "ledger_received_at": b"2026-03-01T12:00:01Z",
-        "ledger_contract": b"1",
-    }
+        "telnyx-timestamp": b"1772366400", "ledger_key_id": builders.key_id().encode(),
+        "ledger_received_at": b"2026-03-01T12:00:01Z", "ledger_contract": b"1",
+    }  # fmt: skip
     assert decode(record.value, record.headers, fallback_received_at=NOW).delivery == delivery(body)
 
 

@@ -43,9 +43,7 @@ async def test_a_batch_of_damaged_entries_does_not_hide_the_next_ones(tmp_path: 
         assert spool.damaged == 6
 
 
-async def test_a_file_with_a_damaged_page_is_replaced_and_its_readable_entries_are_copied(
-    tmp_path: Path,
-) -> None:
+async def test_a_file_with_a_damaged_page_is_replaced_and_its_readable_entries_are_copied(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         await asyncio.gather(*(spool.append(record(number)) for number in range(200)))
         await spool.refuse(1, "message_too_large")

@@ -1,7 +1,7 @@
 """SpoolOnly delivers every record to the sink, in order, and delayed records do not hold up the others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,35 +11,10 @@ from ingest.durable import drainer
 from ingest.durable.spool import Spool
 from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
-from schemas.errors import Rejected, Unavailable
+from schemas.errors import Unavailable
 from schemas.kafka.record import Record
-from schemas.kafka.sink import Verdict
-from tests.support.environment.waiting import eventually, until
-
-
-class MemorySink:
-    """A sink in memory. While `away` it raises Unavailable. `refuses` are rejected, and `later` are unavailable."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.refuses: set[str] = set()
-        self.later: set[str] = set()
-        self.kept: list[str] = []
-        self.batches: list[int] = []
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        self.batches.append(len(records))
-        if self.away:
-            raise Unavailable("the sink is unavailable")
-        return [self._verdict(record.event_key) for record in records]
-
-    def _verdict(self, key: str) -> Verdict:
-        if key in self.refuses:
-            return Rejected("never")
-        if key in self.later:
-            return Unavailable("not yet")
-        self.kept.append(key)
-        return None
+from tests.support.environment.waiting import until
+from tests.support.ingest.fakes import MemorySink
 
 
 @asynccontextmanager
@@ -84,17 +59,13 @@ async def test_a_sink_that_was_unavailable_gets_every_record_in_order(tmp_path: 
     async with running(tmp_path, sink) as (port, spool):
         await persist(port, *keys(0, 1_000))
         assert port.can_accept
-        await eventually(lambda: attempts(sink), lambda count: count >= 3)
+        await until(lambda: len(sink.batches), lambda attempts: attempts >= 3)
         assert port.sink_unavailable
         sink.away = False
         await emptied(spool)
         assert not port.sink_unavailable
     assert sink.kept == keys(0, 1_000)
     assert max(sink.batches[1:3]) <= 20
-
-
-async def attempts(sink: MemorySink) -> int:
-    return len(sink.batches)
 
 
 async def test_undelivered_records_are_known_and_delivered_after_a_restart(tmp_path: Path) -> None:
@@ -154,14 +125,10 @@ async def test_refused_entries_are_tried_again_at_the_next_start(tmp_path: Path)
         assert spool.refused == 1
     sink.refuses = set()
     async with running(tmp_path, sink) as (_, spool):
-        await eventually(lambda: delivered(sink), lambda count: count == 3)
+        await until(lambda: len(sink.kept), lambda count: count == 3)
         await emptied(spool)
         assert spool.refused == 0
         assert spool.bytes == 0
-
-
-async def delivered(sink: MemorySink) -> int:
-    return len(sink.kept)
 
 
 async def test_nothing_is_accepted_after_close(tmp_path: Path) -> None:

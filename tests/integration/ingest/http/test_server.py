@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,13 @@ from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
 from ingest.server import Receiver, serve, serving, until_stopped
 from ingest.settings import ReceiveSettings
-from schemas.errors import Misconfigured, Rejected
-from schemas.kafka.record import Record
-from schemas.kafka.sink import Verdict
+from schemas.errors import Misconfigured
 from schemas.kafka.topics import Topics
 from schemas.settings import load
-from tests.support.environment.waiting import eventually
-from tests.support.ingest.ingest_server import request
+from tests.support.environment.waiting import eventually, until
+from tests.support.ingest.fakes import MemorySink
+from tests.support.ingest.ingest_server import key_of, request
 from tests.support.webhooks.builders import OTHER_KEY, encode, message_sent, public_key_setting, signed_headers
-
-
-class MemorySink:
-    """A sink in memory."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        self.records += records
-        return [None] * len(records)
 
 
 def parts(settings: ReceiveSettings, sink: MemorySink) -> dict[str, Any]:
@@ -137,11 +125,11 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path: P
         await asyncio.gather(*clients)
     async with started(tmp_path, sink):  # entries that the stop left in the spool drain now
         for _ in range(200):
-            if acknowledged <= {record.event_key.encode() for record in sink.records}:
+            if acknowledged <= {key.encode() for key in sink.kept}:
                 break
             await asyncio.sleep(0.05)
     assert len(acknowledged) > 20
-    assert acknowledged <= {record.event_key.encode() for record in sink.records}
+    assert acknowledged <= {key.encode() for key in sink.kept}
 
 
 async def test_a_stop_answers_a_request_that_is_half_sent(tmp_path: Path) -> None:
@@ -266,31 +254,14 @@ async def test_the_start_says_where_the_spool_is_and_what_waits_there(
 
 
 async def test_sigusr1_tries_refused_records_again(tmp_path: Path) -> None:
-    sink = RefusingSink()
+    sink = MemorySink()
+    sink.refuses = {key_of(encode(message_sent("message-1")))}
     settings = _settings(tmp_path)
     given = parts(settings, sink)
     async with serving(settings, **given) as receiver:
         await ask(receiver.port, webhook(1))
-
-        async def refused() -> int:
-            spool: Spool = given["durable"].spool
-            return spool.refused
-
-        await eventually(refused, lambda count: count == 1)
-        sink.refuses = False
+        await until(lambda: given["durable"].spool.refused, lambda count: count == 1)
+        sink.refuses = set()
         os.kill(os.getpid(), signal.SIGUSR1)
-        await eventually(refused, lambda count: count == 0)
-        await eventually(lambda: number_of(sink), lambda count: count == 1)
-
-
-class RefusingSink(MemorySink):
-    """A sink that refuses every record until it is told otherwise."""
-
-    refuses = True
-
-    async def deliver(self, records: Sequence[Record]) -> Sequence[Verdict]:
-        return [Rejected("message_too_large")] * len(records) if self.refuses else await super().deliver(records)
-
-
-async def number_of(sink: MemorySink) -> int:
-    return len(sink.records)
+        await until(lambda: given["durable"].spool.refused, lambda count: count == 0)
+        await until(lambda: len(sink.kept), lambda count: count == 1)

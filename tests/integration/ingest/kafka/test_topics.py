@@ -33,9 +33,7 @@ async def test_missing_topics_are_reported_and_not_created(broker: LocalKafka) -
     assert await create_or_check(settings, create=False) == findings
 
 
-async def test_created_topics_match_the_contract_and_a_second_run_changes_nothing(
-    broker: LocalKafka,
-) -> None:
+async def test_created_topics_match_the_contract_and_a_second_run_changes_nothing(broker: LocalKafka) -> None:
     settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
     topics = Topics(settings.ledger_topic_prefix)
     assert await create_or_check(settings, create=True) == []

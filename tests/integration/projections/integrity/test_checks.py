@@ -34,12 +34,10 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     ),
     "no signature": ("update telnyx.events set signature = '' where position = 33", [(33, "signature: key")]),
     "a signed time": (
-        "update telnyx.events set signed_timestamp = '1772366401' where position = 12",
-        [(12, "signature: key")],
+        "update telnyx.events set signed_timestamp = '1772366401' where position = 12", [(12, "signature: key")],
     ),
     "a signed time that is none": (
-        "update telnyx.events set signed_timestamp = '12²' where position = 12",
-        [(12, "signature: key")],
+        "update telnyx.events set signed_timestamp = '12²' where position = 12", [(12, "signature: key")],
     ),
     "another key": (
         "update telnyx.events set key_id = '0123456789abcdef' where position = 12",
@@ -57,11 +55,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
         """update telnyx.events as here set body = there.body, signature = there.signature,
              signed_timestamp = there.signed_timestamp
            from telnyx.events as there where here.position in (14, 16) and there.position = 30 - here.position""",
-        [
-            (14, "event_key: the body is that of "),
-            (16, "event_key: the body is that of "),
-            ("seal 2", "root: "),
-        ],
+        [(14, "event_key: the body is that of "), (16, "event_key: the body is that of "), ("seal 2", "root: ")],
     ),
     "a body that is not an event": (
         "update telnyx.events set body = '{}' where position = 34",
@@ -89,8 +83,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
         [("seal 1", "root: ")],
     ),
     "an event below all seals": (
-        "update telnyx.events set position = -4 where position = 35",
-        [(-4, "seal: none covers it")],
+        "update telnyx.events set position = -4 where position = 35", [(-4, "seal: none covers it")],
     ),
     "an event twice": (
         f"""insert into telnyx.events ({COLUMNS})
@@ -102,8 +95,7 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     "the first seal removed": ("delete from telnyx.event_seals where seq = 1", [("seal 1", "missing")]),
     "the newest seal removed": ("delete from telnyx.event_seals where seq = 3", [("seal 3", "missing")]),
     "all seals removed": (
-        "delete from telnyx.event_seals",
-        [("seal 1", "missing"), ("seal 2", "missing"), ("seal 3", "missing")],
+        "delete from telnyx.event_seals", [("seal 1", "missing"), ("seal 2", "missing"), ("seal 3", "missing")],
     ),
     "a seal's root": (
         "update telnyx.event_seals set root = sha256(root) where seq = 2",
@@ -127,25 +119,22 @@ DAMAGE: dict[str, tuple[str, list[tuple[int | str, str]]]] = {
     "where a seal begins": (
         "update telnyx.event_seals set first_position = 12, events = 9 where seq = 2",
         [
-            ("seal 2", "first_position: 12, though the seal before ends at 10"),
-            ("seal 2", "root: "),
+            ("seal 2", "first_position: 12, though the seal before ends at 10"), ("seal 2", "root: "),
             (11, "seal: none covers it"),
         ],
     ),
     "where a seal ends": (
         "update telnyx.event_seals set last_position = 19, events = 9 where seq = 2",
         [
-            ("seal 2", "chain: "),
-            ("seal 2", "root: "),
-            ("seal 3", "first_position: 21, though the seal before ends at 19"),
-            (20, "seal: none covers it"),
+            ("seal 2", "chain: "), ("seal 2", "root: "),
+            ("seal 3", "first_position: 21, though the seal before ends at 19"), (20, "seal: none covers it"),
         ],
     ),
     "a body in quarantine": (
         "update telnyx.quarantined_webhooks set body = '{\"data\":  1}' where reason = 'no_data'",
         [("parked", "quarantine_key: "), ("parked", "signature: key")],
     ),
-}
+}  # fmt: skip
 
 
 @pytest.fixture

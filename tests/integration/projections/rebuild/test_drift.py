@@ -27,10 +27,7 @@ from tests.support.webhooks.builders import NOON
 TABLES = {
     name
     for projection in PROJECTIONS
-    for name in (
-        *(table.name for table in projection.tables),
-        *(projection.refold.tables if projection.refold else ()),
-    )
+    for name in (*(table.name for table in projection.tables), *(projection.refold.tables if projection.refold else ()))
 }
 OTHER_VALUE = {
     "text": "'planted'",

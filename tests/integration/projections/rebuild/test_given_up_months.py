@@ -35,10 +35,7 @@ def eventful(name: str, at: datetime) -> list[Json]:
         builders.stop_received(f"in-{name}", STOPPED, at=at),
         builders.spend_limit_reached(at=at),
         builders.hosted_order(
-            order_id=f"order-{name}",
-            at=at,
-            order_status="pending",
-            numbers=[{"value": REFUSED, "status": "pending"}],
+            order_id=f"order-{name}", at=at, order_status="pending", numbers=[{"value": REFUSED, "status": "pending"}]
         ),
         builders.toll_free_update(f"tfv-{name}", at=at),
         builders.link_clicked(f"sent-{name}", at=at),

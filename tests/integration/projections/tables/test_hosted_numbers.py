@@ -103,15 +103,10 @@ async def test_the_approval_deadline(ledger: Ledger, written: str, deadline: dat
 
 async def test_each_number_with_a_status_is_a_row_of_its_order(ledger: Ledger) -> None:
     numbers: list[Any] = [
-        {"value": "1 (312) 555-0001", "status": "Pending"},
-        {"value": 13125550002, "status": "failed_timeout"},
-        {"value": "+13125550001", "status": "later in the same event"},
-        {"value": "+13125550003"},
-        {"status": "pending"},
-        {"value": "+13125550004", "status": 7},
-        "+13125550005",
-        None,
-    ]
+        {"value": "1 (312) 555-0001", "status": "Pending"}, {"value": 13125550002, "status": "failed_timeout"},
+        {"value": "+13125550001", "status": "later in the same event"}, {"value": "+13125550003"},
+        {"status": "pending"}, {"value": "+13125550004", "status": 7}, "+13125550005", None,
+    ]  # fmt: skip
     webhook = hosted_order("created", numbers=numbers)
     await ledger.apply(webhook)
     rows = await ledger.rows("hosted_numbers")

@@ -10,13 +10,9 @@ async def test_a_link_click_has_no_event_type_and_is_its_own_payload(ledger: Led
     await ledger.apply(webhook)
     row = await ledger.row("link_clicks")
     assert row | {"event_key": str(row["event_key"])} == {
-        "event_key": key_of(webhook),
-        "account": "a",
-        "message_id": "msg-1",
-        "recipient": builders.PERSON,
-        "url": "https://example.com/appointment",
-        "clicked_at": NOON,
-    }
+        "event_key": key_of(webhook), "account": "a", "message_id": "msg-1", "recipient": builders.PERSON,
+        "url": "https://example.com/appointment", "clicked_at": NOON,
+    }  # fmt: skip
 
 
 async def test_a_link_click_without_its_time_is_dated_by_the_event(ledger: Ledger) -> None:

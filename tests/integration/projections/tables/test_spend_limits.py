@@ -12,13 +12,9 @@ async def test_a_spend_limit_is_a_row_of_its_event(ledger: Ledger) -> None:
     await ledger.apply(webhook)
     row = await ledger.row("spend_limit_events")
     assert row | {"event_key": str(row["event_key"])} == {
-        "event_key": key_of(webhook),
-        "account": "a",
-        "messaging_profile_id": builders.PROFILE,
-        "configured_limit": Decimal("10.00"),
-        "current_cost": Decimal("10.02"),
-        "occurred_at": NOON,
-    }
+        "event_key": key_of(webhook), "account": "a", "messaging_profile_id": builders.PROFILE,
+        "configured_limit": Decimal("10.00"), "current_cost": Decimal("10.02"), "occurred_at": NOON,
+    }  # fmt: skip
 
 
 async def test_money_is_the_decimal_that_was_written(ledger: Ledger) -> None:

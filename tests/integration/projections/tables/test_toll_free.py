@@ -43,10 +43,6 @@ async def test_a_toll_free_row_is_whole_from_the_latest_event_with_a_status(ledg
     await ledger.apply(silent, verified, rejected, nameless)
     row = await ledger.row("toll_free_verifications")
     assert row | {"last_event_key": str(row["last_event_key"])} == {
-        "verification_id": "tfv-1",
-        "account": "a",
-        "status": "verified",
-        "reason": None,
-        "status_at": minutes(1),
+        "verification_id": "tfv-1", "account": "a", "status": "verified", "reason": None, "status_at": minutes(1),
         "last_event_key": key_of(verified),
-    }
+    }  # fmt: skip

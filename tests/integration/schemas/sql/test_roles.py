@@ -38,9 +38,7 @@ async def login(
     await insert_opt_out_event(connection, event_key=event["event_key"])
     key, at = event["event_key"], event["occurred_at"]
     await insert(
-        connection,
-        "telnyx.message_contents",
-        {"message_id": "m", "text": SECRET, "event_key": key, "occurred_at": at},
+        connection, "telnyx.message_contents", {"message_id": "m", "text": SECRET, "event_key": key, "occurred_at": at}
     )
     row = {"quarantine_key": key, "reason": "not_json", "received_at": at, "body": SECRET.encode()}
     await insert(connection, "telnyx.quarantined_webhooks", row)

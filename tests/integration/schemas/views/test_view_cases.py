@@ -96,7 +96,7 @@ async def test_a_day_of_consent_is_counted_by_kind(connection: asyncpg.Connectio
 
 async def test_event_id_conflicts_list_ids_of_several_events(connection: asyncpg.Connection) -> None:
     for event_id, account, minutes in [
-        *(("twice", "a", 0), ("twice", "a", 5), ("twice", "b", 1), ("once", "a", 0), (None, "a", 0), (None, "a", 1)),
+        *(("twice", "a", 0), ("twice", "a", 5), ("twice", "b", 1), ("once", "a", 0), (None, "a", 0), (None, "a", 1))
     ]:
         await insert_event(connection, event_id=event_id, account=account, occurred_at=NOON + minutes * MINUTE)
     rows = await fetch_tuples(connection, "select * from telnyx.event_id_conflicts")
