@@ -11,7 +11,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from tests.support.environment.programs import PROGRAM, Program, Programs, free_port
-from tests.support.environment.waiting import eventually
+from tests.support.environment.waiting import eventually, until
 from tests.support.webhooks.builders import KEY, OTHER_KEY, encode, message_sent, public_key_setting, signed_headers
 
 LOST = {"closed": "2>&-", "nobody reads": "2> >(true)", "full": "2>/dev/full"}
@@ -60,19 +60,20 @@ def answers_everything(port: str) -> None:
     assert ask(port, "/elsewhere")[0] == 404
 
 
-@pytest.mark.parametrize("lost", LOST)
-async def test_ingest_without_a_log_answers(programs: Programs, database_url: str, lost: str) -> None:
-    port = str(free_port())
-    program = started(
-        programs,
-        "ingest",
-        lost,
-        DATABASE_URL=database_url,
-        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}",
-        TELNYX_PUBLIC_KEYS=public_key_setting(),
-        LEDGER_PORT=port,
-    )
+async def serving(programs: Programs, command: str, lost: str, database_url: str) -> tuple[str, Program]:
+    """A port and the program that serves it."""
+    port, kafka = str(free_port()), f"127.0.0.1:{free_port()}"
+    ours = {"project": {"LEDGER_PROJECTOR_PORT": port}}.get(command, {"LEDGER_PORT": port})
+    ours |= {"DATABASE_URL": database_url, "TELNYX_PUBLIC_KEYS": public_key_setting()}
+    program = started(programs, command, lost, **ours, KAFKA_BOOTSTRAP_SERVERS=kafka)
     await lives(port, program)
+    return port, program
+
+
+@pytest.mark.parametrize("command", ["ingest", "dev"])
+@pytest.mark.parametrize("lost", LOST)
+async def test_a_receiver_without_a_log_answers(programs: Programs, database_url: str, command: str, lost: str) -> None:
+    port, program = await serving(programs, command, lost, database_url)
     answers_everything(port)
     assert lost_lines(port) > 0
     assert program.ends(signal.SIGTERM) == 0
@@ -80,36 +81,9 @@ async def test_ingest_without_a_log_answers(programs: Programs, database_url: st
 
 @pytest.mark.parametrize("lost", LOST)
 async def test_project_without_a_log_lives(programs: Programs, database_url: str, lost: str) -> None:
-    port = str(free_port())
-    program = started(
-        programs,
-        "project",
-        lost,
-        DATABASE_URL=database_url,
-        KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}",
-        TELNYX_PUBLIC_KEYS=public_key_setting(),
-        LEDGER_PROJECTOR_PORT=port,
-    )
-    await lives(port, program)
-
-    async def lines() -> float:
-        assert program.process.poll() is None, program.output
-        return lost_lines(port)
-
-    await eventually(lines, lambda count: count > 0, timeout_seconds=30)
+    port, program = await serving(programs, "project", lost, database_url)
+    await until(lambda: lost_lines(port), lambda count: count > 0, timeout_seconds=30)
     assert ask(port, "/health/ready")[0] == 200
-    assert program.ends(signal.SIGTERM) == 0
-
-
-@pytest.mark.parametrize("lost", LOST)
-async def test_dev_without_a_log_answers(programs: Programs, database_url: str, lost: str) -> None:
-    port = str(free_port())
-    program = started(
-        programs, "dev", lost, DATABASE_URL=database_url, TELNYX_PUBLIC_KEYS=public_key_setting(), LEDGER_PORT=port
-    )
-    await lives(port, program)
-    answers_everything(port)
-    assert lost_lines(port) > 0
     assert program.ends(signal.SIGTERM) == 0
 
 

@@ -6,6 +6,7 @@ import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from tests.faults.catalogue import fault, hold, wait_until_ready, wait_until_spooled
 from tests.faults.cluster.cluster import STOP_SECONDS, Cluster, counts, wait_long_for
@@ -37,18 +38,14 @@ async def frozen(cluster: Cluster) -> AsyncIterator[None]:
         cluster.kafka.thaw()
 
 
-@fault("broker frozen for 3 s", "ingest")
-async def broker_frozen(cluster: Cluster) -> None:
+async def freeze_broker(cluster: Cluster, *, seconds: float) -> None:
     async with frozen(cluster):
-        await hold(3)
+        await hold(seconds)
         await wait_until_ready(cluster)
 
 
-@fault("broker frozen for 30 s", "ingest", long=True)
-async def broker_frozen_for_long(cluster: Cluster) -> None:
-    async with frozen(cluster):
-        await hold(30)
-        await wait_until_ready(cluster)
+fault("broker frozen for 3 s", "ingest")(partial(freeze_broker, seconds=3))
+fault("broker frozen for 30 s", "ingest", long=True)(partial(freeze_broker, seconds=30))
 
 
 @fault("brokers killed and started again", "ingest")
@@ -120,20 +117,23 @@ async def ingest_killed_while_kafka_is_away(cluster: Cluster) -> None:
         await cluster.restart_ingest(signal.SIGKILL)
 
 
+async def kill_by(cluster: Cluster, order: str) -> None:
+    """Waits until ingest has died at the place of the order, and starts another."""
+    await cluster.order(cluster.ingest, order)
+    await cluster.wait_until_killed(cluster.ingest)
+    await cluster.restart_ingest(signal.SIGKILL)
+
+
 @fault("ingest killed between fsync and answer", "ingest", ends=True)
 async def killed_after_fsync(cluster: Cluster) -> None:
     async with ingest_cut_off_from_kafka(cluster):
         await wait_until_spooled(cluster, 10)
-        await cluster.order(cluster.ingest, "die-after-fsync")
-        await cluster.wait_until_killed(cluster.ingest)
-        await cluster.restart_ingest(signal.SIGKILL)
+        await kill_by(cluster, "die-after-fsync")
 
 
 @fault("ingest killed between acknowledgement and answer", "ingest", ends=True)
 async def killed_at_acknowledgement(cluster: Cluster) -> None:
-    await cluster.order(cluster.ingest, "die-at-acknowledgement")
-    await cluster.wait_until_killed(cluster.ingest)
-    await cluster.restart_ingest(signal.SIGKILL)
+    await kill_by(cluster, "die-at-acknowledgement")
 
 
 @fault("ingest killed between acknowledgement and the spool's delete", "ingest", ends=True)

@@ -9,42 +9,23 @@ from hypothesis import strategies as st
 from ingest.durable.breaker import Breaker
 from ingest.kafka.producer import error_kind, key_hash
 
-
-@pytest.mark.parametrize(
-    "error", [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()]
-)
-def test_an_error_that_the_record_causes_is_refused(error: errors.KafkaError) -> None:
-    assert error_kind(error) == "refused"
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        errors.RequestTimedOutError(),
-        errors.KafkaTimeoutError(),
-        errors.NodeNotReadyError(),
-        errors.KafkaConnectionError(),
-        errors.NotLeaderForPartitionError(),
-        errors.LeaderNotAvailableError(),
-        errors.NotEnoughReplicasError(),
-        errors.NotEnoughReplicasAfterAppendError(),
+KINDS = {
+    "refused": [errors.MessageSizeTooLargeError(), errors.RecordListTooLargeError(), errors.InvalidTimestampError()],
+    "away": [
+        *(errors.RequestTimedOutError(), errors.KafkaTimeoutError(), errors.NodeNotReadyError()),
+        *(errors.KafkaConnectionError(), errors.NotLeaderForPartitionError(), errors.LeaderNotAvailableError()),
+        *(errors.NotEnoughReplicasError(), errors.NotEnoughReplicasAfterAppendError(), errors.KafkaStorageError()),
+        *(errors.TopicAuthorizationFailedError(), errors.ClusterAuthorizationFailedError(), errors.UnknownError()),
         errors.UnknownTopicOrPartitionError(),
-        errors.TopicAuthorizationFailedError(),
-        errors.ClusterAuthorizationFailedError(),
-        errors.KafkaStorageError(),
-        errors.UnknownError(),
         errors.CorruptRecordException(),  # a bit flipped on the wire; the record in the spool is sound
     ],
-)
-def test_an_error_that_may_pass_is_away(error: errors.KafkaError) -> None:
-    assert error_kind(error) == "away"
+    "broken": [errors.KafkaError("Unexpected error during batch delivery"), errors.IllegalStateError()],
+}
 
 
-@pytest.mark.parametrize(
-    "error", [errors.KafkaError("Unexpected error during batch delivery"), errors.IllegalStateError()]
-)
-def test_anything_else_is_a_broken_producer(error: errors.KafkaError) -> None:
-    assert error_kind(error) == "broken"
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_is_the_records_may_pass_or_breaks_the_producer(kind: str) -> None:
+    assert {repr(error): error_kind(error) for error in KINDS[kind]} == {repr(error): kind for error in KINDS[kind]}
 
 
 @given(st.binary(max_size=80))

@@ -5,6 +5,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from deploy.local_kafka.broker import LocalKafka
 from schemas.errors import Unavailable
 from schemas.kafka.topics import Topics
@@ -30,45 +32,27 @@ async def under_load(recorded: RecordedPort, topic: str, fault: Callable[[], Awa
         await asyncio.gather(*clients)
 
 
-async def test_a_frozen_broker_under_load_loses_and_delays_nothing(own_broker: LocalKafka, tmp_path: Path) -> None:
-    topics = Topics("frozen")
+@pytest.mark.parametrize("fault", ["frozen", "killed"])
+async def test_an_outage_under_load_loses_and_delays_nothing(
+    own_broker: LocalKafka, tmp_path: Path, fault: str
+) -> None:
+    topics = Topics(fault)
     await create_topics(own_broker.bootstrap, topics)
-    async with running(settings_for(own_broker, "frozen"), tmp_path) as recorded:
+    async with running(settings_for(own_broker, fault), tmp_path) as recorded:
 
-        async def fault() -> None:
-            own_broker.freeze()
-            await away(recorded)
+        async def outage() -> None:
+            (own_broker.freeze if fault == "frozen" else own_broker.kill)()
+            await until(lambda: recorded.port.sink_unavailable, bool)
             await asyncio.sleep(3)  # the length of the fault
-            own_broker.thaw()
+            await asyncio.to_thread(own_broker.thaw if fault == "frozen" else own_broker.start)
             await recorded.direct_again()
 
-        await under_load(recorded, topics.messages, fault)
+        await under_load(recorded, topics.messages, outage)
         await recorded.drained()
         before = recorded.published()
         await recorded.persist(record(topics.messages, 9_999_999))
         assert recorded.spool.entries == 0
         assert recorded.published() == before + 1
-        assert recorded.slowest_seconds < 1.6
-    assert set(recorded.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
-
-
-async def away(recorded: RecordedPort) -> None:
-    await until(lambda: recorded.port.sink_unavailable, bool)
-
-
-async def test_a_killed_broker_under_load_loses_nothing(own_broker: LocalKafka, tmp_path: Path) -> None:
-    topics = Topics("killed")
-    await create_topics(own_broker.bootstrap, topics)
-    async with running(settings_for(own_broker, "killed"), tmp_path) as recorded:
-
-        async def fault() -> None:
-            own_broker.kill()
-            await away(recorded)
-            await asyncio.to_thread(own_broker.start)
-            await recorded.direct_again()
-
-        await under_load(recorded, topics.messages, fault)
-        await recorded.drained()
         assert recorded.slowest_seconds < 1.6
     assert set(recorded.acknowledged) <= set(await in_kafka(own_broker.bootstrap, topics, topics.messages))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import product
 
@@ -95,40 +96,41 @@ async def test_many_writers_may_need_one_new_month_at_once(database_url: str) ->
         assert await connection.fetchval("select count(*) from telnyx.events") == 48
 
 
-async def test_making_a_month_does_not_stop_readers_or_writers(database_url: str) -> None:
-    maker, other = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
-    try:
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncIterator[list[asyncpg.Connection]]:
+    """Four connections to the database."""
+    opened = [await asyncpg.connect(database_url) for _ in range(4)]
+    yield opened
+    for session in opened:
+        await session.close()
+
+
+async def test_making_a_month_does_not_stop_readers_or_writers(sessions: list[asyncpg.Connection]) -> None:
+    maker, other, *_ = sessions
+    await insert_event(other)
+    async with maker.transaction():
+        await maker.execute("select telnyx.ensure_partition('traffic', '2040-01-01')")
+        await other.execute("set lock_timeout = '1s'")
         await insert_event(other)
-        async with maker.transaction():
-            await maker.execute("select telnyx.ensure_partition('traffic', '2040-01-01')")
-            await other.execute("set lock_timeout = '1s'")
-            await insert_event(other)
-            assert await other.fetchval("select count(*) from telnyx.events") == 2
-    finally:
-        await maker.close()
-        await other.close()
+        assert await other.fetchval("select count(*) from telnyx.events") == 2
 
 
-async def test_a_month_is_marked_after_earlier_readers_have_ended(database_url: str) -> None:
+async def test_a_month_is_marked_after_earlier_readers_have_ended(sessions: list[asyncpg.Connection]) -> None:
     """A session that reads the list of partitions during the ATTACH can keep it and must learn of the month later."""
-    maker, reader = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    maker, reader, *_ = sessions
     ensure = "select telnyx.ensure_partition('traffic', '2045-05-05')"
     mark = "select exists (select from telnyx_partitions.months where name = 'events_traffic_2045_05')"
-    try:
-        async with reader.transaction():
-            await reader.fetchval("select count(*) from telnyx.events")
-            await maker.execute(ensure)
-            showing = asyncio.create_task(maker.execute(ensure))
-            await asyncio.sleep(0.3)
-            assert not showing.done()
-        await asyncio.wait_for(showing, 1)
-        assert await maker.fetchval(mark)
-        async with reader.transaction():  # no writer waits for a marked month
-            await reader.fetchval("select count(*) from telnyx.events")
-            await asyncio.wait_for(maker.execute(ensure), 1)
-    finally:
-        await maker.close()
-        await reader.close()
+    async with reader.transaction():
+        await reader.fetchval("select count(*) from telnyx.events")
+        await maker.execute(ensure)
+        showing = asyncio.create_task(maker.execute(ensure))
+        await asyncio.sleep(0.3)
+        assert not showing.done()
+    await asyncio.wait_for(showing, 1)
+    assert await maker.fetchval(mark)
+    async with reader.transaction():  # no writer waits for a marked month
+        await reader.fetchval("select count(*) from telnyx.events")
+        await asyncio.wait_for(maker.execute(ensure), 1)
 
 
 @pytest.mark.parametrize(
@@ -181,37 +183,31 @@ async def test_the_months_that_were_given_up_have_their_bounds_in_utc(
     ]
 
 
-async def test_writers_that_need_one_month_at_once_share_one_wait(database_url: str) -> None:
+async def test_writers_that_need_one_month_at_once_share_one_wait(sessions: list[asyncpg.Connection]) -> None:
     """If each writer showed the month separately, each would wait 2 s more for a long reader."""
-    reader, *writers = [await asyncpg.connect(database_url) for _ in range(4)]
+    reader, *writers = sessions
     ensure = "select telnyx.ensure_partition('traffic', '2046-06-06')"
-    try:
-        async with reader.transaction():
-            await reader.fetchval("select count(*) from telnyx.events")
-            await writers[0].execute(ensure)
-            await asyncio.wait_for(asyncio.gather(*(writer.execute(ensure) for writer in writers)), 3.5)
-    finally:
-        for session in (reader, *writers):
-            await session.close()
+    async with reader.transaction():
+        await reader.fetchval("select count(*) from telnyx.events")
+        await writers[0].execute(ensure)
+        await asyncio.wait_for(asyncio.gather(*(writer.execute(ensure) for writer in writers)), 3.5)
 
 
-async def test_a_statement_planned_while_a_month_is_made_sees_the_month_later(database_url: str) -> None:
+async def test_a_statement_planned_while_a_month_is_made_sees_the_month_later(
+    sessions: list[asyncpg.Connection],
+) -> None:
     """Sessions keep plans. Postgres drops a plan when a relation named in its text changes, not for a partition."""
-    poller, maker, holder = [await asyncpg.connect(database_url) for _ in range(3)]
-    try:
-        polls = await poller.prepare("select count(*) from telnyx.events")
-        async with holder.transaction():  # planning has looked at `consent` before it waits here
-            await holder.execute("lock table telnyx_partitions.events_traffic_from_2050 in access exclusive mode")
-            planned = asyncio.create_task(polls.fetchval())
-            waits = "select exists (select from pg_locks where pid = $1 and not granted)"
-            await eventually(lambda: maker.fetchval(waits, poller.get_server_pid()), bool)
-            await maker.execute("select telnyx.ensure_partition('consent', '2044-04-04')")
-        assert await planned == 0
-        await insert_event(maker, retention_class="consent", occurred_at=datetime(2044, 4, 4, tzinfo=UTC))
-        assert await polls.fetchval() == 1
-    finally:
-        for session in (poller, maker, holder):
-            await session.close()
+    poller, maker, holder, _ = sessions
+    polls = await poller.prepare("select count(*) from telnyx.events")
+    async with holder.transaction():  # planning has looked at `consent` before it waits here
+        await holder.execute("lock table telnyx_partitions.events_traffic_from_2050 in access exclusive mode")
+        planned = asyncio.create_task(polls.fetchval())
+        waits = "select exists (select from pg_locks where pid = $1 and not granted)"
+        await eventually(lambda: maker.fetchval(waits, poller.get_server_pid()), bool)
+        await maker.execute("select telnyx.ensure_partition('consent', '2044-04-04')")
+    assert await planned == 0
+    await insert_event(maker, retention_class="consent", occurred_at=datetime(2044, 4, 4, tzinfo=UTC))
+    assert await polls.fetchval() == 1
 
 
 async def test_months_ahead_are_made_for_every_class(connection: asyncpg.Connection) -> None:
