@@ -223,9 +223,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin" / "telnyx-ledger"
 
 
-async def test_a_local_directory_does_not_shadow_the_installed_packages(
-    installed: Path, programs: Programs, empty_database_url: str
-) -> None:
+async def test_a_local_folder_shadows_no_package(installed: Path, programs: Programs, empty_database_url: str) -> None:
     """A user's directory that holds a `schemas/` does not shadow the installed package."""
     for package in PACKAGES:
         (programs.directory / package).mkdir()

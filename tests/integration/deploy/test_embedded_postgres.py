@@ -42,6 +42,14 @@ def quiet(data_dir: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(data_dir, report=lambda _: None)
 
 
+@pytest.fixture
+def server(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """A server that is not started yet, and is stopped at the end."""
+    server = quiet(data_dir)
+    yield server
+    server.stop()
+
+
 def server_pid(data_dir: Path) -> int:
     return int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
 
@@ -58,8 +66,7 @@ def other_process(data_dir: Path) -> subprocess.Popen[str]:
     return process
 
 
-async def test_data_url_and_settings_survive_a_restart(data_dir: Path) -> None:
-    server = quiet(data_dir)
+async def test_data_url_and_settings_survive_a_restart(server: EmbeddedPostgres, data_dir: Path) -> None:
     url = server.start()
     assert await fetchval(url, "show server_encoding") == "UTF8"
     assert await fetchval(url, "show fsync") == "on"
@@ -71,34 +78,27 @@ async def test_data_url_and_settings_survive_a_restart(data_dir: Path) -> None:
     assert not is_alive(pid)
     assert server.start() == url
     assert await fetchval(url, "select x from kept") == 1
-    server.stop()
 
 
-async def test_it_requires_a_password_and_listens_on_this_machine_only(data_dir: Path) -> None:
-    server = quiet(data_dir)
-    try:
-        url = server.start()
-        place = urlsplit(url)
-        assert place.hostname == "127.0.0.1"
-        assert await fetchval(url, "show listen_addresses") == "127.0.0.1"
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(place._replace(netloc=f"postgres:wrong@127.0.0.1:{place.port}").geturl())
-        assert (data_dir / "postgres.password").stat().st_mode & 0o077 == 0
-        assert (data_dir / "postgres").stat().st_mode & 0o077 == 0
-    finally:
-        server.stop()
+async def test_it_requires_a_password_and_listens_locally(server: EmbeddedPostgres, data_dir: Path) -> None:
+    url = server.start()
+    place = urlsplit(url)
+    assert place.hostname == "127.0.0.1"
+    assert await fetchval(url, "show listen_addresses") == "127.0.0.1"
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(place._replace(netloc=f"postgres:wrong@127.0.0.1:{place.port}").geturl())
+    assert (data_dir / "postgres.password").stat().st_mode & 0o077 == 0
+    assert (data_dir / "postgres").stat().st_mode & 0o077 == 0
 
 
-async def test_it_stops_when_its_parent_is_killed(data_dir: Path) -> None:
+async def test_it_stops_when_its_parent_is_killed(server: EmbeddedPostgres, data_dir: Path) -> None:
     process = other_process(data_dir)
     pid = server_pid(data_dir)
     assert is_alive(pid)
     process.kill()
     process.wait()
     await gone(pid)
-    server = quiet(data_dir)
     assert await fetchval(server.start(), "select 1") == 1
-    server.stop()
 
 
 async def test_a_second_process_is_refused(data_dir: Path) -> None:
@@ -113,19 +113,16 @@ async def test_a_second_process_is_refused(data_dir: Path) -> None:
     await gone(pid)
 
 
-async def test_it_recovers_after_the_server_was_killed(data_dir: Path) -> None:
-    server = quiet(data_dir)
+async def test_it_recovers_after_the_server_was_killed(server: EmbeddedPostgres, data_dir: Path) -> None:
     url = server.start()
     await fetchval(url, "create table kept as select 1 as x")
     os.kill(server_pid(data_dir), signal.SIGKILL)
     server.stop()
     assert server.start() == url
     assert await fetchval(url, "select x from kept") == 1
-    server.stop()
 
 
-async def test_a_pid_file_that_names_another_program_is_ignored(data_dir: Path) -> None:
-    server = quiet(data_dir)
+async def test_a_pid_file_that_names_another_program_is_ignored(server: EmbeddedPostgres, data_dir: Path) -> None:
     url = server.start()
     server.stop()
     pid_file = data_dir / "postgres" / "postmaster.pid"
@@ -135,7 +132,7 @@ async def test_a_pid_file_that_names_another_program_is_ignored(data_dir: Path) 
     assert is_alive(os.getpid())
 
 
-async def test_a_server_left_running_is_replaced(data_dir: Path) -> None:
+async def test_a_server_left_running_is_replaced(server: EmbeddedPostgres, data_dir: Path) -> None:
     process = other_process(data_dir)
     pid = server_pid(data_dir)
     shell = os.getpgid(pid)
@@ -144,10 +141,8 @@ async def test_a_server_left_running_is_replaced(data_dir: Path) -> None:
         os.kill(one, signal.SIGKILL)
     process.wait()
     assert is_alive(pid)
-    server = quiet(data_dir)
     assert await fetchval(server.start(), "select 1") == 1
     assert server_pid(data_dir) != pid
-    server.stop()
 
 
 async def test_a_taken_port_is_changed(data_dir: Path) -> None:
@@ -181,8 +176,7 @@ def test_an_unusable_data_directory_is_one_line(data_dir: Path) -> None:
         quiet(data_dir).start()
 
 
-async def test_its_log_holds_no_values(data_dir: Path) -> None:
-    server = quiet(data_dir)
+async def test_its_log_holds_no_values(server: EmbeddedPostgres, data_dir: Path) -> None:
     url = server.start()
     with pytest.raises(asyncpg.PostgresError):
         await fetchval(url, "select 'secret words'::text || (1/0)::text")

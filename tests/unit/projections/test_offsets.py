@@ -26,7 +26,7 @@ STORED = StoredOffset(next_offset=10, cluster_id="here", last_offset=9, last_eve
         (replace(STORED, cluster_id="there"), LogBounds(0, 10), "cluster there"),
     ],
 )
-def test_a_stored_offset_must_be_within_the_log_of_its_cluster(
+def test_a_stored_offset_must_fit_its_clusters_log(
     stored: StoredOffset, bounds: LogBounds, problem: str | None
 ) -> None:
     found = offset_problem(stored, bounds, "here")

@@ -33,9 +33,7 @@ async def under_load(recorded: RecordedPort, topic: str, fault: Callable[[], Awa
 
 
 @pytest.mark.parametrize("fault", ["frozen", "killed"])
-async def test_an_outage_under_load_loses_and_delays_nothing(
-    own_broker: LocalKafka, tmp_path: Path, fault: str
-) -> None:
+async def test_outages_under_load_lose_and_delay_nothing(own_broker: LocalKafka, tmp_path: Path, fault: str) -> None:
     topics = Topics(fault)
     await create_topics(own_broker.bootstrap, topics)
     async with running(settings_for(own_broker, fault), tmp_path) as recorded:

@@ -104,9 +104,7 @@ async def test_more_delayed_entries_than_a_batch_hide_nothing(tmp_path: Path) ->
         assert sink.kept == keys(1_200, 1_300)
 
 
-async def test_delayed_entries_of_several_batches_do_not_starve_those_behind_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_delayed_entries_do_not_starve_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drainer, "BATCH_BYTES", 1_000)  # some 20 entries
     sink = MemorySink()
     sink.later = set(keys(0, 900))

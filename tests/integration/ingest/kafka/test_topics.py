@@ -49,9 +49,7 @@ async def test_created_topics_match_the_contract_and_a_second_run_changes_nothin
     await delete_topics(broker.bootstrap, topics.all)
 
 
-async def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(
-    broker: LocalKafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_broker_without_a_new_topic_is_asked_again(broker: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_for(broker, f"test-{uuid.uuid4().hex}")
     topics = Topics(settings.ledger_topic_prefix)
     described, asked = topic_check._described, []

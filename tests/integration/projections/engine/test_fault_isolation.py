@@ -87,7 +87,7 @@ async def test_an_outage_makes_no_dead_letter(
     assert (await projector.apply(bodies(builders.message_sent("b")))).stored == 1
 
 
-async def test_a_projection_that_another_process_suspended_is_not_written(
+async def test_a_projection_suspended_elsewhere_is_skipped(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     await projector.connect()

@@ -212,7 +212,7 @@ def malformed_values() -> Sequence[bytes]:
     return [*found, wrap % long, wrap % (b"\\u0000" * 9, b"true", when, b"z", b'"a":1')]
 
 
-async def test_malformed_values_harm_neither_their_neighbours_nor_the_batch(
+async def test_malformed_values_harm_no_neighbour_or_batch(
     projector: Projector, connection: asyncpg.Connection
 ) -> None:
     values = malformed_values()

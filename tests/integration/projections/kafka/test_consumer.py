@@ -129,9 +129,7 @@ async def test_a_partition_that_another_process_moved_is_read_from_there(
     assert reader.seen == values(10) + values(7, start=4)
 
 
-async def test_a_bug_in_the_projector_ends_the_process_with_that_error(
-    settings: ProjectSettings, connection: asyncpg.Connection
-) -> None:
+async def test_a_projector_bug_ends_the_process(settings: ProjectSettings, connection: asyncpg.Connection) -> None:
     await produce(settings.kafka_bootstrap_servers, topics_of(settings).other, values(1))
     with pytest.raises(KeyError, match="planted"):
         await Member(settings, Broken(settings.database_url, "")).running
@@ -159,7 +157,7 @@ async def test_markers_of_transactions_are_not_a_gap(settings: ProjectSettings, 
         assert reader.seen == values(1, start=3)
 
 
-async def test_missing_topics_are_waited_for_and_never_created(
+async def test_missing_topics_are_awaited_not_created(
     settings: ProjectSettings, connection: asyncpg.Connection
 ) -> None:
     topics, bootstrap = topics_of(settings), settings.kafka_bootstrap_servers

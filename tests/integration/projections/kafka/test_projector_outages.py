@@ -79,9 +79,7 @@ async def own_postgres(programs: Programs) -> AsyncIterator[Server]:
         yield server
 
 
-async def test_a_postgres_killed_during_a_batch_loses_and_repeats_nothing(
-    kafka_settings: KafkaSettings, own_postgres: Server
-) -> None:
+async def test_a_killed_postgres_loses_and_repeats_nothing(kafka_settings: KafkaSettings, own_postgres: Server) -> None:
     settings = project_settings(kafka_settings, own_postgres.url)
     connection = await asyncpg.connect(own_postgres.url)
     await install_offset_log(connection)

@@ -134,9 +134,7 @@ async def test_a_still_failing_event_is_a_dead_letter_again(database_url: str, c
     assert [letter[3] for letter in await letters(connection)] == [2]
 
 
-async def test_a_stored_body_that_is_not_an_event_any_more_is_a_dead_letter(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_stored_body_of_no_event_is_a_dead_letter(database_url: str, connection: asyncpg.Connection) -> None:
     await suspend(database_url)
     await insert_event(connection)  # its type feeds the projection, and its body is not an event
     result = await rebuilt(database_url, DELIVERIES)
@@ -154,9 +152,7 @@ async def test_too_many_failing_events_change_nothing(database_url: str, connect
     assert len(await letters(connection)) == FAILURES_IN_A_ROW + 1
 
 
-async def test_an_interrupted_rebuild_changes_nothing_and_can_be_repeated(
-    database_url: str, connection: asyncpg.Connection
-) -> None:
+async def test_a_cancelled_rebuild_changes_nothing(database_url: str, connection: asyncpg.Connection) -> None:
     """It is interrupted after it has written everything except the new status."""
     await suspend(database_url)
     before = await state(connection)

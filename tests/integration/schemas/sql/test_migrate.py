@@ -18,7 +18,7 @@ from deploy.embedded.postgres import EmbeddedPostgres
 from schemas.errors import Misconfigured, Unavailable
 from schemas.sql.migrate import CURRENT_REVISION, migrate, require_current
 from tests.support.environment.postgres import PostgresServer
-from tests.support.sql.connections import connected
+from tests.support.sql.connections import fetchval
 
 UNCHANGED = f"schema is {CURRENT_REVISION}: tables are unchanged, views and grants are those of this release"
 
@@ -33,9 +33,21 @@ FINGERPRINT = """
 """
 
 
-@pytest.fixture
-async def reports() -> list[str]:
-    return []
+async def refused(url: str) -> str:
+    """The one problem for which a migrate is refused, before it reports anything."""
+    reports: list[str] = []
+    with pytest.raises(Misconfigured) as caught:
+        await migrate(url, reports.append)
+    assert reports == []
+    [problem] = caught.value.problems
+    return problem
+
+
+async def migrated(url: str) -> list[str]:
+    """Migrates, and gives the lines that were reported."""
+    reports: list[str] = []
+    await migrate(url, reports.append)
+    return reports
 
 
 @pytest.fixture
@@ -68,15 +80,12 @@ def test_the_program_knows_its_newest_revision() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == CURRENT_REVISION
 
 
-async def test_an_empty_database_becomes_current(
-    empty_database_url: str, blank: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_an_empty_database_becomes_current(empty_database_url: str, blank: asyncpg.Connection) -> None:
     with pytest.raises(Misconfigured) as older:
         await require_current(blank)
     (problem,) = older.value.problems
     assert problem == f"database schema is 0000, this program needs {CURRENT_REVISION}: run `telnyx-ledger migrate`"
-    await migrate(empty_database_url, reports.append)
-    assert reports == [f"schema is {CURRENT_REVISION}, created"]
+    assert await migrated(empty_database_url) == [f"schema is {CURRENT_REVISION}, created"]
     await require_current(blank)
     ahead = (
         "select count(*) from pg_class where relname in (select 'events_traffic_' || to_char(now() at time zone 'UTC'"
@@ -85,93 +94,76 @@ async def test_an_empty_database_becomes_current(
     assert await blank.fetchval(ahead) == 4
 
 
-async def test_migrating_again_changes_nothing_and_is_quick(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_migrating_again_changes_nothing_and_is_quick(database_url: str, connection: asyncpg.Connection) -> None:
     before = await connection.fetchval(FINGERPRINT)
     xmin = await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes")
     start = time.monotonic()
-    await migrate(database_url, reports.append)
+    assert await migrated(database_url) == [UNCHANGED]
     assert time.monotonic() - start < 5
-    assert reports == [UNCHANGED]
     assert await connection.fetchval(FINGERPRINT) == before
     assert await connection.fetchval("select max(xmin::text::bigint) from telnyx.error_codes") == xmin
 
 
-async def test_concurrent_migrates_are_harmless(empty_database_url: str, reports: list[str]) -> None:
-    await asyncio.gather(*(migrate(empty_database_url, reports.append) for _ in range(4)))
-    assert len(reports) == 4
-    assert all(line.startswith(f"schema is {CURRENT_REVISION}") for line in reports)
+async def test_concurrent_migrates_are_harmless(empty_database_url: str) -> None:
+    for report in await asyncio.gather(*(migrated(empty_database_url) for _ in range(4))):
+        [line] = report
+        assert line.startswith(f"schema is {CURRENT_REVISION}")
 
 
-async def test_a_failed_migration_leaves_nothing(
-    empty_database_url: str, blank: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_a_failed_migration_leaves_nothing(empty_database_url: str, blank: asyncpg.Connection) -> None:
     await blank.execute("create schema telnyx_partitions")
     with pytest.raises(asyncpg.DuplicateSchemaError):
-        await migrate(empty_database_url, reports.append)
+        await migrated(empty_database_url)
     assert await blank.fetchval("select to_regnamespace('telnyx') is null")
 
 
-async def test_a_schema_from_before_the_baseline_is_refused_with_a_remedy(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_a_schema_before_the_baseline_is_refused(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute("update telnyx.schema_revision set version_num = '0010'")
-    with pytest.raises(Misconfigured) as refused:
-        await migrate(database_url, reports.append)
-    (problem,) = refused.value.problems
+    problem = await refused(database_url)
     assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: use an empty database")
-    assert reports == []
 
 
-async def test_every_migrate_replaces_views_and_functions(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_every_migrate_replaces_views_and_functions(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute("drop view telnyx.pipeline_lag")
     await connection.execute("""
         create or replace function telnyx.is_toll_free(number text) returns boolean language sql return false
     """)
-    await migrate(database_url, reports.append)
+    await migrated(database_url)
     assert await connection.fetchval("select count(*) from telnyx.pipeline_lag") == 0
     assert await connection.fetchval("select telnyx.is_toll_free('+18005550100')")
     assert await connection.fetchval("select has_table_privilege('telnyx_reader', 'telnyx.pipeline_lag', 'select')")
 
 
-async def test_months_marked_by_a_comment_stay_marked(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_months_marked_by_a_comment_stay_marked(database_url: str, connection: asyncpg.Connection) -> None:
     """Databases made before the table `months` existed keep the mark in that comment."""
     await connection.execute("drop table telnyx_partitions.months")
     await connection.execute("comment on table telnyx_partitions.events_traffic_2026_11 is 'known to every session'")
-    await migrate(database_url, reports.append)
+    await migrated(database_url)
     marked = await connection.fetchval("""
         select shown_at < now() from telnyx_partitions.months where name = 'events_traffic_2026_11'
     """)
     assert marked
 
 
-async def test_error_codes_of_a_new_release_take_effect(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_error_codes_of_a_new_release_take_effect(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute("update telnyx.error_codes set title = 'old' where code = '40300'")
     await connection.execute("delete from telnyx.error_codes where code = '40001'")
-    await migrate(database_url, reports.append)
+    await migrated(database_url)
     titles = await connection.fetch(
         "select title from telnyx.error_codes where code in ('40001', '40300') order by code"
     )
     assert [row["title"] for row in titles] == ["Not routable", "Blocked (STOP)"]
 
 
-async def test_a_newer_schema_is_accepted_and_left_alone(
-    database_url: str, connection: asyncpg.Connection, reports: list[str]
-) -> None:
+async def test_a_newer_schema_is_accepted_and_left_alone(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute("update telnyx.schema_revision set version_num = '0099'")
     await require_current(connection)
-    await migrate(database_url, reports.append)
-    assert reports == [f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"]
+    assert await migrated(database_url) == [
+        f"schema is 0099, newer than this program ({CURRENT_REVISION}), nothing to do"
+    ]
 
 
-async def test_a_problem_of_the_database_is_one_line(postgres_server: PostgresServer, reports: list[str]) -> None:
+async def test_a_problem_of_the_database_is_one_line(postgres_server: PostgresServer) -> None:
     latin = f"ledger_test_{secrets.token_hex(6)}"
     await postgres_server.execute(
         f"create database {latin} template template0 encoding 'LATIN1' locale 'C' locale_provider libc"
@@ -186,64 +178,51 @@ async def test_a_problem_of_the_database_is_one_line(postgres_server: PostgresSe
     }
     try:
         for url, line in cases.items():
-            with pytest.raises(Misconfigured) as wrong:
-                await migrate(url, reports.append)
-            (problem,) = wrong.value.problems
+            problem = await refused(url)
             assert problem.startswith(line)
             assert "\n" not in problem
             assert "pass/word" not in problem
         with pytest.raises(Unavailable, match="database is not answering"):
-            await migrate(place._replace(netloc="postgres@127.0.0.1:1").geturl(), reports.append)
+            await migrated(place._replace(netloc="postgres@127.0.0.1:1").geturl())
     finally:
         await postgres_server.execute(f"drop database {latin}")
-    assert reports == []
 
 
-async def test_a_login_that_may_not_create_roles_gets_a_warning(own_server: PostgresServer, reports: list[str]) -> None:
+async def test_a_login_that_may_not_create_roles_gets_a_warning(own_server: PostgresServer) -> None:
     await own_server.execute("create role plain login password 'word'")
     await own_server.execute("create database mine owner plain")
     url = as_login(own_server.url_of("mine"), "plain")
-    await migrate(url, reports.append)
-    assert reports[0].startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
-    assert reports[1:] == [f"schema is {CURRENT_REVISION}, created"]
+    warning, *others = await migrated(url)
+    assert warning.startswith("warning: roles not created, the login plain may not create roles: telnyx_owner, ")
+    assert others == [f"schema is {CURRENT_REVISION}, created"]
     # Roles that a DBA makes later get their rights from the next migrate. The tables stay with their maker.
     await own_server.execute("create role telnyx_reader")
     await own_server.execute("create role telnyx_owner")
     await own_server.execute("create role analyst login password 'word' in role telnyx_reader")
-    await migrate(url, reports.append)
-    assert any("plain is not a member of telnyx_owner" in line for line in reports)
-    async with connected(as_login(own_server.url_of("mine"), "analyst")) as analyst:
-        assert await analyst.fetchval("select count(*) from telnyx.error_codes") > 0
+    assert any("plain is not a member of telnyx_owner" in line for line in await migrated(url))
+    analyst = as_login(own_server.url_of("mine"), "analyst")
+    assert await fetchval(analyst, "select count(*) from telnyx.error_codes") > 0
 
 
 async def test_a_login_that_may_create_roles_hands_everything_over_and_keeps_its_rights(
-    own_server: PostgresServer, reports: list[str]
+    own_server: PostgresServer,
 ) -> None:
     await own_server.execute("create role maker login createrole password 'word'")
     await own_server.execute("create database mine owner maker")
     url = as_login(own_server.url_of("mine"), "maker")
-    await migrate(url, reports.append)
-    await migrate(url, reports.append)
-    assert reports == [f"schema is {CURRENT_REVISION}, created", UNCHANGED]
-    connection = await asyncpg.connect(url)
-    assert (
-        await connection.fetchval("select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass")
-        == "telnyx_owner"
-    )
-    assert await connection.fetchval("select telnyx.ensure_partition('traffic', '2041-01-01')")
-    await connection.close()
+    assert await migrated(url) == [f"schema is {CURRENT_REVISION}, created"]
+    assert await migrated(url) == [UNCHANGED]
+    owner = "select relowner::regrole::text from pg_class where oid = 'telnyx.events'::regclass"
+    assert await fetchval(url, owner) == "telnyx_owner"
+    assert await fetchval(url, "select telnyx.ensure_partition('traffic', '2041-01-01')")
 
 
-async def test_a_login_without_rights_is_refused_with_a_reason(own_server: PostgresServer, reports: list[str]) -> None:
+async def test_a_login_without_rights_is_refused_with_a_reason(own_server: PostgresServer) -> None:
     await own_server.execute("create role plain login password 'word'")
     url = as_login(own_server.admin_url, "plain")
-    with pytest.raises(Misconfigured) as wrong:
-        await migrate(url, reports.append)
-    assert wrong.value.problems[0].startswith("DATABASE_URL: this login may not change the schema")
-    await migrate(own_server.admin_url, reports.append)
-    with pytest.raises(Misconfigured) as wrong:
-        await migrate(url, reports.append)
-    assert "grant it one of the telnyx_ roles" in wrong.value.problems[0]
+    assert (await refused(url)).startswith("DATABASE_URL: this login may not change the schema")
+    await migrated(own_server.admin_url)
+    assert "grant it one of the telnyx_ roles" in await refused(url)
 
 
 async def test_a_unix_socket_and_an_empty_password_are_accepted(own_server: PostgresServer) -> None:

@@ -81,9 +81,7 @@ async def test_without_a_link_each_id_is_an_entity(projector: Projector, connect
     assert await rows(connection, numbers) == [(TELNYX, TCR)]
 
 
-async def test_the_latest_link_decides_and_never_joins_two_telnyx_ids(
-    projector: Projector, connection: asyncpg.Connection
-) -> None:
+async def test_the_latest_link_never_joins_two_telnyx_ids(projector: Projector, connection: asyncpg.Connection) -> None:
     """Each batch changes the entity that TCR stands for. The rows follow, with the numbers known under that id."""
     known = "select campaign_id, tcr_campaign_id, status from telnyx.campaigns order by campaign_id"
     numbers = "select campaign_id, tcr_campaign_id from telnyx.campaign_numbers order by campaign_id"
