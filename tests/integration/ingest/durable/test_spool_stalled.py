@@ -15,8 +15,8 @@ from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
 from tests.integration.ingest.durable.test_kafka_first_unanswered import persist as persist_to_kafka
 from tests.integration.ingest.durable.test_kafka_first_unanswered import running
-from tests.integration.ingest.durable.test_spool_only import MemorySink
 from tests.support.environment.waiting import until
+from tests.support.ingest.fakes import MemorySink
 from tests.support.ingest.spool import record
 
 
