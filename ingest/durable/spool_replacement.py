@@ -100,7 +100,7 @@ def sync_directory(directory: Path) -> None:
 
 def require_room(path: Path, times: int) -> None:
     """Raise OSError unless the disk has room for a file, several times."""
-    needed = times * sum(part.stat().st_size for part in _parts(path))
+    needed = times * sum(part.stat().st_size for part in _parts(path) if not part.name.endswith("-shm"))
     if free_bytes(path.parent) < needed:
         raise OSError(
             errno.ENOSPC,

@@ -130,7 +130,10 @@ class SpoolWriter:
         return [job for job in jobs if job], None not in jobs
 
     def _fail_some(self, jobs: list[Job]) -> list[Job]:
-        """Fail the rows that are withdrawn, or all rows while the disk takes none. It may still delete some."""
+        """Fail the jobs that cannot be done, and return the others. A disk that takes no rows may still delete some."""
+        if not self._file.is_open:
+            self._fail(jobs)
+            return []
         useless = [bool(job.row and (self._check_needed or (job.is_withdrawn and job.is_withdrawn()))) for job in jobs]
         self._fail(compress(jobs, useless))
         return [job for job, is_useless in zip(jobs, useless, strict=True) if not is_useless]

@@ -8,7 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError
 
 from deploy.local_kafka.broker import LocalKafka
-from schemas.kafka.topics import Topics
+from schemas.kafka.topics import Topics, topic_settings
 from schemas.settings import KafkaSettings
 from tests.support.environment.kafka import admin
 from tests.support.environment.waiting import eventually, until
@@ -30,7 +30,8 @@ async def test_a_refused_record_is_kept_and_the_rest_of_its_batch_arrives_once(
 ) -> None:
     topics = Topics(kafka_settings.ledger_topic_prefix)
     async with running(kafka_settings, tmp_path) as recorded:
-        await lower_limit(broker.bootstrap, topics.other, 20_000)
+        await set_limit(broker.bootstrap, topics.other, 20_000)
+        await refused_above(broker.bootstrap, topics.other, 20_000)
         # One key gives one partition and one batch, in which one record is too large.
         sizes = [800] * 5 + [30_000] + [800] * 4
         records = [record(topics.other, number, size, key="one") for number, size in enumerate(sizes)]
@@ -43,11 +44,30 @@ async def test_a_refused_record_is_kept_and_the_rest_of_its_batch_arrives_once(
     assert sorted(key for key in found if key != "probe") == sorted(expected)
 
 
-async def lower_limit(bootstrap: str, topic: str, limit_bytes: int) -> None:
-    """Return when the broker refuses larger records. It takes some until then, with the ce_id `probe`."""
-    limit = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(limit_bytes)})
+async def test_a_refused_record_reaches_kafka_once_the_limit_is_raised_and_ingest_restarted(
+    broker: LocalKafka, kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    async with running(kafka_settings, tmp_path) as recorded:
+        await set_limit(broker.bootstrap, topics.other, 20_000)
+        await refused_above(broker.bootstrap, topics.other, 20_000)
+        await recorded.persist(record(topics.other, 1, 30_000))
+        await until(lambda: recorded.spool.refused, lambda count: count == 1)
+    await set_limit(broker.bootstrap, topics.other, 2 * 1024 * 1024)
+    async with running(kafka_settings, tmp_path) as recorded:
+        await until(lambda: recorded.spool.entries + recorded.spool.refused, lambda left: left == 0)
+    assert record("", 1).event_key in await in_kafka(broker.bootstrap, topics, topics.other)
+
+
+async def set_limit(bootstrap: str, topic: str, limit_bytes: int) -> None:
+    settings = topic_settings(1) | {"max.message.bytes": str(limit_bytes)}  # what is not named is reset
+    limit = ConfigResource(ConfigResourceType.TOPIC, topic, settings)
     async with admin(bootstrap) as client:
         await client.alter_configs([limit])
+
+
+async def refused_above(bootstrap: str, topic: str, limit_bytes: int) -> None:
+    """Return when the broker refuses larger records. It takes some until then, with the ce_id `probe`."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
 

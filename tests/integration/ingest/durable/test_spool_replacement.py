@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from ingest.durable import spool_replacement
 from ingest.durable.spool_file import PAGE_BYTES, SpoolFile, checksum
 from schemas.kafka.record import pack
+from tests.support.environment.waiting import until
 from tests.support.ingest.spool import numbers, opened, record, run
 
 ENTRIES = 300
@@ -93,6 +97,22 @@ async def test_a_replacement_that_fails_half_way_hides_no_entry(damaged: Path) -
     async with opened(damaged) as spool:
         assert sorted(await numbers(spool)) == list(range(1, ENTRIES + 1))
         assert spool.usable
+
+
+async def test_without_room_for_the_copy_the_log_says_how_much_is_needed_until_there_is_room(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 1_000
+    monkeypatch.setattr(spool_replacement, "free_bytes", lambda _: room)
+    with capture_logs() as lines:
+        async with opened(damaged) as spool:
+            assert not spool.usable
+            room = 1 << 30
+            await until(lambda: spool.usable, bool)
+            assert sorted(await numbers(spool)) == list(range(1, ENTRIES + 1))
+    [failed] = [line for line in lines if line["event"] == "spool_failed"]
+    assert re.search(r"copying its entries needs \d{6,} bytes of free disk: make room", failed["error"])
+    assert [line["entries_saved"] for line in lines if line["event"] == "spool_malformed"] == [ENTRIES]
 
 
 async def test_entries_that_an_older_version_left_aside_are_carried_over_once(tmp_path: Path) -> None:
