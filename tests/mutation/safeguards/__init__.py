@@ -84,7 +84,7 @@ MUTANTS = (
         "self._deadlines.watch(attempt.future, give_up_at)",
         "pass",
         (
-            "tests/integration/ingest/durable/test_kafka_first_deadline.py::test_a_publish_without_acknowledgement_goes_to_the_spool",
+            "tests/integration/ingest/durable/test_kafka_first_unanswered.py::test_a_publish_without_acknowledgement_goes_to_the_spool",
         ),
     ),
     Mutant(

@@ -13,10 +13,9 @@ from ingest.durable.spool_file import SpoolFile
 from ingest.durable.spool_only import SpoolOnly
 from ingest.metrics import IngestMetrics
 from schemas.errors import Unavailable
-from tests.integration.ingest.durable.test_kafka_first_unanswered import persist as persist_to_kafka
-from tests.integration.ingest.durable.test_kafka_first_unanswered import running
 from tests.support.environment.waiting import until
 from tests.support.ingest.fakes import MemorySink
+from tests.support.ingest.scripted_publisher import persist, running
 from tests.support.ingest.spool import record
 
 
@@ -80,9 +79,9 @@ async def test_a_stalled_disk_does_not_keep_requests_from_kafka(tmp_path: Path, 
         publisher.silent = True
         disk.answers.clear()
         with contextlib.suppress(Unavailable):
-            await persist_to_kafka(port, 1)
+            await persist(port, 1)
         assert port.sink_unavailable
         publisher.silent = False
         await until(lambda: port.sink_unavailable, lambda away: not away)
-        assert await persist_to_kafka(port, 2)
+        assert await persist(port, 2)
         disk.answers.set()
