@@ -6,6 +6,7 @@ the rest of the body is never parsed as a request.
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -31,38 +32,24 @@ class Connection(Protocol):
         """The answer was written."""
 
 
+@dataclass(slots=True, eq=False)
 class RequestCycle:
     """One request and its answer. Head and body are sent in one write.
 
     The connection sets `more_body` and `disconnected`, appends to `parts`, and then calls `notify`.
     """
 
-    __slots__ = (
-        "_connection",
-        "_news",
-        "_start",
-        "_waiter",
-        "awaits_continue",
-        "disconnected",
-        "keep_alive",
-        "more_body",
-        "parts",
-        "response_complete",
-        "scope",
-    )
-
-    def __init__(self, connection: Connection, scope: Any, *, keep_alive: bool, awaits_continue: bool) -> None:
-        self._connection = connection
-        self._news = False
-        self._start: Any = None
-        self._waiter: asyncio.Future[None] | None = None
-        self.scope = scope
-        self.keep_alive = keep_alive
-        self.awaits_continue = awaits_continue
-        self.parts: list[bytes] = []  # the parts of the body that came since the last `receive`
-        self.more_body = True
-        self.disconnected = False
-        self.response_complete = False
+    _connection: Connection
+    scope: Any
+    keep_alive: bool
+    awaits_continue: bool
+    parts: list[bytes] = field(default_factory=list)  # the parts of the body that came since the last `receive`
+    more_body: bool = True
+    disconnected: bool = False
+    response_complete: bool = False
+    _news: bool = False
+    _start: Any = None
+    _waiter: asyncio.Future[None] | None = None
 
     @property
     def response_started(self) -> bool:
