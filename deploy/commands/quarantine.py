@@ -4,10 +4,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-import asyncpg
 import typer
 
 from deploy.commands import AsJson, command_app, load_and_log
@@ -40,10 +40,8 @@ def list_quarantine(
     They were signed but not understood, came outside the time window, or were forged.
     """
 
-    async def rows(connection: asyncpg.Connection) -> list[Quarantined]:
-        return await quarantined(connection, reason)
-
-    show_objects(Quarantined, query_database(load(FoundDatabaseSettings), rows), as_json=as_json)
+    rows = query_database(load(FoundDatabaseSettings), partial(quarantined, reason=reason))
+    show_objects(Quarantined, rows, as_json=as_json)
 
 
 @app.command("requeue")
