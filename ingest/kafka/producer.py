@@ -5,7 +5,7 @@ retried here, because a record that failed goes to the spool.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from struct import unpack_from
 from typing import Any, Protocol
@@ -131,12 +131,21 @@ class PartitionQueue:
 class Producer:
     """Sends records to the partitions that one client knows. Times are of the loop's clock.
 
-    `on_broken` is called with a reason when the client must be replaced.
+    `on_broken` is called with a reason when the client must be replaced, also when one of `topics` vanishes or
+    has fewer partitions than before: a topic that was made again is to be checked before it is used.
     """
 
-    def __init__(self, client: AIOKafkaClient, metrics: ProducerMetrics, on_broken: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: AIOKafkaClient,
+        metrics: ProducerMetrics,
+        on_broken: Callable[[str], None],
+        *,
+        topics: Collection[str] = (),
+    ) -> None:
         self.client = client
         self._on_broken = on_broken
+        self._topics = topics
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._cluster = client.cluster
@@ -153,7 +162,14 @@ class Producer:
         self._learn(self._cluster)
 
     def _learn(self, cluster: Any) -> None:
-        self._partitions = {topic: sorted(cluster.partitions_for_topic(topic)) for topic in cluster.topics()}
+        known, self._partitions = (
+            self._partitions,
+            {topic: sorted(cluster.partitions_for_topic(topic)) for topic in cluster.topics()},
+        )
+        for topic in self._topics:
+            before, now = len(known.get(topic, ())), len(self._partitions.get(topic, ()))
+            if now < before:
+                self._on_broken(f"topic {topic} has {now} partitions, and had {before}")
 
     def queue_of(self, record: Record) -> PartitionQueue:
         """The queue of a record's partition, by its key. Raises Unavailable for an unknown topic."""

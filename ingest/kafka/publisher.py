@@ -18,6 +18,7 @@ from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.kafka.topics import Topics
 from schemas.metrics import Counter
 from schemas.retry import Backoff, SayOnce
 from schemas.settings import KafkaSettings
@@ -25,6 +26,7 @@ from schemas.settings import KafkaSettings
 FIRST_TRY_SECONDS = 1.0
 KAFKA_CONNECT_SECONDS = 10.0
 UNANSWERED_SECONDS = 10.0
+CHECK_AGAIN_SECONDS = 600.0  # settings of a topic can be altered while it is written to
 STOP_SECONDS = 5.0
 FAST_SECONDS = 0.5
 IDLE_WAIT_SECONDS = 0.01
@@ -187,15 +189,20 @@ class Publisher:
             await _close(client)
             raise
         self._broken.clear()
-        return Producer(client, self._metrics, self._break)
+        topics = Topics(self._settings.ledger_topic_prefix).all
+        return Producer(client, self._metrics, self._break, topics=topics)
 
     def _break(self, why: str) -> None:
         self._why = why
         self._broken.set()
 
     async def _wait_until_broken(self, producer: Producer) -> str:
-        """Return the reason when the producer must be replaced: it is broken, or nothing was acknowledged for 10 s."""
+        """Return the reason when the producer must be replaced.
+
+        It is broken, or nothing was acknowledged for 10 s, or the topics have become too weak.
+        """
         loop = asyncio.get_running_loop()
+        check_at = loop.time() + CHECK_AGAIN_SECONDS
         while not self._broken.is_set():
             # The first is about all brokers together, the second about each: an answer of one says nothing of another.
             for since in (producer.unanswered_since, producer.waiting_since):
@@ -203,9 +210,20 @@ class Publisher:
                     return "no acknowledgement"
             if metadata_task_ended(producer.client):
                 return "no metadata any more"
+            if loop.time() >= check_at:
+                if await self._topics_are_weak():
+                    return "the topics are weaker than required"
+                check_at = loop.time() + CHECK_AGAIN_SECONDS
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._broken.wait(), 1.0)
         return self._why
+
+    async def _topics_are_weak(self) -> bool:
+        """Whether Kafka says so now. The next attempt to connect checks them again, and names the weaknesses."""
+        try:
+            return bool(await create_or_check(self._settings, create=False, timeout_seconds=KAFKA_CONNECT_SECONDS))
+        except Exception:  # noqa: BLE001 -- without an answer nothing is known
+            return False
 
     def _retire(self) -> None:
         producer, self._producer = self._producer, None

@@ -135,6 +135,8 @@ def settings_weaknesses(actual: Mapping[str, str] | None, expected: Mapping[str,
             key == "retention.ms" and int(actual[key]) == UNLIMITED_RETENTION
         ):
             found.append(f"{key} is {actual[key]}, expected at least {expected[key]}")
+    if actual.get("retention.bytes", "-1") != "-1":
+        found.append(f"retention.bytes is {actual['retention.bytes']}, expected -1: Kafka would delete unread events")
     # Brokers that are compatible with Kafka need not have the next two settings, nor what they are about.
     if actual.get("unclean.leader.election.enable", "false") != "false":
         found.append("unclean.leader.election.enable is true, expected false: an election could lose records")

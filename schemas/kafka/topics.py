@@ -35,6 +35,8 @@ def topic_settings(replication: int) -> dict[str, str]:
         "min.insync.replicas": str(max(1, replication - 1)),
         "unclean.leader.election.enable": "false",
         "retention.ms": str(RETENTION_MS),
+        # A cluster's default may be finite: Kafka would then delete records that nobody has read.
+        "retention.bytes": "-1",
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
     }
 

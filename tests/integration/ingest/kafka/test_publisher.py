@@ -4,17 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
 import uvloop
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.record.memory_records import MemoryRecords
 
+from deploy.local_kafka.broker import LocalKafka
+from ingest.kafka import publisher as publisher_module
 from ingest.kafka.aiokafka_internals import DefaultRecordBatchBuilder
 from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
+from schemas.errors import Unavailable
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
+from schemas.kafka.topics import Topics, topic_settings
 from schemas.settings import KafkaSettings
-from tests.support.environment.waiting import eventually
+from tests.support.environment.kafka import admin, check, delete_topics
+from tests.support.environment.waiting import eventually, until
 
 Fault = Callable[[Producer], Awaitable[None]]
 
@@ -99,6 +107,45 @@ async def test_waiting_for_an_idle_producer_ends_without_an_answer(kafka_setting
         answer.set()
         await eventually(lambda: _of(verdicts), bool)
         await publisher.wait_for_idle_producer()
+
+
+async def test_a_topic_that_was_made_again_is_checked_before_it_is_used(
+    broker: LocalKafka, kafka_settings: KafkaSettings
+) -> None:
+    """Auto-creation, or an operator in a hurry, makes it with one partition."""
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    one = Record(topics.messages, b"key", b"value", (("ce_id", b"1"),), "1")
+    async with publishing(kafka_settings) as publisher:
+        await eventually(lambda: publisher.deliver([one]), lambda verdicts: list(verdicts) == [None])
+        producer = publisher._producer
+        assert producer is not None
+        await delete_topics(broker.bootstrap, (topics.messages,))
+        async with admin(broker.bootstrap) as client:
+            await eventually(client.list_topics, lambda names: topics.messages not in names)
+            check((await client.create_topics([NewTopic(topics.messages, 1, 1)])).topic_errors)
+        producer.client.force_metadata_update()
+        await until(lambda: publisher.connected, lambda connected: not connected)
+        with pytest.raises(Unavailable):
+            publisher.publish(one, lambda _: None)
+
+
+async def test_settings_that_are_weakened_under_way_stop_the_producer(
+    broker: LocalKafka, kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "CHECK_AGAIN_SECONDS", 1.0)
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    async with publishing(kafka_settings) as publisher:
+        await until(lambda: publisher.connected, bool)
+        await set_retention_bytes(broker, topics, "1000000")
+        await until(lambda: publisher.connected, lambda connected: not connected)
+        await set_retention_bytes(broker, topics, "-1")
+        await until(lambda: publisher.connected, bool)
+
+
+async def set_retention_bytes(broker: LocalKafka, topics: Topics, value: str) -> None:
+    settings = topic_settings(1) | {"retention.bytes": value}
+    async with admin(broker.bootstrap) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.messages, settings)])
 
 
 async def _of(found: Sequence[Verdict]) -> Sequence[Verdict]:

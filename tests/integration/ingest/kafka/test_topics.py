@@ -75,6 +75,7 @@ async def test_every_weakness_of_a_topic_is_found(broker: LocalKafka, kafka_sett
     topics = Topics(kafka_settings.ledger_topic_prefix)
     weaker = {
         "retention.ms": "3600000",
+        "retention.bytes": "100000",
         "max.message.bytes": "1000000",
         "unclean.leader.election.enable": "true",
         "cleanup.policy": "compact",
@@ -83,7 +84,7 @@ async def test_every_weakness_of_a_topic_is_found(broker: LocalKafka, kafka_sett
         await alter(client, topics.messages, topic_settings(1) | weaker)
         await alter(client, topics.other, topic_settings(1) | {"retention.ms": "-1", "max.message.bytes": "9000000"})
         await client.create_partitions({topics.ten_dlc: NewPartitions(4)})
-    findings = await eventually(lambda: create_or_check(kafka_settings, create=False), lambda seen: len(seen) == 4)
+    findings = await eventually(lambda: create_or_check(kafka_settings, create=False), lambda seen: len(seen) == 5)
     assert all(line.startswith(f"topic {topics.messages}: ") for line in findings)
     assert {line.split()[2] for line in findings} == set(weaker)
     three = kafka_settings.model_copy(update={"ledger_topic_replication": 3})
