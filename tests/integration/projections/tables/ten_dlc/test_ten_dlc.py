@@ -198,3 +198,11 @@ async def test_numbers_in_reasons_keep_every_digit(projector: Projector, connect
 async def test_an_empty_payload_gives_no_fact(projector: Projector, connection: asyncpg.Connection) -> None:
     await projector.apply(bodies(webhook(0, type="VERIFIED"), builders.event("brand.created", [])))
     assert [len(found) for found in (await tables(connection)).values()] == [0] * len(KEYS)
+
+
+async def test_a_repeated_batch_writes_no_row(projector: Projector, connection: asyncpg.Connection) -> None:
+    await projector.apply(bodies(*onboarding()))
+    versions = [f"select '{table}', ctid::text, xmin::text from telnyx.{table}" for table in KEYS]
+    before = await rows(connection, " union all ".join(versions))
+    await projector.apply(bodies(*reversed(onboarding())))
+    assert await rows(connection, " union all ".join(versions)) == before

@@ -1,4 +1,4 @@
-"""Spend limits, hosted and toll-free numbers, and clicks: no value stops a batch, and no other type feeds a row."""
+"""Spend limits, hosted and toll-free numbers, and clicks: types, harmful values and the account of their rows."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from schemas.reading.event import Event, read
-from tests.support.projections.resource_tables import Ledger
+from tests.support.projections.resource_tables import Ledger, minutes
 from tests.support.webhooks import builders
-from tests.support.webhooks.builders import Json
+from tests.support.webhooks.builders import Json, hosted_order, toll_free_update
 from tests.support.webhooks.malformed import HOSTILE, written
 
 
@@ -57,3 +57,15 @@ async def test_no_value_can_stop_a_batch(ledger: Ledger, connection: asyncpg.Con
     assert await connection.fetchval("select count(*) from telnyx.events") == len(readable)
     assert await connection.fetchval("select count(*) from telnyx.dead_letters") == 0
     assert await connection.fetchval("select bool_and(status = 'live') from telnyx.projection_state")
+
+
+async def test_the_account_is_that_of_the_latest_event(ledger: Ledger) -> None:
+    pending = {"value": "+13125550001", "status": "pending"}
+    for step in (1, -1):
+        await ledger.clear()
+        for minute in (0, 1)[::step]:
+            order, update = hosted_order(numbers=[pending], at=minutes(minute)), toll_free_update(at=minutes(minute))
+            await ledger.apply(order, update, account="ab"[minute])
+        found = await ledger.everything()
+        tables = ("hosted_number_orders", "hosted_numbers", "toll_free_verifications")
+        assert [found[table][0]["account"] for table in tables] == ["b", "b", "b"]
