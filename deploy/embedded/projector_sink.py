@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from projections.engine.batch import Incoming
+from projections.engine.database import REFUSALS_ALONE, Refused
 from projections.engine.projector import Projector
 from schemas.kafka.record import Record
 from schemas.kafka.sink import Verdict
@@ -28,5 +29,24 @@ class ProjectorSink:
             self._projector.replace_keys(keys)
             self._keys = keys
         now = datetime.now(UTC)
-        await self._projector.apply([Incoming(record.value, record.headers, now) for record in records])
+        await self._apply([Incoming(record.value, record.headers, now) for record in records])
         return [None] * len(records)
+
+    async def _apply(self, batch: Sequence[Incoming]) -> None:
+        """Apply a batch, in halves where Postgres refuses it: its records may be the cause, down to one of them."""
+        refusals = 0
+        while True:
+            try:
+                prepared = await self._projector.prepare(batch)
+                await self._projector.commit(prepared, blame_events=refusals >= REFUSALS_ALONE)
+            except Refused as refused:
+                refusals += 1
+                if len(batch) == 1 and (refusals > REFUSALS_ALONE or not refused.may_be_one_event):
+                    raise
+            else:
+                return
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._apply(batch[:half])
+                await self._apply(batch[half:])
+                return

@@ -22,6 +22,29 @@ SESSION = {
 }
 _OUTAGE_CLASSES = ("08", "40", "53", "57", "58")
 _OUTAGE_STATES = ("25006", "25P03", "55P03")
+# Refusals that a smaller batch may escape: rolled back for another transaction, no memory, disk or locks left, canceled
+# at the time limit, too long between two statements, a lock that did not come.
+_REFUSAL_STATES = ("40001", "40P01", "53000", "53100", "53200", "53400", "57014", "25P03", "55P03")
+# Those that one event can cause, whatever else runs: memory and locks, a limit of the configuration, the time limit.
+_EVENT_STATES = ("53000", "53200", "53400", "57014")
+
+REFUSALS_ALONE = 3  # of one event, before it is taken as the cause
+
+
+class Refused(Unavailable):
+    """Postgres answered, and rolled the transaction back for want of a resource, a lock or time.
+
+    What it was to write may be the cause, so the same batch may be refused forever. `sqlstate` is the answer.
+    """
+
+    def __init__(self, message: str, sqlstate: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+    @property
+    def may_be_one_event(self) -> bool:
+        """Whether one event alone can be the cause."""
+        return self.sqlstate in _EVENT_STATES
 
 
 async def connect(database_url: str) -> asyncpg.Connection:
@@ -54,12 +77,15 @@ def outages() -> Iterator[None]:
     """Raises Unavailable for an outage; errors of the data or the statement pass through unchanged.
 
     An outage has an SQLSTATE for connection, rollback, resources, intervention, system, read-only or lock not
-    available; or it has none: the network, a time limit, a connection that is gone.
+    available; or it has none: the network, a time limit, a connection that is gone. It is Refused where the data may be
+    the cause.
     """
     try:
         yield
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
+        if state in _REFUSAL_STATES:
+            raise Refused(f"postgres: {type(error).__name__} ({state})", state) from error
         if state[:2] in _OUTAGE_CLASSES or state in _OUTAGE_STATES:
             raise Unavailable(f"postgres: {type(error).__name__} ({state})") from error
         raise

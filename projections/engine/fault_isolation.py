@@ -2,7 +2,8 @@
 
 Each projection gets a savepoint; a failing one is bisected down to single events. These go to `dead_letters`, and
 their rows in `events` stay. A projection that fails too often is suspended; the event store and the other projections
-never are. An outage is no failure of an event: it passes through and nothing is written.
+never are. An outage is no failure of an event: it passes through and nothing is written. An event that was refused
+several times alone is taken as the cause (`Refused`).
 """
 
 from collections import deque
@@ -15,7 +16,7 @@ from datetime import datetime
 import asyncpg
 import structlog
 
-from projections.engine.database import outages
+from projections.engine.database import Refused, outages
 from projections.engine.projection import Projection
 from projections.engine.row_writer import fold_rows, write
 from projections.sql import queries
@@ -86,13 +87,20 @@ class FaultIsolation:
                 self._histories[projection.name].add(failed=False, events=count)
 
     async def write(
-        self, connection: asyncpg.Connection, deliveries_of: Mapping[Projection, Sequence[Delivery]]
+        self,
+        connection: asyncpg.Connection,
+        deliveries_of: Mapping[Projection, Sequence[Delivery]],
+        *,
+        blame_events: bool = False,
     ) -> dict[str, int]:
-        """Write all but the failing events, in the caller's transaction. Returns the dead letters by projection."""
+        """Write all but the failing events, in the caller's transaction. Returns the dead letters by projection.
+
+        With `blame_events`, an event that Postgres refuses has failed; else the refusal is an outage.
+        """
         dead_letters: dict[str, int] = {}
         for projection, deliveries in deliveries_of.items():
             history = self._histories.setdefault(projection.name, FailureHistory())
-            faults = await isolate(connection, projection, deliveries, history)
+            faults = await isolate(connection, projection, deliveries, history, blame_events=blame_events)
             if faults:
                 dead_letters[projection.name] = len(faults)
                 await dead_letter(connection, projection, faults)
@@ -105,32 +113,45 @@ class FaultIsolation:
 
 
 async def isolate(
-    connection: asyncpg.Connection, projection: Projection, deliveries: Sequence[Delivery], history: FailureHistory
+    connection: asyncpg.Connection,
+    projection: Projection,
+    deliveries: Sequence[Delivery],
+    history: FailureHistory,
+    *,
+    blame_events: bool = False,
 ) -> list[Fault]:
     """Write all but the failing events, in savepoints. Returns the faults; stops early once there are too many."""
+    # Half after half locks rows out of the order of keys. Two projectors that isolate faults in the same rows may
+    # deadlock; one of them is rolled back, is refused (40P01), and applies its batch again. Locking all rows first
+    # would cost each of these rare batches a second pass.
     if not deliveries or history.too_many:
         return []
     try:
         with outages():
             async with connection.transaction():
                 await write(connection, fold_rows(projection, deliveries))
-    except LedgerError:
-        raise
-    except Exception as error:  # noqa: BLE001 -- the code of one projection must not stop the others
+    except Exception as error:  # the code of one projection must not stop the others
+        if isinstance(error, LedgerError) and not (blame_events and _may_be_one_event(error)):
+            raise
         if len(deliveries) == 1:
             history.add(failed=True)
-            sqlstate = getattr(error, "sqlstate", None)
-            sqlstate = sqlstate if isinstance(sqlstate, str) else None
-            return [_fault(deliveries[0], type(error).__name__, sqlstate)]
+            return [_fault(deliveries[0], error)]
         half = len(deliveries) // 2
-        first = await isolate(connection, projection, deliveries[:half], history)
-        return first + await isolate(connection, projection, deliveries[half:], history)
+        first = await isolate(connection, projection, deliveries[:half], history, blame_events=blame_events)
+        return first + await isolate(connection, projection, deliveries[half:], history, blame_events=blame_events)
     history.add(failed=False, events=len(deliveries))
     return []
 
 
-def _fault(delivery: Delivery, error_class: str, sqlstate: str | None) -> Fault:
-    event = read(delivery.body)
+def _may_be_one_event(error: LedgerError) -> bool:
+    return isinstance(error, Refused) and error.may_be_one_event
+
+
+def _fault(delivery: Delivery, error: Exception) -> Fault:
+    event, sqlstate = read(delivery.body), getattr(error, "sqlstate", None)
+    sqlstate = sqlstate if isinstance(sqlstate, str) else None
+    # The class that Postgres named, not the refusal that we made of it.
+    error_class = type(error.__cause__ if isinstance(error, Refused) else error).__name__
     if isinstance(event, Unreadable):
         return Fault(event.key, error_class, sqlstate)
     return Fault(event.key, error_class, sqlstate, event.retention_class, event.occurred_at)

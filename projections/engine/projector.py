@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import asyncpg
 
@@ -47,6 +48,14 @@ class StoredUnderOtherAccount(LedgerError):
     def __init__(self, accounts: Mapping[str, str]) -> None:
         self.accounts = accounts
         super().__init__("an event is stored under another account")
+
+
+class Isolation(Enum):
+    """How a batch is written."""
+
+    NONE = auto()  # all rows at once
+    NEEDED = auto()  # in savepoints, until the failing events are found
+    BLAMING = auto()  # so, and an event that Postgres refuses has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,25 +153,28 @@ class Projector:
             await self.connect()
         return await self._preparer.prepare(batch, self._keys)
 
-    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
+    async def commit(
+        self, prepared: PreparedBatch, advances: Sequence[Advance] = (), *, blame_events: bool = False
+    ) -> Applied:
         """Write a batch and move the offsets of `advances`, in one transaction. Idempotent; one at a time.
 
-        Raises Unavailable (an outage: the stored offsets say later whether the batch was committed) and Fenced (rolled
-        back). A failing projection leaves dead letters; any other error is a bug of the event store. After every error
-        but Fenced the connection is dropped: no half-done transaction stays open.
+        Raises Unavailable (an outage: the stored offsets say later whether the batch was committed), of that Refused
+        (rolled back, a smaller batch may pass), and Fenced (rolled back). A failing projection leaves dead letters, and
+        with `blame_events` so does an event that Postgres refuses; any other error is a bug of the event store. After
+        every error but Fenced the connection is dropped: no half-done transaction stays open.
         """
         connection = await self.connect()
         try:
             with outages():
                 await self._partitions.ensure(connection, prepared.event_rows)
             try:
-                stored, dead_letters = await self._commit_or_retry(
-                    connection, prepared, advances, isolate=prepared.failed
-                )
+                how = Isolation.BLAMING if blame_events else Isolation.NEEDED if prepared.failed else Isolation.NONE
+                stored, dead_letters = await self._commit_or_retry(connection, prepared, advances, isolate=how)
             except LedgerError:
                 raise
             except Exception:  # noqa: BLE001 -- a second run in savepoints finds the event that caused it
-                stored, dead_letters = await self._commit_or_retry(connection, prepared, advances, isolate=True)
+                how = Isolation.BLAMING if blame_events else Isolation.NEEDED
+                stored, dead_letters = await self._commit_or_retry(connection, prepared, advances, isolate=how)
         except Fenced:
             raise
         except BaseException:
@@ -177,7 +189,12 @@ class Projector:
         return await self.commit(await self.prepare(batch), advances)
 
     async def _commit_or_retry(
-        self, connection: asyncpg.Connection, prepared: PreparedBatch, advances: Sequence[Advance], *, isolate: bool
+        self,
+        connection: asyncpg.Connection,
+        prepared: PreparedBatch,
+        advances: Sequence[Advance],
+        *,
+        isolate: Isolation,
     ) -> tuple[int, dict[str, int]]:
         """`_commit`, repeated where it must change.
 
@@ -204,7 +221,7 @@ class Projector:
                     await self._partitions.ensure(connection, prepared.event_rows)
             except StoredUnderOtherAccount as other:
                 prepared = self._preparer.with_accounts(prepared, other.accounts)
-                isolate = isolate or prepared.failed
+                isolate = Isolation.NEEDED if prepared.failed and isolate is Isolation.NONE else isolate
             else:
                 self._expects_new = done[0] == len(prepared.event_rows)
                 return done
@@ -215,17 +232,18 @@ class Projector:
         prepared: PreparedBatch,
         advances: Sequence[Advance],
         *,
-        isolate: bool,
+        isolate: Isolation,
         copy: bool,
     ) -> tuple[int, dict[str, int]]:
         dead_letters: dict[str, int] = {}
         async with self._transaction(connection):
             suspended = {row["name"] for row in await connection.fetch(_LOCK_SUSPENDED)}
-            if isolate:
+            if isolate is not Isolation.NONE:
                 live = {
                     part.projection: part.deliveries for part in prepared.parts if part.projection.name not in suspended
                 }
-                dead_letters = await self._isolation.write(connection, live)
+                blame = isolate is Isolation.BLAMING
+                dead_letters = await self._isolation.write(connection, live, blame_events=blame)
             else:
                 for part in prepared.parts:
                     if part.folded is not None and part.projection.name not in suspended:
@@ -235,7 +253,7 @@ class Projector:
             lost = await advance_offsets(connection, advances, self._owner) if advances else []
             if lost:
                 raise Fenced(lost)
-        if not isolate:
+        if isolate is Isolation.NONE:
             self._isolation.succeeded({part.projection: len(part.deliveries) for part in prepared.parts})
         return stored, dead_letters
 

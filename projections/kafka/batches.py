@@ -16,20 +16,45 @@ YEAR_10000_MS = 253_402_300_800_000  # the first millisecond that a datetime can
 Batch = dict[TopicPartition, Segment]
 
 
-def batches(segments: Mapping[TopicPartition, Segment]) -> Iterator[Batch]:
-    """Batches of at most 500 records and 8 MB; a record that is larger makes a batch alone."""
+def batches(segments: Mapping[TopicPartition, Segment], most_records: int = BATCH_RECORDS) -> Iterator[Batch]:
+    """Batches of at most `most_records` records and 8 MB; a record that is larger makes a batch alone."""
     batch: dict[TopicPartition, list[ConsumerRecord]] = {}
     count = size = 0
     for partition, segment in segments.items():
         for record in segment.records:
             length = len(record.value or b"")
-            if count == BATCH_RECORDS or (count and size + length > BATCH_BYTES):
+            if count == most_records or (count and size + length > BATCH_BYTES):
                 yield {name: Segment(segments[name].assigned, records) for name, records in batch.items()}
                 batch, count, size = {}, 0, 0
             batch.setdefault(partition, []).append(record)
             count, size = count + 1, size + length
     if batch:
         yield {name: Segment(segments[name].assigned, records) for name, records in batch.items()}
+
+
+def size(batch: Batch) -> int:
+    """The number of records in a batch."""
+    return sum(len(segment.records) for segment in batch.values())
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """Two batches with one half of the records each, in order."""
+    return list(batches(batch, (size(batch) + 1) // 2))
+
+
+class BatchSize:
+    """The most records that a batch takes: half as many after a refusal, twice as many after a success."""
+
+    def __init__(self) -> None:
+        self.records = BATCH_RECORDS
+
+    def refused(self, records: int) -> None:
+        """Note that a batch of so many records was refused."""
+        self.records = max(1, records // 2)
+
+    def succeeded(self) -> None:
+        """Note that a batch was committed."""
+        self.records = min(BATCH_RECORDS, 2 * self.records)
 
 
 def incoming(batch: Batch) -> list[Incoming]:

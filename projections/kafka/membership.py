@@ -21,11 +21,12 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from projections.engine.batch import Incoming, PreparedBatch
+from projections.engine.database import REFUSALS_ALONE, Refused
 from projections.engine.offsets import Advance
 from projections.engine.projector import Applied, Fenced
 from projections.kafka.aiokafka_internals import close_client
 from projections.kafka.assignment import Assignment
-from projections.kafka.batches import Batch, advances, batches, incoming
+from projections.kafka.batches import Batch, BatchSize, advances, batches, halves, incoming, size
 from projections.kafka.log_bounds import ANSWER_SECONDS, KAFKA_ERRORS
 from projections.kafka.offset_claims import RECHECK_SECONDS, OffsetClaims
 from projections.kafka.outage import Outage
@@ -40,6 +41,7 @@ COMMIT_SECONDS = 3.0
 CHECK_SECONDS = 10.0  # how long a replaced database stays unnoticed where no record comes
 LAST_BATCH_SECONDS = 12.0  # of the 20 s that a stop may take
 LEAVE_SECONDS = 6.0
+REFUSED_SECONDS = 0.5  # between two tries of one record that Postgres refuses
 STALLED_SECONDS = 30.0  # longer than any rebalance: after it a new client joins
 log = structlog.get_logger()
 
@@ -50,8 +52,13 @@ class BatchWriter(Protocol):
     async def prepare(self, batch: Sequence[Incoming]) -> PreparedBatch:
         """Do everything that needs no transaction. Raises Unavailable and Misconfigured."""
 
-    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
-        """Write one transaction. Raises Unavailable, Misconfigured and Fenced; any other error is a bug."""
+    async def commit(
+        self, prepared: PreparedBatch, advances: Sequence[Advance] = (), *, blame_events: bool = False
+    ) -> Applied:
+        """Write one transaction. Raises Unavailable, Misconfigured and Fenced; any other error is a bug.
+
+        With `blame_events`, an event for which Postgres lacks memory, locks or time becomes a dead letter.
+        """
 
 
 class GroupMembership:
@@ -80,6 +87,7 @@ class GroupMembership:
         )
         self._missing: set[str] = set()
         self._prepared: asyncio.Queue[tuple[Batch, PreparedBatch]] = asyncio.Queue(maxsize=1)
+        self._batch_size = BatchSize()
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -122,7 +130,7 @@ class GroupMembership:
     async def _read(self) -> None:
         """Poll and prepare, at most two batches ahead of the one that is committed."""
         while not self._stopping:
-            for batch in batches(await self._poll()):
+            for batch in batches(await self._poll(), self._batch_size.records):
                 if not self._stopping:
                     try:
                         await self._prepared.put((batch, await self._projector.prepare(incoming(batch))))
@@ -147,22 +155,45 @@ class GroupMembership:
         stop_until = asyncio.get_running_loop().time() + RECHECK_SECONDS
         return self._assignment.next_segments(polled, stop_until=stop_until)
 
-    async def _apply(self, batch: Batch, prepared: PreparedBatch) -> None:
+    async def _apply(self, batch: Batch, prepared: PreparedBatch | None = None) -> None:
         """Apply the segments of the batch that are still ours. After a fence or an outage, their offsets are reread."""
+        refusals = 0
         while current := self._current(batch):
             try:
                 with self._assignment.batch([segment.assigned for segment in current.values()]):
-                    if len(current) < len(batch):
+                    if prepared is None or len(current) < len(batch):
                         prepared = await self._projector.prepare(incoming(current))
-                    await self._commit(current, prepared)
+                    await self._commit(current, prepared, blame_events=refusals >= REFUSALS_ALONE)
             except Fenced as fenced:
                 self._metrics.fenced.inc(len(fenced.lost))
                 due = asyncio.get_running_loop().time() + 0.2
                 self._assignment.reread_offsets([TopicPartition(*partition) for partition in fenced.lost], due=due)
+            except Refused as refused:
+                refusals += 1
+                if await self._after_refusal(current, refused, try_again=refusals <= REFUSALS_ALONE):
+                    return
             except (Unavailable, Misconfigured) as error:  # Misconfigured: the database is being replaced
                 self._postgres_failed(current, error)
             else:
                 return
+
+    async def _after_refusal(self, batch: Batch, refused: Refused, *, try_again: bool) -> bool:
+        """Apply a batch that was refused in halves. Returns False for a record alone, which may be tried again."""
+        # Its records may be the cause: the same batch would be refused forever, and with it every record behind it.
+        # Nothing of it was committed. The next commit opens a new connection: if that fails, it is an outage.
+        records = size(batch)
+        if records == 1:
+            if try_again and refused.may_be_one_event and not self._stopping:
+                await asyncio.sleep(REFUSED_SECONDS)
+            else:
+                self._postgres_failed(batch, refused)
+            return False
+        log.warning("batch_refused", records=records, error=str(refused), what_now="trying it in halves")
+        self._batch_size.refused(records)
+        for half in halves(batch):
+            if not self._stopping:
+                await self._apply(half)
+        return True
 
     def _postgres_failed(self, batch: Batch, error: Unavailable | Misconfigured) -> None:
         """Postgres is unavailable: the offsets that it stores, read later, say whether the batch was committed."""
@@ -177,9 +208,11 @@ class GroupMembership:
             if self._assignment.is_current(partition, segment.assigned)
         }
 
-    async def _commit(self, batch: Batch, prepared: PreparedBatch) -> None:
+    async def _commit(self, batch: Batch, prepared: PreparedBatch, *, blame_events: bool) -> None:
         began = time.perf_counter()
-        applied = await self._projector.commit(prepared, advances(batch, prepared.keys))
+        moves = advances(batch, prepared.keys)
+        applied = await self._projector.commit(prepared, moves, blame_events=blame_events)
+        self._batch_size.succeeded()
         for segment in batch.values():
             segment.assigned.next_offset = segment.records[-1].offset + 1
         self._postgres.answered()

@@ -48,7 +48,13 @@ class OffsetProjector:
         values = [item.value for item in batch]
         return ValuesBatch([read(value).key for value in values], (), (), (), values)
 
-    async def commit(self, prepared: PreparedBatch, advances: Sequence[Advance] = ()) -> Applied:
+    async def commit(
+        self,
+        prepared: PreparedBatch,
+        advances: Sequence[Advance] = (),
+        *,
+        blame_events: bool = False,  # noqa: ARG002
+    ) -> Applied:
         """See projections.kafka.membership.BatchWriter."""
         assert isinstance(prepared, ValuesBatch)
         try:
