@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from projections.evidence.dossier import Dossier, EvidenceRow, OptOutState, Original, message_of
-from projections.tables.deliveries import DEFAULT_STATUS, error_codes, error_detail, observations
+from projections.evidence.dossier import Dossier, EvidenceRow, OptOutState, Original
+from projections.tables.deliveries import DEFAULT_STATUS, errors_of, observations
 from projections.tables.inbound import message_text
 from projections.tables.opt_outs import BLOCKED_BY_STOP, OPT_OUTS
 from schemas.kafka.record import Delivery
@@ -55,7 +55,7 @@ def _line(number: int, original: Original, dossier: Dossier) -> Line:
     if original.event.type == "message.received":
         return _inbound(number, original, dossier.phone)
     words = _outbound(original, dossier.phone) if original.event.type in DEFAULT_STATUS else _click(original)
-    after = dossier.sent_after_opt_out.get(message_of(original.event) or "")
+    after = dossier.sent_after_opt_out.get(original.message or "")
     return Line(number, original, words, [violation(after)] if after else [], "violation" if after else "")
 
 
@@ -78,9 +78,10 @@ def _outbound(original: Original, phone: str) -> str:
     payload = original.event.payload
     item = next((item for recipient, item in observations(original.event) if recipient == phone), {})
     status = text(item.get("status")) or DEFAULT_STATUS[original.event.type]
-    codes, detail = error_codes(payload, item), error_detail(payload, item)
+    errors = errors_of(payload)
+    codes, detail = errors.codes(item), errors.detail(item)
     written = message_text(payload)
-    message, sender = message_of(original.event) or "without an id", party(payload.get("from")) or "an unnamed number"
+    message, sender = original.message or "without an id", party(payload.get("from")) or "an unnamed number"
     said = [f"Telnyx reported on message {message} from {sender} to the person: status “{status}”"]
     if BLOCKED_BY_STOP in codes:
         said.append("Telnyx refused it because the person had opted out (error 40300)")
@@ -92,7 +93,7 @@ def _outbound(original: Original, phone: str) -> str:
 
 
 def _click(original: Original) -> str:
-    link, message = text(original.event.payload.get("url")) or "", message_of(original.event) or "unknown"
+    link, message = text(original.event.payload.get("url")) or "", original.message or "unknown"
     return f"The person opened the link {link} of message {message}"
 
 

@@ -18,6 +18,7 @@ from schemas.kafka.record import Delivery
 from schemas.reading.event import Unreadable, read
 
 PAGE_EVENTS = 500
+PAGE_BYTES = 8 * 1024 * 1024
 PAGE_POSITIONS = 50_000
 LONGEST_SECONDS = 24 * 60 * 60
 
@@ -41,11 +42,16 @@ async def last_position(connection: asyncpg.Connection) -> int:
 async def page_after(
     connection: asyncpg.Connection, projections: Sequence[Projection], position: int, end: int, limit: int
 ) -> Page:
-    """At most `limit` events after `position` and up to `end` that any of the projections takes."""
+    """At most `limit` events of about 8 MB after `position` and up to `end` that any of the projections takes."""
     taken = EventTypes.union(projection.event_types for projection in projections)
     upto = min(end, position + PAGE_POSITIONS)
-    rows = await connection.fetch(_SQL["between_positions"], position, upto, *taken.sql_patterns, limit)
-    return Page([dict(row) for row in rows], rows[-1]["position"] if len(rows) == limit else upto)
+    rows = await connection.fetch(_SQL["between_positions"], position, upto, *taken.sql_patterns, limit, PAGE_BYTES)
+    return Page([dict(row) for row in rows], rows[-1]["position"] if is_full(rows, limit) else upto)
+
+
+def is_full(rows: Sequence[Mapping[str, Any]], limit: int) -> bool:
+    """Whether a page ended by its limits: more events may follow."""
+    return len(rows) == limit or sum(len(row["body"]) for row in rows) >= PAGE_BYTES
 
 
 async def events_by_key(

@@ -1,6 +1,6 @@
 """The rows of one projection in a batch: computed outside the transaction, written inside it in sorted order."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,32 @@ from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, Unreadable, read
 
 COPY_ROWS = 20  # below it COPY's second round trip costs more than it saves
+DOCUMENT_BYTES = 8 * 1024 * 1024
+
+
+class ManyDocuments:
+    """The documents of rows that would be too large for one, made one after another, each time they are iterated.
+
+    Every recipient of an event gets the event's tags and errors: a body of 150 KiB can make 100 MB of rows.
+    """
+
+    def __init__(self, table: Table, rows: Sequence[Row]) -> None:
+        self._table, self._rows = table, rows
+
+    def __iter__(self) -> Iterator[str]:
+        return self._table.documents(self._rows, DOCUMENT_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedRows:
     """The rows that a projection writes, folded to one per key.
 
-    `documents` has each table's rows as JSON. `records` has them again, by table name, where COPY may write them.
-    `touched` has the keys to refold, sorted.
+    `documents` has each table's rows as JSON documents, mostly one. `records` has them again, by table name, where COPY
+    may write them. `touched` has the keys to refold, sorted.
     """
 
     projection: Projection
-    documents: Sequence[tuple[Table, str]]
+    documents: Sequence[tuple[Table, Iterable[str]]]
     records: Mapping[str, Sequence[tuple[Any, ...]]]
     touched: Sequence[tuple[Any, ...]]
 
@@ -34,11 +48,13 @@ class RowBuilder:
     def __init__(self, projection: Projection) -> None:
         self._projection = projection
         self._rows: dict[str, list[Row]] = {table.name: [] for table in projection.tables}
+        self._most_bytes = 0  # a row holds no more than the body of its event
 
     def add(self, event: Event, delivery: Delivery) -> None:
         """Compute the rows of an event."""
         for table, row in self._projection.rows(event, delivery):
             self._rows[table.name].append(row)
+            self._most_bytes += len(delivery.body)
 
     def folded(self) -> FoldedRows:
         """All rows, one per key."""
@@ -48,7 +64,10 @@ class RowBuilder:
             names = projection.refold.touched
             touched = {tuple([row[name] for name in names]) for row in collected[projection.refold.facts.name]}
         folded = [(table, table.fold(collected[table.name])) for table in projection.tables if collected[table.name]]
-        documents = [(table, table.document(rows)) for table, rows in folded]
+        fits = self._most_bytes <= DOCUMENT_BYTES
+        documents: list[tuple[Table, Iterable[str]]] = [
+            (table, [table.document(rows)] if fits else ManyDocuments(table, rows)) for table, rows in folded
+        ]
         many = [(table, rows) for table, rows in folded if len(rows) >= COPY_ROWS]
         records = {table.name: table.records(rows) for table, rows in many if table.only_inserted}
         return FoldedRows(projection, documents, records, in_writing_order(touched))
@@ -129,12 +148,13 @@ async def write(connection: asyncpg.Connection, folded: FoldedRows, *, copy: boo
     With `copy`, COPY writes `records` and raises asyncpg.UniqueViolationError if a row exists already.
     """
     # COPY takes half the time of a merge. It is used for many rows that are only ever inserted.
-    for table, document in folded.documents:
+    for table, documents in folded.documents:
         if copy and table.name in folded.records:
             columns, records = table.columns, folded.records[table.name]
             await connection.copy_records_to_table(table.name, schema_name="telnyx", columns=columns, records=records)
         else:
-            await connection.execute(table.upsert, document)
+            for document in documents:
+                await connection.execute(table.upsert, document)
     refold = folded.projection.refold
     if refold is not None and folded.touched:
         await refold.run(connection, folded.touched)

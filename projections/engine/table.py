@@ -6,7 +6,7 @@ in a total order (`winners`), or is constant for its key (`constants`). The same
 and merges it in SQL.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -17,6 +17,15 @@ import orjson
 
 Row = dict[str, Any]
 Columns = Mapping[str, str]  # column name -> Postgres type, in order
+
+
+class Deferred:
+    """A value that is made when its row is encoded, for one that would take much memory in each of many rows."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
 
 
 def _values(names: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
@@ -107,6 +116,20 @@ class Table:
         # One call of the encoder; arrays would cost one per value.
         return orjson.dumps(rows, default=_encode).decode()
 
+    def documents(self, rows: Iterable[Row], most_bytes: int) -> Iterator[str]:
+        """The rows as several such documents of at most `most_bytes`; a larger row makes one alone."""
+        part: list[bytes] = []
+        size = 0
+        for row in rows:
+            encoded = orjson.dumps(row, default=_encode)
+            if part and size + len(encoded) > most_bytes:
+                yield f"[{b','.join(part).decode()}]"
+                part, size = [], 0
+            part.append(encoded)
+            size += len(encoded)
+        if part:
+            yield f"[{b','.join(part).decode()}]"
+
     @cached_property
     def only_inserted(self) -> bool:
         """Whether a row never changes once it exists. False with a jsonb column, which COPY would encode separately."""
@@ -122,11 +145,27 @@ class Table:
         names = ", ".join(self.columns)
         given = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         updates = ", ".join(f"{name} = {value}" for name, value in self._updates().items())
+        # A duplicate changes nothing, and must not write a second version of the row.
+        update = f"update set {updates}\nwhere {' or '.join(self._changes())}" if updates else "nothing"
         return (
             f"insert into telnyx.{self.name} as kept ({names})\n"
             f"select {names} from json_to_recordset($1::json) as given ({given})\n"
-            f"on conflict ({', '.join(self.key)}) do {f'update set {updates}' if updates else 'nothing'}"
+            f"on conflict ({', '.join(self.key)}) do {update}"
         )
+
+    def _changes(self) -> list[str]:
+        """Conditions of which one is true where the update changes the row; those that mostly are come first."""
+        for_winners = []
+        for winner in self.winners:
+            first = next(iter(winner.order))
+            old, new = (", ".join(f"{side}.{name}" for name in winner.order) for side in ("kept", "excluded"))
+            for_winners += [f"({new}) > ({old})", f"(kept.{first} is null and excluded.{first} is not null)"]
+        merged = [(name, "<") for name in self.least] + [(name, ">") for name in self.greatest]
+        for_values = [
+            f"excluded.{name} {sign} kept.{name} or (kept.{name} is null and excluded.{name} is not null)"
+            for name, sign in merged
+        ]
+        return for_winners + for_values
 
     def _updates(self) -> dict[str, str]:
         updates = {name: f"least(kept.{name}, excluded.{name})" for name in self.least}
@@ -157,10 +196,12 @@ def _columns(declared: str) -> Columns:
     return {name: kind for name, kind in pairs}  # noqa: C416 -- unpacking checks that each item is a pair
 
 
-def _encode(value: Any) -> str:
-    """A string that Postgres reads as the value, for types that JSON does not have."""
+def _encode(value: Any) -> Any:
+    """A string that Postgres reads as the value, for types that JSON does not have. A deferred value is made."""
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, Deferred):
+        return value.make()
     if isinstance(value, bytes):
         return "\\x" + value.hex()
     raise TypeError(type(value).__name__)

@@ -27,7 +27,8 @@ from schemas.reading.event import Unreadable, read
 from schemas.reading.normalize import instant, text, vendor_id
 from schemas.reading.signing import Key
 
-PAGE_ROWS = 1000
+# Rows of a page, and the lengths of their bodies: at most 16 MB a page, and nearly every event is in the first kind.
+PAGES = ((1000, 0, 16 * 1024), (16, 16 * 1024, 1024 * 1024 * 1024))
 LONGEST_SECONDS = 24 * 60 * 60
 SHOWN_POSITIONS = 5
 READ_AGAIN = ("event_id", "event_type", "retention_class", "occurred_at")
@@ -137,14 +138,15 @@ async def _pages(
 ) -> AsyncIterator[Sequence[asyncpg.Record]]:
     """Pages of the rows. The next page is fetched while the caller looks at one."""
     # One execution for all pages: each execution begins with a descent into the index of every partition.
-    async with connection.transaction(readonly=True):
-        cursor = await connection.cursor(query, *arguments)
-        page = await cursor.fetch(PAGE_ROWS)
-        while page:
-            following = asyncio.ensure_future(cursor.fetch(PAGE_ROWS))
-            await asyncio.sleep(0)  # sends the request
-            yield page
-            page = await following
+    for rows, shortest, too_long in PAGES:
+        async with connection.transaction(readonly=True):
+            cursor = await connection.cursor(query, *arguments, shortest, too_long)
+            page = await cursor.fetch(rows)
+            while page:
+                following = asyncio.ensure_future(cursor.fetch(rows))
+                await asyncio.sleep(0)  # sends the request
+                yield page
+                page = await following
 
 
 # Signatures and bodies are checked in two passes: reading bodies is a third faster without signatures in between.

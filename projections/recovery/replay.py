@@ -11,7 +11,7 @@ from datetime import datetime
 
 import asyncpg
 
-from projections.engine.event_reader import PAGE_EVENTS, PAGE_POSITIONS, last_position, stored
+from projections.engine.event_reader import PAGE_BYTES, PAGE_EVENTS, PAGE_POSITIONS, is_full, last_position, stored
 from projections.engine.fault_isolation import Fault
 from projections.sql import queries
 from schemas.errors import Unavailable
@@ -82,7 +82,7 @@ async def replay(
             )
             yield progress
             await asyncio.sleep(due - now())
-        if len(rows) < PAGE_EVENTS:
+        if not is_full(rows, PAGE_EVENTS):
             progress = replace(progress, position=upto)
             yield progress
 
@@ -92,7 +92,7 @@ async def _page(
 ) -> Sequence[asyncpg.Record]:
     names, prefixes = EventTypes(*request.types).sql_patterns
     rows: Sequence[asyncpg.Record] = await connection.fetch(
-        _SQL["page"], position, upto, request.since, request.until, names, prefixes, PAGE_EVENTS
+        _SQL["page"], position, upto, request.since, request.until, names, prefixes, PAGE_EVENTS, PAGE_BYTES
     )
     return rows
 

@@ -29,15 +29,19 @@ with recursive chunk (first_position, last_position) as (
 select first_position, coalesce(last_position, $2) as last_position from chunk;
 
 -- name: events
--- params: $1 first position, $2 last position
+-- params: $1 first position, $2 last position, $3 the shortest body, $4 the shortest that is too long
+-- A body's length is known without reading the body: long ones are read in smaller pages.
 -- Without an order, Postgres reads many pages at once; by an index it would go from page to page (2 µs an event).
 select position, event_key, event_id, event_type, retention_class, occurred_at, body, signature, signed_timestamp, key_id
 from telnyx.events
-where position between $1 and $2;
+where position between $1 and $2 and octet_length(body) >= $3 and octet_length(body) < $4;
 
 -- name: keys_twice
 -- The primary key excludes duplicates only within one retention class and one time of occurrence.
 select event_key, count(*) as times from telnyx.events group by event_key having count(*) > 1 order by event_key;
 
 -- name: quarantined
-select quarantine_key, reason, body, signature, signed_timestamp, key_id from telnyx.quarantined_webhooks;
+-- params: $1 the shortest body, $2 the shortest that is too long
+select quarantine_key, reason, body, signature, signed_timestamp, key_id
+from telnyx.quarantined_webhooks
+where octet_length(body) >= $1 and octet_length(body) < $2;

@@ -144,6 +144,12 @@ where kept.* is distinct from excluded.*;
 -- params: $1 campaign ids
 delete from telnyx.campaigns where campaign_id = any($1::text[]);
 
+-- name: transitions
+-- params: $1 campaign ids
+select campaign_id, seq, from_status, to_status, event_key::text, payload_type, tcr_event_type, reason, is_documented, occurred_at
+from telnyx.campaign_transitions
+where campaign_id = any($1::text[]);
+
 -- name: write_transitions
 -- params: $1 JSON array of rows
 insert into telnyx.campaign_transitions as kept

@@ -1,16 +1,18 @@
 """message_deliveries: one row per message and recipient, for any order of webhooks (docs/semantics.md, section 4)."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from projections.engine.projection import Projection, Rows
-from projections.engine.table import Row, table
+from projections.engine.table import Deferred, Row, table
 from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, with_exact_numbers
 from schemas.reading.normalize import integer, items, lower, money, party, text, timestamp, unique, vendor_id
 
 FINAL_RANK = 4
+LONG_CHARACTERS = 1000  # errors of that length are written out when a row is encoded, not for all recipients at once
 
 RANKS = {
     "scheduled": 0,
@@ -63,27 +65,43 @@ def observations(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "", {}
 
 
-def error_codes(payload: dict[str, Any], item: dict[str, Any]) -> list[str]:
-    """The codes of the webhook's errors, then that of the item. Each code once."""
-    errors, own = payload.get("errors"), item.get("error_code")
-    if not errors and own is None:
-        return []
-    codes = [vendor_id(error.get("code")) for error in items(errors) if isinstance(error, dict)]
-    return unique([*codes, vendor_id(own)])
-
-
-def error_detail(payload: dict[str, Any], item: dict[str, Any]) -> str | None:
-    """The errors as a sentence for people."""
-    errors, own = payload.get("errors"), item.get("error_message")
-    if not errors and own is None:
-        return None
-    return "; ".join(unique([*map(_words, items(errors)), text(own)])) or None
-
-
 def _words(error: Any) -> str | None:
     if not isinstance(error, dict):
         return text(error)
     return ": ".join(filter(None, (text(error.get("title")), text(error.get("detail"))))) or None
+
+
+class Errors:
+    """The errors of an event, read once: it may name a thousand recipients, and the row of each has them all."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        errors = items(payload.get("errors"))
+        self._codes = unique(vendor_id(error.get("code")) for error in errors if isinstance(error, dict))
+        self._words = unique(map(_words, errors))
+        self.are_long = len(self._codes) + sum(map(len, self._words)) > LONG_CHARACTERS
+
+    def has(self, code: str, item: dict[str, Any]) -> bool:
+        """Whether this is one of the codes of the item."""
+        return code in self._codes or vendor_id(item.get("error_code")) == code
+
+    def codes(self, item: dict[str, Any]) -> list[str]:
+        """The codes of the webhook's errors, then that of the item. Each code once."""
+        own = vendor_id(item.get("error_code"))
+        return self._codes if own is None or own in self._codes else [*self._codes, own]
+
+    def detail(self, item: dict[str, Any]) -> str | None:
+        """The errors as a sentence for people."""
+        own = text(item.get("error_message"))
+        words = self._words if own is None or own in self._words else [*self._words, own]
+        return "; ".join(words) or None
+
+
+_NO_ERRORS = Errors({})
+
+
+def errors_of(payload: dict[str, Any]) -> Errors:
+    """The errors of a payload; nearly all have none."""
+    return Errors(payload) if payload.get("errors") else _NO_ERRORS
 
 
 def rows(event: Event, delivery: Delivery) -> Rows:
@@ -92,7 +110,7 @@ def rows(event: Event, delivery: Delivery) -> Rows:
     if message_id is None:
         return
     shared = _shared(event, delivery.account)
-    cost = _cost(event, delivery.body)
+    cost, errors = _cost(event, delivery.body), errors_of(event.payload)
     for recipient, item in observations(event):
         status = lower(item.get("status")) or DEFAULT_STATUS[event.type]
         rank = RANKS.get(status, RANKS[DEFAULT_STATUS[event.type]])
@@ -105,8 +123,8 @@ def rows(event: Event, delivery: Delivery) -> Rows:
             "line_type": text(item.get("line_type")),
             "status_rank": rank,
             "status": status,
-            "error_codes": error_codes(event.payload, item),
-            "error_detail": error_detail(event.payload, item),
+            "error_codes": Deferred(partial(errors.codes, item)) if errors.are_long else errors.codes(item),
+            "error_detail": Deferred(partial(errors.detail, item)) if errors.are_long else errors.detail(item),
             **cost,
             "cost_rank": rank if cost["cost_amount"] is not None else None,
         }

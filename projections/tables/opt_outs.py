@@ -14,7 +14,7 @@ from typing import Any
 from projections.engine.projection import Projection, Refold, Rows
 from projections.engine.table import Row, table
 from projections.sql import queries
-from projections.tables.deliveries import DEFAULT_STATUS, error_codes, observations
+from projections.tables.deliveries import DEFAULT_STATUS, errors_of, observations
 from projections.tables.inbound import message_text
 from schemas.families.table import types_of
 from schemas.kafka.record import Delivery
@@ -110,11 +110,8 @@ def _blocked_sends(event: Event) -> list[Row]:
     recipients = [*items(payload.get("to")), *items(payload.get("cc"))]
     if not payload.get("errors") and not any(isinstance(item, dict) and item.get("error_code") for item in recipients):
         return []  # nearly every event ends here
-    persons = [
-        recipient
-        for recipient, item in observations(event)
-        if recipient and BLOCKED_BY_STOP in error_codes(payload, item)
-    ]
+    errors = errors_of(payload)
+    persons = [recipient for recipient, item in observations(event) if recipient and errors.has(BLOCKED_BY_STOP, item)]
     if not persons or vendor_id(payload.get("id")) is None:
         return []
     fact = {

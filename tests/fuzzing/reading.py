@@ -67,7 +67,9 @@ async def _through(preparer: BatchPreparer, batch: Sequence[bytes]) -> list[str]
     records = [record for record, _ in outcomes]
     prepared = await preparer.prepare([Incoming(record.value, record.headers, AT) for record in records], {})
     assert not prepared.failed, [part.projection.name for part in prepared.parts if part.folded is None]
-    documents = [document for part in prepared.parts if part.folded for _, document in part.folded.documents]
+    documents = [
+        document for part in prepared.parts if part.folded for _, made in part.folded.documents for document in made
+    ]
     documents.append(QUARANTINED_WEBHOOKS.document([parked_row(item) for item in prepared.parked]))
     assert [document for document in documents if NUL.search(document)] == []
     return [outcome for _, outcome in outcomes]

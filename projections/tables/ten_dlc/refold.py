@@ -164,9 +164,18 @@ async def _refold_campaigns(connection: asyncpg.Connection, campaigns: Entities)
         last_seq[name] = len(transitions)
     await _write(connection, "write_campaigns", rows)
     await _delete(connection, "delete_campaigns", [name for name in campaigns if name not in facts])
-    await _write(connection, "write_transitions", history)
+    await _write(connection, "write_transitions", await _changed(connection, history))
     if last_seq:
         await connection.execute(_SQL["cut_transitions"], list(last_seq), list(last_seq.values()))
+
+
+async def _changed(connection: asyncpg.Connection, history: Sequence[Row]) -> list[Row]:
+    """The transitions that are not stored like this. A new fact is mostly the latest: those before it stay."""
+    campaigns = sorted({transition["campaign_id"] for transition in history})
+    if not campaigns:
+        return []
+    stored = {(row["campaign_id"], row["seq"]): row for row in await connection.fetch(_SQL["transitions"], campaigns)}
+    return [row for row in history if dict(stored.get((row["campaign_id"], row["seq"]), ())) != row]
 
 
 async def _facts_of(connection: asyncpg.Connection, query: str, entities: Entities) -> dict[str, list[Fact]]:

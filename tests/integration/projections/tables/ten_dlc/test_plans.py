@@ -16,6 +16,7 @@ HOT = {
     "number_facts": (["+13120000001"], ["campaign-1"]),
     "delete_brands": (["brand-x"],),
     "delete_campaigns": (["campaign-x"],),
+    "transitions": (["campaign-1"],),
     "cut_transitions": (["campaign-1"], [9]),
     "delete_numbers": (["+13120000001"], ["campaign-x"]),
     "show_tcr_ids": (["campaign-1"], ["C000001"]),

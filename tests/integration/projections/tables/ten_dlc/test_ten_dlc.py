@@ -1,11 +1,15 @@
 """Each 10DLC entity has one row in Postgres, for any ids that a webhook uses and any order of arrival."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 
 from projections.engine.projector import Projector
+from projections.engine.table import Row
+from projections.tables.ten_dlc import refold
 from tests.support.projections.signed_records import bodies, incoming
 from tests.support.projections.ten_dlc import (
     BRAND,
@@ -145,6 +149,31 @@ async def test_a_late_event_renumbers_the_transitions(projector: Projector, conn
     assert await rows(connection, path) == [(1, None, "MNO_REJECTED"), (2, "MNO_REJECTED", "MNO_PROVISIONED")]
     await projector.apply(bodies(webhook(0, campaignId=TELNYX, campaignStatus="mno_rejected")))
     assert await rows(connection, path) == [(1, None, "MNO_REJECTED"), (2, "MNO_REJECTED", "MNO_PROVISIONED")]
+
+
+async def test_only_transitions_that_changed_are_sent(
+    projector: Projector, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A campaign may have thousands of them, and a new fact is mostly the latest."""
+    sent: list[int] = []
+    write = refold._write
+
+    async def counted(connection: asyncpg.Connection, query: str, rows: Sequence[Row]) -> None:
+        if query == "write_transitions" and rows:
+            sent.append(len(rows))
+        await write(connection, query, rows)
+
+    monkeypatch.setattr(refold, "_write", counted)
+    statuses = ["TCR_PENDING", "TCR_FAILED"]
+    facts = [webhook(nth, campaignId=TELNYX, campaignStatus=statuses[nth % 2]) for nth in range(40)]
+    await projector.apply(bodies(*facts[:30]))
+    for fact in facts[30:]:
+        await projector.apply(bodies(fact))
+    await projector.apply(bodies(*facts))
+    assert sent == [30, *[1] * 10]
+    await projector.apply(bodies(webhook(35.5, campaignId=TELNYX, campaignStatus="MNO_REJECTED")))
+    assert sent[-1] == 5  # from 35.5 to 39
+    assert await rows(connection, "select count(*) from telnyx.campaign_transitions") == [(41,)]
 
 
 async def test_the_account_is_that_of_the_latest_fact(projector: Projector, connection: asyncpg.Connection) -> None:
