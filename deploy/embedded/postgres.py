@@ -30,6 +30,8 @@ _SETTINGS = {
     # The cost of a random page on an SSD, relative to a sequential one. With the default of 4, for spinning disks, a
     # query for one month scans all of five million deliveries (tests/benchmarks/README.md).
     "random_page_cost": "1.1",
+    # A query that names no time takes five locks for each month of `events`.
+    "max_locks_per_transaction": "256",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Statements and details can contain phone numbers and message text, which do not belong in a log.
