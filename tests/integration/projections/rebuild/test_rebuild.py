@@ -7,6 +7,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from projections.engine.event_reader import PAGE_BYTES
 from projections.engine.fault_isolation import FAILURES_IN_A_ROW
 from projections.engine.projection import Projection, Rows
 from projections.engine.projector import Projector
@@ -201,7 +202,7 @@ async def test_stored_events_are_read_by_the_position_index(database_url: str, c
     """The cost of a page depends on the page, not on the number of stored events."""
     await suspend(database_url, messages=2000)
     await connection.execute("analyze telnyx.events")
-    page = (100, 1900, ["message.sent"], ["10dlc."], 500)
+    page = (100, 1900, ["message.sent"], ["10dlc."], 500, PAGE_BYTES)
     found = await plan(connection, queries("event_reader")["between_positions"], *page)
     assert "position_idx" in found
     assert "Seq Scan" not in found
