@@ -19,6 +19,6 @@ class WithLocks:
 
 
 async def test_a_small_table_of_locks_is_named(connection: asyncpg.Connection) -> None:
-    [line] = await _advice(WithLocks(connection, 64))  # type: ignore[arg-type]
+    [line] = await _advice(WithLocks(connection, 64))
     assert line.startswith("advice: max_locks_per_transaction is 64; set it to 256 and restart Postgres")
-    assert await _advice(WithLocks(connection, LOCKS)) == []  # type: ignore[arg-type]
+    assert await _advice(WithLocks(connection, LOCKS)) == []
