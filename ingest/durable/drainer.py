@@ -145,17 +145,15 @@ class Drainer:
             self._limit = PROBE_RECORDS
             await self._wait(self._pause.next_seconds())
             return
-        self._after = batch[-1].seq
+        self._after, self._limit = batch[-1].seq, BATCH_RECORDS
         delayed = await self._sort_out(due, verdicts)
         if delayed:
             self._try_again_later()
         if delayed < len(due):
-            self._limit = BATCH_RECORDS
             self._pause.reset()
             self._listener.sink_answered()
         elif due:
             # A short pause: the records behind these may be for a partition that answers.
-            self._limit = BATCH_RECORDS
             await self._wait(DELAYED_SECONDS)
 
     async def _sort_out(self, entries: list[SpoolEntry], verdicts: Sequence[Verdict]) -> int:

@@ -17,6 +17,8 @@ class FillLevel:
 
     def note(self, used_bytes: int, *, is_full: bool = False) -> None:
         """Log the mark that these bytes reach, unless it is logged. `is_full`: an entry found no room."""
+        if not self._logged and not is_full and used_bytes * 100 < MARKS[0] * self._limit_bytes:
+            return  # nearly every call
         percent = 100 if is_full else used_bytes * 100 // self._limit_bytes
         if percent < FORGET_PERCENT:
             if self._logged == MARKS[-1]:

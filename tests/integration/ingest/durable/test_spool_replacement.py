@@ -115,12 +115,31 @@ async def test_without_room_for_the_copy_the_log_says_how_much_is_needed_until_t
     assert [line["entries_saved"] for line in lines if line["event"] == "spool_malformed"] == [ENTRIES]
 
 
+def leave_aside(directory: Path) -> None:
+    """A spool with one entry, beside a file that an older version left with ENTRIES."""
+    make_file(directory / "spool.sqlite3", 1)
+    (directory / "elsewhere").mkdir()
+    make_file(directory / "elsewhere" / "spool.sqlite3")
+    (directory / "elsewhere" / "spool.sqlite3").rename(directory / "spool-malformed-20260301T120000.000000Z.sqlite3")
+
+
 async def test_entries_that_an_older_version_left_aside_are_carried_over_once(tmp_path: Path) -> None:
-    make_file(tmp_path / "spool.sqlite3", 1)
-    (tmp_path / "elsewhere").mkdir()
-    make_file(tmp_path / "elsewhere" / "spool.sqlite3")
-    (tmp_path / "elsewhere" / "spool.sqlite3").rename(tmp_path / "spool-malformed-20260301T120000.000000Z.sqlite3")
+    leave_aside(tmp_path)
     for _ in range(2):
         async with opened(tmp_path) as spool:
             assert await numbers(spool) == [1, *range(1, ENTRIES + 1)]
             assert spool.entries == ENTRIES + 1
+
+
+async def test_a_file_that_finds_no_room_waits_for_the_next_start_and_the_spool_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_aside(tmp_path)
+    with monkeypatch.context() as full_disk, capture_logs() as lines:
+        full_disk.setattr(spool_replacement, "free_bytes", lambda _: 1_000)
+        async with opened(tmp_path) as spool:
+            await spool.append(record(2))
+            assert await numbers(spool) == [1, 2]
+    assert "make room" in next(line["error"] for line in lines if line["event"] == "spool_file_not_carried_over")
+    async with opened(tmp_path) as spool:
+        assert await numbers(spool) == [1, 2, *range(1, ENTRIES + 1)]
