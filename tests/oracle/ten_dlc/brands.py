@@ -18,7 +18,7 @@ VETTING = {
     "BRAND_APPEAL_COMPLETE": ("APPEAL_COMPLETED", "APPEAL_FAILED"),
 }
 # Per type and status.
-NUMBER_STATUS = {
+NUMBER_STATUS: dict[tuple[str | None, str | None], str] = {
     ("ASSIGNMENT", "SUCCESS"): "ASSIGNED",
     ("ASSIGNMENT", "FAILED"): "FAILED_ASSIGNMENT",
     ("DELETION", "SUCCESS"): "UNASSIGNED",

@@ -6,8 +6,11 @@ from itertools import pairwise
 import pytest
 
 from projections.tables.ten_dlc.folds import fold_brand, fold_campaign, fold_number
+from tests.oracle.ten_dlc.brands import NUMBER_STATUS
 from tests.support.projections.ten_dlc_facts import facts, kind
+from tests.support.webhooks import builders
 from tests.support.webhooks.builders import NOON
+from tests.support.webhooks.oracle_rows import only
 
 
 def test_transitions_have_numbers_and_previous_statuses() -> None:
@@ -63,42 +66,23 @@ def test_campaign_columns_have_their_latest_known_values() -> None:
     assert (row["is_t_mobile_registered"], row["number_pool_provisioned"]) == (False, False)
 
 
-BRAND_WORDS = [
-    ("registration_status", "REGISTRATION", "SUCCESS", "OK"),
-    ("registration_status", "REGISTRATION", "FAILED", "REGISTRATION_FAILED"),
-    ("registration_status", "REGISTRATION", None, None),
-    ("registration_status", "BRAND_ADD", "SUCCESS", "OK"),
-    ("registration_status", "BRAND_ADD", "FAILED", "REGISTRATION_FAILED"),
-    ("registration_status", "BRAND_ADD", None, "OK"),
-    ("registration_status", "BRAND_ADD", "PENDING", None),
-    ("vetting_status", "ORDER_EXTERNAL_VETTING", "SUCCESS", "VETTING_ORDERED"),
-    ("vetting_status", "ORDER_EXTERNAL_VETTING", None, "VETTING_ORDERED"),
-    ("vetting_status", "ORDER_EXTERNAL_VETTING", "FAILED", "VETTING_ORDER_FAILED"),
-    ("vetting_status", "REVET", "SUCCESS", "REVET_REQUESTED"),
-    ("vetting_status", "REVET", None, "REVET_REQUESTED"),
-    ("vetting_status", "REVET", "FAILED", "REVET_FAILED"),
-    ("vetting_status", "BRAND_REVET", "SUCCESS", "REVET_COMPLETED"),
-    ("vetting_status", "BRAND_REVET", None, "REVET_COMPLETED"),
-    ("vetting_status", "BRAND_REVET", "FAILED", "REVET_FAILED"),
-    ("vetting_status", "BRAND_APPEAL_ADD", "SUCCESS", "APPEAL_PENDING"),
-    ("vetting_status", "BRAND_APPEAL_ADD", None, "APPEAL_PENDING"),
-    ("vetting_status", "BRAND_APPEAL_ADD", "FAILED", "APPEAL_FAILED"),
-    ("vetting_status", "BRAND_APPEAL_COMPLETE", "SUCCESS", "APPEAL_COMPLETED"),
-    ("vetting_status", "BRAND_APPEAL_COMPLETE", None, "APPEAL_COMPLETED"),
-    ("vetting_status", "BRAND_APPEAL_COMPLETE", "FAILED", "APPEAL_FAILED"),
-    ("vetting_status", "BRAND_APPEAL_COMPLETE", "ODD", None),
-    ("vetting_status", "BRAND_DELETE", "SUCCESS", None),
-]
+STATUSES = (None, "SUCCESS", "FAILED", "ADDED", "PENDING", "DELETED", "ODD")
+BRAND_WORDS = (
+    *("REGISTRATION", "BRAND_ADD", "ORDER_EXTERNAL_VETTING", "REVET", "BRAND_REVET", "BRAND_APPEAL_ADD"),
+    *("BRAND_APPEAL_COMPLETE", "BRAND_DELETE"),
+)
 
 
-@pytest.mark.parametrize(("column", "word", "status", "value"), BRAND_WORDS)
-def test_a_brand_status_follows_its_facts_words(column: str, word: str, status: str | None, value: str | None) -> None:
-    lower = status and status.lower()
-    other = {"registration_status": "vetting_status", "vetting_status": "registration_status"}[column]
-    for fact in (kind(word, status), kind("TCR_BRAND_UPDATE", lower, word.lower())):
-        row = fold_brand(facts(fact))
-        assert (row[column], row[other]) == (value, None)
-    assert fold_brand(facts(kind(word, status), kind("SOMETHING"), kind(word, "odd")))[column] == value
+@pytest.mark.parametrize("word", BRAND_WORDS)
+def test_a_brand_status_is_that_of_the_oracle(word: str) -> None:
+    for status in STATUSES:
+        webhook = builders.event("10dlc.brand.update", {"brandId": "b", "type": word, "status": status})
+        expected = {name: only("brands", webhook)[name] for name in ("registration_status", "vetting_status")}
+        for fact in (kind(word, status), kind("TCR_BRAND_UPDATE", status and status.lower(), word.lower())):
+            row = fold_brand(facts(fact))
+            assert {name: row[name] for name in expected} == expected, (word, status)
+            later = fold_brand(facts(fact, kind("SOMETHING"), kind(word, "odd")))
+            assert {name: later[name] for name in expected} == expected, "a status stays until another is stated"
 
 
 def test_brand_columns_have_their_latest_known_values() -> None:
@@ -118,32 +102,12 @@ def test_brand_columns_have_their_latest_known_values() -> None:
     }  # fmt: skip
 
 
-NUMBER_WORDS = [
-    ("ASSIGNMENT", "SUCCESS", "ASSIGNED"),
-    ("ASSIGNMENT", "FAILED", "FAILED_ASSIGNMENT"),
-    ("DELETION", "SUCCESS", "UNASSIGNED"),
-    ("DELETION", "FAILED", "FAILED_UNASSIGNMENT"),
-    ("STATUS_UPDATE", "ADDED", "ASSIGNED"),
-    ("STATUS_UPDATE", "PENDING", "PENDING"),
-    ("STATUS_UPDATE", "DELETED", "UNASSIGNED"),
-    ("STATUS_UPDATE", "FAILED", "FAILED"),
-    (None, "ADDED", "ASSIGNED"),
-    (None, "PENDING", "PENDING"),
-    (None, "DELETED", "UNASSIGNED"),
-    (None, "FAILED", "FAILED"),
-]
-
-
-@pytest.mark.parametrize(("name", "status", "value"), NUMBER_WORDS)
-def test_a_number_status_follows_the_words_of_its_fact(name: str | None, status: str, value: str) -> None:
-    said = kind(name and name.lower(), status.lower(), "CAMPAIGN_ADD")
-    assert fold_number(facts(said)) == {"status": value, "last_event_key": "key-000"}
-    assert fold_number(facts(said, kind(name), kind("ASSIGNMENT", "ADDED"))) == fold_number(facts(said))
-
-
-@pytest.mark.parametrize(
-    ("name", "status"),
-    [("ASSIGNMENT", "ADDED"), ("STATUS_UPDATE", "SUCCESS"), (None, "SUCCESS"), (None, None), ("MOVE", "FAILED")],
-)
-def test_other_words_give_no_number_status(name: str | None, status: str | None) -> None:
-    assert fold_number(facts(kind(name, status))) is None
+@pytest.mark.parametrize("name", ["ASSIGNMENT", "DELETION", "STATUS_UPDATE", "MOVE", None])
+def test_a_number_status_is_that_of_the_oracle(name: str | None) -> None:
+    for status in STATUSES:
+        said, value = (
+            kind(name and name.lower(), status and status.lower(), "CAMPAIGN_ADD"),
+            NUMBER_STATUS.get((name, status)),
+        )
+        assert fold_number(facts(said)) == (value and {"status": value, "last_event_key": "key-000"}), (name, status)
+        assert fold_number(facts(said, kind(name), kind("ASSIGNMENT", "ADDED"))) == fold_number(facts(said))
