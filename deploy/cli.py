@@ -21,6 +21,7 @@ COMMANDS = {
     "dead-letters": "Events that a projection could not apply.",
     "quarantine": "Webhooks that did not become events.",
     "spool": "The durable queue on local disk.",
+    "restored": "Move positions on after an older copy of the database took over.",
     "replay": "Publish stored events to Kafka again.",
     "verify": "Check every stored signature, event_key and seal.",
     "seal": "Seals over the events, which show whether one was removed.",

@@ -46,12 +46,21 @@ async def page_after(
     taken = EventTypes.union(projection.event_types for projection in projections)
     upto = min(end, position + PAGE_POSITIONS)
     rows = await connection.fetch(_SQL["between_positions"], position, upto, *taken.sql_patterns, limit, PAGE_BYTES)
+    if not rows and upto < end:
+        # After a restore, positions go on far above the last one.
+        upto = await position_before_next(connection, upto, end)
     return Page([dict(row) for row in rows], rows[-1]["position"] if is_full(rows, limit) else upto)
 
 
 def is_full(rows: Sequence[Mapping[str, Any]], limit: int) -> bool:
     """Whether a page ended by its limits: more events may follow."""
     return len(rows) == limit or sum(len(row["body"]) for row in rows) >= PAGE_BYTES
+
+
+async def position_before_next(connection: asyncpg.Connection, position: int, end: int) -> int:
+    """The last position before the next stored event after `position`, and `end` if there is none up to it."""
+    found: int | None = await connection.fetchval(_SQL["next_position"], position)
+    return min(end, found - 1) if found is not None else end
 
 
 async def events_by_key(

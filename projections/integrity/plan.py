@@ -50,6 +50,7 @@ async def plan_verification(connection: asyncpg.Connection, chains: Sequence[byt
     made = await connection.fetchval(_SQL["seal_count"])
     ranges = [part for piece in _ranges(seals, end) for part in await _split(connection, piece)]
     lost = [chain for chain in chains if all(seal.chain != chain for seal in seals)]
+    epoch = await connection.fetchrow(queries("epochs")["last"]) if lost else None
     return VerificationPlan(
         identity=await connection.fetchval(_SQL["identity"]),
         seals=len(seals),
@@ -57,9 +58,17 @@ async def plan_verification(connection: asyncpg.Connection, chains: Sequence[byt
         checks=[DUPLICATE_CHECK, *map(range_check, ranges), QUARANTINE_CHECK],
         findings=[
             *chain_findings(seals, made),
-            *(Finding(f"chain {chain.hex()}", "no seal has it: the seal was changed or removed") for chain in lost),
+            *(Finding(f"chain {chain.hex()}", _lost(epoch)) for chain in lost),
         ],
     )
+
+
+def _lost(epoch: asyncpg.Record | None) -> str:
+    """The problem of a chain value that no seal has. `epoch` is the last one, if an older copy ever took over."""
+    if epoch is None:
+        return "no seal has it: the seal was changed or removed"
+    copy = f"an older copy, with {epoch['last_seal']} seals up to position {epoch['last_position']}, took over"
+    return f"no seal has it: {copy} at {epoch['began_at']:%Y-%m-%dT%H:%M:%SZ}, and later seals were lost"
 
 
 def chain_findings(seals: Sequence[Seal], made: int) -> Iterator[Finding]:

@@ -11,7 +11,15 @@ from datetime import datetime
 
 import asyncpg
 
-from projections.engine.event_reader import PAGE_BYTES, PAGE_EVENTS, PAGE_POSITIONS, is_full, last_position, stored
+from projections.engine.event_reader import (
+    PAGE_BYTES,
+    PAGE_EVENTS,
+    PAGE_POSITIONS,
+    is_full,
+    last_position,
+    position_before_next,
+    stored,
+)
 from projections.engine.fault_isolation import Fault
 from projections.sql import queries
 from schemas.errors import Unavailable
@@ -83,6 +91,8 @@ async def replay(
             yield progress
             await asyncio.sleep(due - now())
         if not is_full(rows, PAGE_EVENTS):
+            if not rows and upto < progress.end:
+                upto = await position_before_next(connection, upto, progress.end)
             progress = replace(progress, position=upto)
             yield progress
 

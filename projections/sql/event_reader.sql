@@ -3,6 +3,10 @@
 -- name: last_position
 select coalesce(max(position), 0) from telnyx.events;
 
+-- name: next_position
+-- params: $1 after this position
+select position from telnyx.events where position > $1 order by position limit 1;
+
 -- name: between_positions
 -- params: $1 after this position, $2 last position, $3 exact event types, $4 prefixes of event types, $5 most events,
 -- $6 bytes of bodies after which no event follows

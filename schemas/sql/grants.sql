@@ -55,7 +55,7 @@ declare
     'telnyx.ten_dlc_events, telnyx.ten_dlc_aliases, telnyx.brands, telnyx.campaigns, telnyx.campaign_transitions, telnyx.campaign_numbers,'
     ' telnyx.spend_limit_events, telnyx.hosted_number_orders, telnyx.hosted_numbers, telnyx.toll_free_verifications, telnyx.link_clicks,'
     ' telnyx.message_deliveries, telnyx.inbound_messages, telnyx.opt_out_events, telnyx.opt_outs, telnyx.error_codes,'
-    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count,'
+    ' telnyx.projection_state, telnyx.projection_offsets, telnyx.signing_keys, telnyx.event_seals, telnyx.seal_count, telnyx.store_epochs,'
     ' telnyx.person_events, telnyx.seal_groups';
   views constant text :=
     'telnyx.delivery_hourly, telnyx.delivery_by_carrier_daily, telnyx.error_breakdown_daily, telnyx.stuck_messages,'

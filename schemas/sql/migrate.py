@@ -17,7 +17,7 @@ import orjson
 from schemas.errors import Misconfigured, Unavailable
 from schemas.sql.files import in_order, text_of
 
-CURRENT_REVISION = "0012"
+CURRENT_REVISION = "0013"
 OLDEST_REVISION = "0011"  # the baseline: no revision leads from an older schema to it
 OLDEST_SERVER = 16
 MONTHS_AHEAD = 3

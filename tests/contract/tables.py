@@ -129,6 +129,10 @@ TABLES = {
         sealed_at timestamptz""",
         key="seq",
     ),
+    "store_epochs": table(
+        "first_position bigint, last_position bigint, last_seal bigint, reason text, began_at timestamptz",
+        key="first_position",
+    ),
     "turns": table("turn smallint", key="turn"),
     "seal_count": table("seals bigint, one_row boolean", key="one_row"),
     "seal_groups": table("seq bigint, first_positions bigint[], roots bytea", key="seq"),
@@ -198,6 +202,7 @@ PROJECTION_VERSIONS = {
 # By revision of the schema: a digest of its files. Before the first release a digest may follow its revision. After it,
 # add a revision instead.
 REVISIONS = {
-    "0011": "a4802ac88be9b27f291ba1bc8b5924ad47f3f28fb6e27982eb0116d783146ea8",
+    "0011": "88d4a7a8b76bf6dc7d46ab07ff9ac1d85024ad38976af5245103a954327fe8d8",
     "0012": "d233e5d2e26a295406ebaa989e184f1ed94a048ff3a62bc11d83a63085d3add0",
+    "0013": "714fd600110236cc1a1d7631e0ccab13778e33f2127497ad208b6848ad7f2d32",
 }

@@ -20,7 +20,12 @@ OPERATION = ["person_events", "seal_groups", "projection_state", "projection_off
 # Every other table of the contract is a read model: a new table must be granted, or these tests fail.
 READ_MODELS = [table for table in contract.TABLES if table not in ("events", LOCKS, *OPERATION, *PRIVATE)]
 VIEWS = [view for view in contract.VIEWS if view not in PRIVATE]
-READ_ONLY = ("error_codes", "event_seals", "seal_count")  # for the writer as well: it does not delete from them
+READ_ONLY = (
+    "error_codes",
+    "event_seals",
+    "seal_count",
+    "store_epochs",
+)  # for the writer as well: it does not delete from them
 WRITTEN = [table for table in (*READ_MODELS, *OPERATION, *PRIVATE[1:]) if table not in READ_ONLY]
 EVIDENCE = "telnyx.opt_out_evidence('profile', '+13125550001', now())"
 OPEN_COLUMNS = (
