@@ -12,7 +12,8 @@ from schemas.kafka.record import Delivery
 from schemas.reading.event import Event, Unreadable, read
 
 COPY_ROWS = 20  # below it COPY's second round trip costs more than it saves
-DOCUMENT_BYTES = 8 * 1024 * 1024
+ONE_DOCUMENT_BYTES = 8 * 1024 * 1024  # rows that may be more are sent in several documents
+DOCUMENT_BYTES = 1024 * 1024  # of one of several: it is in memory four times while it is sent
 
 
 class ManyDocuments:
@@ -64,7 +65,7 @@ class RowBuilder:
             names = projection.refold.touched
             touched = {tuple([row[name] for name in names]) for row in collected[projection.refold.facts.name]}
         folded = [(table, table.fold(collected[table.name])) for table in projection.tables if collected[table.name]]
-        fits = self._most_bytes <= DOCUMENT_BYTES
+        fits = self._most_bytes <= ONE_DOCUMENT_BYTES
         documents: list[tuple[Table, Iterable[str]]] = [
             (table, [table.document(rows)] if fits else ManyDocuments(table, rows)) for table, rows in folded
         ]

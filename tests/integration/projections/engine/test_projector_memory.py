@@ -12,7 +12,7 @@ from tests.support.projections.signed_records import RING, bodies
 from tests.support.webhooks import builders
 
 MIB = 1024 * 1024
-MOST = 96 * MIB
+MOST = 48 * MIB
 
 
 @pytest.fixture
