@@ -35,5 +35,5 @@ def test_the_contract_computes_nothing_with_the_product() -> None:
 
 def test_every_table_that_follows_from_events_is_computed_twice() -> None:
     operation = {"dead_letters", "projection_state", "projection_offsets", "signing_keys", "error_codes", "turns"}
-    seals = {"event_seals", "seal_count", "seal_groups"}
+    seals = {"event_seals", "seal_count", "seal_groups", "store_epochs"}
     assert tables.TABLES.keys() - FOLDS.keys() - operation - seals == {"events", "quarantined_webhooks"}
