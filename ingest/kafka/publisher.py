@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ingest.kafka.aiokafka_internals import AIOKafkaClient, metadata_task_ended
+from ingest.kafka.aiokafka_internals import AIOKafkaClient, OwnTopicsClient, metadata_task_ended
 from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Done, Producer, ProducerMetrics
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
@@ -176,11 +176,12 @@ class Publisher:
         weak = await create_or_check(self._settings, create=False, timeout_seconds=KAFKA_CONNECT_SECONDS)
         if weak:
             raise Misconfigured(weak)
-        client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **self._settings.client_options())
+        topics = Topics(self._settings.ledger_topic_prefix).all
+        options = self._settings.client_options()
+        client = OwnTopicsClient(topics, request_timeout_ms=REQUEST_TIMEOUT_MS, **options)
         try:
             async with asyncio.timeout(KAFKA_CONNECT_SECONDS):
                 await client.bootstrap()
-                # For all topics: a request that names a topic would create it.
                 await client.force_metadata_update()
         except FAILURES as error:
             await _close(client)
@@ -189,7 +190,6 @@ class Publisher:
             await _close(client)
             raise
         self._broken.clear()
-        topics = Topics(self._settings.ledger_topic_prefix).all
         return Producer(client, self._metrics, self._break, topics=topics)
 
     def _break(self, why: str) -> None:

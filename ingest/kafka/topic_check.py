@@ -1,7 +1,7 @@
 """Creates the topics, or names those that are missing or weaker than required.
 
 Invariant: an acknowledgement is only as durable as the topic's settings, so they are checked before the first write. No
-metadata request names a topic: a broker with automatic creation would create it with one partition and one replica.
+metadata request creates a topic: a broker with automatic creation would give it one partition and one replica.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from ingest.kafka.aiokafka_internals import described_topics
 from schemas.errors import Unavailable
 from schemas.kafka.topics import Topics, topic_settings
 from schemas.settings import KafkaSettings
@@ -62,7 +63,7 @@ async def _settled(
 
 async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> tuple[set[str], list[str]]:
     """The topics that were created, and a line for each that could not be."""
-    there = await _described(admin)
+    there = await _described(admin, topics)
     missing = [name for name in topics.all if name not in there]
     if not missing:
         return set(), []
@@ -79,14 +80,14 @@ async def _create_missing(admin: AIOKafkaAdminClient, topics: Topics, replicatio
     return set(missing) - refused, why
 
 
-async def _described(admin: AIOKafkaAdminClient) -> dict[str, Any]:
-    """Every topic of the cluster, by name. The request names none, so it creates none."""
-    return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["error_code"] == 0}
+async def _described(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, Any]:
+    """Those of our topics that exist, by name."""
+    return {topic["topic"]: topic for topic in await described_topics(admin, topics.all) if topic["error_code"] == 0}
 
 
 async def _weaknesses(admin: AIOKafkaAdminClient, topics: Topics, replication: int) -> dict[str, list[str]]:
     """The weaknesses by topic, for topics that have any."""
-    there = await _described(admin)
+    there = await _described(admin, topics)
     expected = topic_settings(replication)
     actual = await _settings(admin, [name for name in topics.all if name in there], [*expected, "cleanup.policy"])
     found = {}

@@ -8,11 +8,12 @@ import pytest
 import uvloop
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol import metadata
 from aiokafka.record.memory_records import MemoryRecords
 
 from deploy.local_kafka.broker import LocalKafka
 from ingest.kafka import publisher as publisher_module
-from ingest.kafka.aiokafka_internals import DefaultRecordBatchBuilder
+from ingest.kafka.aiokafka_internals import DefaultRecordBatchBuilder, OwnTopicsRequest
 from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
 from ingest.metrics import IngestMetrics
@@ -107,6 +108,46 @@ async def test_waiting_for_an_idle_producer_ends_without_an_answer(kafka_setting
         answer.set()
         await eventually(lambda: _of(verdicts), bool)
         await publisher.wait_for_idle_producer()
+
+
+async def test_the_client_knows_our_own_topics_only(broker: LocalKafka, kafka_settings: KafkaSettings) -> None:
+    """The answer about every topic of a large cluster stalls the loop: 0.2 s for 1,000 topics of 12 partitions."""
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    foreign = f"{kafka_settings.ledger_topic_prefix}-foreign"
+    async with admin(broker.bootstrap) as client:
+        check((await client.create_topics([NewTopic(foreign, 1, 1)])).topic_errors)
+    async with publishing(kafka_settings) as publisher:
+        await until(lambda: publisher.connected, bool)
+        assert publisher._producer is not None
+        assert publisher._producer.client.cluster.topics() == set(topics.all)
+        assert await publisher.answers()
+        assert publisher._producer.client.cluster.topics() == set(topics.all)
+    await delete_topics(broker.bootstrap, (foreign,))
+
+
+async def test_the_client_outlives_the_topics_that_it_knows(broker: LocalKafka, kafka_settings: KafkaSettings) -> None:
+    """Neither of its requests makes them again."""
+    topics = Topics(kafka_settings.ledger_topic_prefix)
+    async with publishing(kafka_settings) as publisher:
+        await until(lambda: publisher.connected, bool)
+        await delete_topics(broker.bootstrap, topics.all)
+        await publisher.answers()
+        if publisher._producer is not None:
+            publisher._producer.client.force_metadata_update()
+        await until(lambda: publisher.connected, lambda connected: not connected)
+        await asyncio.sleep(0.5)
+        async with admin(broker.bootstrap) as client:
+            assert set(topics.all).isdisjoint(await client.list_topics())
+
+
+@pytest.mark.parametrize("version", range(6))
+def test_a_metadata_request_creates_no_topic_in_any_version(version: int) -> None:
+    struct = getattr(metadata, f"MetadataRequest_v{version}")
+    built = OwnTopicsRequest(["telnyx.messages"]).build(struct)
+    if version < 4:  # it cannot say so, and asks about all topics
+        assert not built.topics
+    else:
+        assert (built.topics, built.allow_auto_topic_creation) == (["telnyx.messages"], False)
 
 
 async def test_a_topic_that_was_made_again_is_checked_before_it_is_used(

@@ -54,9 +54,9 @@ async def test_a_broker_without_a_new_topic_is_asked_again(broker: LocalKafka, m
     topics = Topics(settings.ledger_topic_prefix)
     described, asked = topic_check._described, []
 
-    async def late(client: AIOKafkaAdminClient) -> dict[str, Any]:
+    async def late(client: AIOKafkaAdminClient, topics: Topics) -> dict[str, Any]:
         asked.append(client)
-        return await described(client) if len(asked) > 3 else {}
+        return await described(client, topics) if len(asked) > 3 else {}
 
     monkeypatch.setattr(topic_check, "_described", late)
     assert await create_or_check(settings, create=True) == []
