@@ -1,6 +1,7 @@
 """A setting that would not be used, or cannot work, is a problem at the start."""
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,25 @@ def test_every_setting_has_a_known_name() -> None:
 def test_every_known_name_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
     assert [name for name in sorted(USED) if f"`{name}`" not in page] == []
+
+
+def test_the_context_of_tls_is_built_once_and_again_for_renewed_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    create = ssl.create_default_context
+
+    def counted(**_: object) -> ssl.SSLContext:
+        built.append(1)
+        return create()
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9093")
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", str(tmp_path / "ca"))
+    (tmp_path / "ca").write_text("")
+    settings = load(TopicsSettings)
+    contexts = [settings.client_options()["ssl_context"] for _ in range(3)]
+    assert len(set(map(id, contexts))) == len(built) == 1
+    os.utime(tmp_path / "ca", ns=(1, 1))
+    assert settings.client_options()["ssl_context"] is not contexts[0]
