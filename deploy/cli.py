@@ -34,8 +34,11 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """Lists the commands from COMMANDS, and imports the file of the one that is used."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(COMMANDS)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # The listing, and the hint after a typo, need the names alone.
+        names: dict[str, Any] = dict.fromkeys(COMMANDS)
+        self.commands = names
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- click's signature
         if cmd_name not in COMMANDS:

@@ -13,7 +13,12 @@ def text_of(name: str) -> str:
 
 
 def in_order(*folders: str) -> list[str]:
-    """The texts of all files of these folders, by name, and of the files that they require, each once.
+    """The texts of `named_in_order`."""
+    return list(named_in_order(*folders).values())
+
+
+def named_in_order(*folders: str) -> dict[str, str]:
+    """The texts of all files of these folders and of the files that they require, by name, in the order to run them.
 
     A file names each file that must run before it in a line `-- requires: functions/refuse_change.sql`.
     """
@@ -30,4 +35,4 @@ def in_order(*folders: str) -> list[str]:
     for folder in folders:
         for path in sorted((FOLDER / folder).glob("*.sql")):
             add(f"{folder}/{path.name}")
-    return list(texts.values())
+    return texts

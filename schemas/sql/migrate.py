@@ -1,12 +1,13 @@
 """Brings a database to the schema of this release, all or nothing, and refuses to start programs on an older schema.
 
 Invariant: all of it is one transaction under a lock that only the owner may take. Concurrent runs are harmless, and a
-failed run leaves no trace. A second run replaces views and functions with the same text, grants the roles made since
-then their rights, and brings the error codes up to date.
+failed run leaves no trace. A second run replaces the functions, and the views whose file changed. It grants the roles
+made since then their rights, and brings the error codes up to date.
 """
 
 import asyncio
 import csv
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import asyncpg
 import orjson
 
 from schemas.errors import Misconfigured, Unavailable
-from schemas.sql.files import in_order, text_of
+from schemas.sql.files import in_order, named_in_order, text_of
 
 CURRENT_REVISION = "0013"
 OLDEST_REVISION = "0011"  # the baseline: no revision leads from an older schema to it
@@ -24,6 +25,11 @@ MONTHS_AHEAD = 3
 ANSWER_SECONDS = 3.0
 
 _DATA = Path(__file__).parent.parent / "data"
+# A view that somebody dropped is made again.
+_INSTALLED_VIEWS = """select name, digest from telnyx_partitions.installed_views
+    where to_regclass('telnyx.' || substring(name from 'views/(.*)[.]sql')) is not null"""
+_REMEMBER_VIEW = """insert into telnyx_partitions.installed_views (name, digest) values ($1, $2)
+    on conflict on constraint installed_views_pk do update set digest = excluded.digest"""
 
 Report = Callable[[str], None]
 
@@ -162,13 +168,27 @@ async def _run_files(connection: asyncpg.Connection) -> None:
         # Every batch locks this table first. Projectors wait before they hold locks that a revision needs: no deadlock.
         await connection.execute("lock table telnyx.projection_state in exclusive mode")
     await connection.execute(text_of("roles.sql"))
+    before = await revision_of(connection)
     await upgrade(connection)
-    for text in in_order("functions", "views"):
+    for text in in_order("functions"):
         await connection.execute(text)
+    await _replace_views(connection, all_of_them=await revision_of(connection) != before)
     await connection.execute(text_of("grants.sql"))
     await connection.execute(text_of("run_as_reader.sql"))
     await connection.execute(text_of("error_codes.sql"), _error_codes())
     await connection.execute("select telnyx.ensure_partitions(now(), $1)", MONTHS_AHEAD)
+
+
+async def _replace_views(connection: asyncpg.Connection, *, all_of_them: bool) -> None:
+    # Replacing a view waits for its readers and keeps new ones waiting: a dashboard's open transaction would stop the
+    # upgrade. A revision may have changed what the views read, so all of them follow it.
+    await connection.execute(text_of("installed_views.sql"))
+    installed = dict(await connection.fetch(_INSTALLED_VIEWS))
+    for name, text in named_in_order("views").items():
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if name.startswith("views/") and (all_of_them or installed.get(name) != digest):
+            await connection.execute(text)
+            await connection.execute(_REMEMBER_VIEW, name, digest)
 
 
 def _error_codes() -> str:

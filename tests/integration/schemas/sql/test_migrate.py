@@ -123,7 +123,7 @@ async def test_a_schema_before_the_baseline_is_refused(database_url: str, connec
     assert problem.startswith("database schema is 0010, this program upgrades 0011 or newer: use an empty database")
 
 
-async def test_every_migrate_replaces_views_and_functions(database_url: str, connection: asyncpg.Connection) -> None:
+async def test_every_migrate_restores_views_and_functions(database_url: str, connection: asyncpg.Connection) -> None:
     await connection.execute("drop view telnyx.pipeline_lag")
     await connection.execute("""
         create or replace function telnyx.is_toll_free(number text) returns boolean language sql return false
@@ -132,6 +132,21 @@ async def test_every_migrate_replaces_views_and_functions(database_url: str, con
     assert await connection.fetchval("select count(*) from telnyx.pipeline_lag") == 0
     assert await connection.fetchval("select telnyx.is_toll_free('+18005550100')")
     assert await connection.fetchval("select has_table_privilege('telnyx_reader', 'telnyx.pipeline_lag', 'select')")
+
+
+async def test_a_long_read_of_a_view_does_not_hold_back_a_migrate_that_leaves_it_unchanged(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    async with connection.transaction():
+        await connection.fetch("select * from telnyx.pipeline_lag")
+        assert await migrated(database_url) == [UNCHANGED]
+
+
+async def test_a_view_whose_file_changed_is_replaced(database_url: str, connection: asyncpg.Connection) -> None:
+    await connection.execute("create or replace view telnyx.toll_free_blocks as select * from telnyx.toll_free_blocks")
+    await connection.execute("update telnyx_partitions.installed_views set digest = 'of an older file'")
+    await migrated(database_url)
+    assert await connection.fetchval("select count(*) from telnyx.toll_free_blocks") == 0
 
 
 async def test_months_marked_by_a_comment_stay_marked(database_url: str, connection: asyncpg.Connection) -> None:
