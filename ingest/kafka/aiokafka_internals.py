@@ -79,7 +79,7 @@ class OwnTopicsClient(AIOKafkaClient):  # type: ignore[misc]
 
 
 async def described_topics(admin: Any, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What the admin client's `describe_topics` returns, without creating a topic."""
+    """The answer of the admin client's `describe_topics`, without creating a topic."""
     answer = await admin._send_request(OwnTopicsRequest(names))
     topics: list[dict[str, Any]] = answer.to_object()["topics"]
     return topics

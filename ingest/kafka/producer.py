@@ -11,7 +11,6 @@ from struct import unpack_from
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import (
     BrokerResponseError,
     CorruptRecordException,
@@ -28,17 +27,13 @@ from aiokafka.errors import (
     for_code,
 )
 
-from ingest.kafka.aiokafka_internals import AIOKafkaClient, DefaultRecordBatchBuilder, ProduceRequest
+from ingest.kafka.aiokafka_internals import AIOKafkaClient, ProduceRequest
+from ingest.kafka.partition_queue import Done, PartitionQueue
 from schemas.errors import Rejected, Unavailable
 from schemas.kafka.record import Record
-from schemas.kafka.sink import Verdict
 from schemas.metrics import Counter, Histogram
 
-Done = Callable[[Verdict], None]
-Pending = tuple[Record, Done]
-
 REQUEST_TIMEOUT_MS = 1_200  # below the deadline of a webhook: a request fails before its sender gives up
-BATCH_BYTES = 512 * 1024
 _MURMUR2 = 0x5BD1E995
 
 _log = structlog.get_logger(__name__)
@@ -68,64 +63,6 @@ def error_kind(error: KafkaError) -> str:
     if isinstance(error, REFUSED):
         return "refused"
     return "away" if error.retriable or isinstance(error, AWAY) else "broken"
-
-
-class PartitionQueue:
-    """The records that wait for one partition.
-
-    `unavailable` after a failure that no record caused, until a request succeeds. `suspects` are groups of records, one
-    of which was refused.
-    """
-
-    __slots__ = ("sending", "suspects", "topic_partition", "unavailable", "waiting")
-
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic_partition = TopicPartition(topic, partition)
-        self.waiting: list[Pending] = []
-        self.suspects: list[list[Pending]] = []
-        self.sending: list[Pending] = []  # in the request under way
-        self.unavailable = False
-
-    def fill(self) -> bytes:
-        """The next batch: a group of suspects, else the waiting records, as many as fit."""
-        are_suspects = bool(self.suspects)
-        if are_suspects:
-            source = self.suspects.pop()
-        else:
-            source, self.waiting = self.waiting, []
-        self.sending = source  # from here on `answer_all` finds them, whatever is raised below
-        # magic 2, no compression, no transaction, no producer id
-        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
-        taken = 0
-        while taken < len(source) and _appended(builder, taken, source[taken][0]):
-            taken += 1
-        self.sending, rest = source[:taken], source[taken:]
-        if not are_suspects:
-            self.waiting = rest
-        elif rest:
-            self.suspects.append(rest)
-        return bytes(builder.build())
-
-    def halve(self) -> None:
-        """Split a batch in which a record was refused. Its halves are sent one after the other."""
-        middle = len(self.sending) // 2
-        self.suspects += [self.sending[middle:], self.sending[:middle]]
-        self.sending = []
-
-    def answer(self, verdict: Verdict) -> None:
-        """Answer the records of the request under way."""
-        sent, self.sending = self.sending, []
-        for record, done in sent:
-            try:
-                done(verdict)
-            except Exception:  # noqa: BLE001 -- one that cannot take its answer keeps it from no other
-                _log.exception("answer_failed", event_key=record.event_key)
-
-    def answer_all(self, verdict: Verdict) -> None:
-        """Answer every record of the queue."""
-        self.sending += [pending for group in self.suspects for pending in group] + self.waiting
-        self.suspects, self.waiting = [], []
-        self.answer(verdict)
 
 
 class Producer:
@@ -241,9 +178,7 @@ class Producer:
             response = await self.client.send(leader, request)
         except KafkaError as error:
             return {queue.topic_partition: error for queue in queues}
-        except (
-            RuntimeError
-        ) as error:  # uvloop raises it for a connection that has just closed; aiokafka lets it through
+        except RuntimeError as error:  # uvloop raises it for a connection that has just closed
             return {queue.topic_partition: IllegalStateError(str(error)) for queue in queues}
         self.answer_seconds = self._loop.time() - began
         codes = {(topic, answer[0]): answer[1] for topic, answers in response.topics for answer in answers}
@@ -314,11 +249,6 @@ def key_hash(key: bytes) -> int:
         found = (found ^ int.from_bytes(rest, "little")) * _MURMUR2 & mask
     found = (found ^ found >> 13) * _MURMUR2 & mask
     return (found ^ found >> 15) & 0x7FFFFFFF
-
-
-def _appended(builder: Any, offset: int, record: Record) -> bool:
-    added = builder.append(offset, None, record.key, record.value, list(record.headers))
-    return added is not None
 
 
 def _reason(error: KafkaError) -> str:

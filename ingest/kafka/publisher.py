@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import structlog
 
 from ingest.kafka.aiokafka_internals import AIOKafkaClient, OwnTopicsClient, metadata_task_ended
-from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Done, Producer, ProducerMetrics
+from ingest.kafka.partition_queue import Done
+from ingest.kafka.producer import REQUEST_TIMEOUT_MS, Producer, ProducerMetrics
 from ingest.kafka.topic_check import FAILURES, create_or_check
 from schemas.errors import Misconfigured, Unavailable
 from schemas.kafka.record import Record

@@ -151,8 +151,8 @@ async def _migrate(connection: asyncpg.Connection) -> None:
 
 async def _take_turn(connection: asyncpg.Connection) -> None:
     """Waits until no other migrate runs, and keeps the others waiting until the end of the transaction."""
-    # Whoever creates a schema, or comments on it, holds it until the end, and only its owner may. An advisory lock is
-    # open to every login: a reader could hold back every migrate.
+    # Creating a schema, or commenting on it, locks it until the end, and only its owner may do that. An advisory lock
+    # is open to every login: a reader could hold back every migrate.
     await connection.execute("set local statement_timeout = 0; set local lock_timeout = 0")
     if await connection.fetchval("select to_regnamespace('telnyx') is null"):
         await connection.execute("create schema telnyx")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import NoError
 
-from ingest.kafka import producer as producer_module
+from ingest.kafka import partition_queue
 from ingest.kafka import publisher as publisher_module
 from ingest.kafka.producer import Producer
 from ingest.kafka.publisher import Publisher
@@ -105,7 +105,7 @@ async def test_an_error_while_a_batch_is_built_answers_every_record(monkeypatch:
     def fails(*_: object) -> bool:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(producer_module, "_appended", fails)
+    monkeypatch.setattr(partition_queue, "_appended", fails)
     verdicts = await sent(producer)
     assert [type(verdict) for verdict in verdicts] == [Unavailable] * 200
     assert broken
