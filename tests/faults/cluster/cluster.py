@@ -124,7 +124,7 @@ class Cluster:
         process = served.program.process
         file = self.programs.directory / f"orders-{process.pid}"
         file.write_text("\n".join(orders))
-        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
         await until(lambda: file.exists() and process.poll() is None, lambda still: not still)
 
     async def wait_until_killed(self, served: Served) -> None:

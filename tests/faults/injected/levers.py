@@ -1,6 +1,6 @@
 """`telnyx-ledger` with levers for faults that no signal from outside can time. Otherwise it is the same program.
 
-An order is a line of the file `orders-PID` in the directory LEVER_ORDERS. SIGUSR1 makes the process read it in the main
+An order is a line of the file `orders-PID` in the directory LEVER_ORDERS. SIGUSR2 makes the process read it in the main
 thread, between two steps of the loop. An order replaces functions of the product; the product itself has no levers.
 """
 
@@ -136,5 +136,5 @@ def obey(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGUSR1, obey)
+    signal.signal(signal.SIGUSR2, obey)
     main()
