@@ -22,7 +22,7 @@ def persons(event: Event) -> list[str]:
     payload = event.payload
     named = parties([payload.get("from")] if event.type == "message.received" else payload.get("to"))
     copied = payload.get("cc")
-    return unique([*named, *parties(copied)]) if copied else named
+    return named if copied is None else unique([*named, *parties(copied)])
 
 
 def rows(event: Event, _delivery: Delivery) -> Rows:

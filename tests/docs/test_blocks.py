@@ -32,7 +32,7 @@ SHELL = {
     ("docs/operations.md", "telnyx-ledger dead-letters list"): RUN,
     ("docs/operations.md", "telnyx-ledger seal now"): RUN,
     ("docs/operations.md", "telnyx-ledger evidence"): (
-        "the number is a person's; tests/integration/deploy/test_evidence_command.py makes them"
+        "the number is a person's; tests/integration/deploy/evidence/test_command.py makes them"
     ),
 }
 # Every Python block by its page, and a line that it prints.
